@@ -1,0 +1,219 @@
+"""What the outside world can tell us, in our own words. Facts are past tense, frozen and free of Shopify's and Klaviyo's shapes."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """How a person is known outside: by Shopify customer id, by e-mail, or by both. ``email`` is normalised (trimmed, lower case)."""
+
+    customer_id: int | None
+    email: str | None
+
+    def is_nobody(self) -> bool:
+        """Whether there is nothing here that could name a person."""
+        return self.customer_id is None and not self.email
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerSeen:
+    """A customer record exists and looked like this at ``updated_at``."""
+
+    identity: Identity
+    first_name: str | None
+    last_name: str | None
+    locale: str | None
+    created_at: datetime
+    updated_at: datetime
+    history: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerDeleted:
+    """The customer record is gone; the points stay on the books."""
+
+    customer_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class CustomersMerged:
+    """Shopify made one customer of two: ``deleted`` is now part of ``kept``."""
+
+    kept_customer_id: int
+    deleted_customer_id: int
+    merged_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OrderLine:
+    """One line of an order, in the shop's currency.
+
+    ``amount`` is what the whole line cost after every discount and without tax; ``tax`` is the tax on it. Both are for ``quantity``
+    pieces; ``remaining`` of them were neither returned nor removed.
+    """
+
+    line_id: int
+    product_id: int | None
+    quantity: int
+    remaining: int
+    amount: Decimal
+    tax: Decimal
+    gift_card: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OrderSnapshot:
+    """The state of an order at ``updated_at``, in the shop's currency and without personal data.
+
+    ``refunded`` is the money that really went back (successful refund transactions), ``refunded_shipping`` the part of all refunds
+    that was for shipping, tax included; ``outstanding`` is what the customer still has to pay.
+    """
+
+    order_id: int
+    name: str
+    created_at: datetime
+    updated_at: datetime
+    currency: str
+    financial_status: str
+    cancelled: bool
+    test: bool
+    source: str
+    lines: tuple[OrderLine, ...]
+    outstanding: Decimal
+    refunded: Decimal
+    refunded_shipping: Decimal
+    discount_codes: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The snapshot as plain JSON values; ``from_json`` gives an equal snapshot back."""
+        plain = {name: getattr(self, name) for name in _PLAIN}
+        return plain | {
+            "created_at": self.created_at.isoformat(),
+            "updated_at": self.updated_at.isoformat(),
+            "outstanding": str(self.outstanding),
+            "refunded": str(self.refunded),
+            "refunded_shipping": str(self.refunded_shipping),
+            "discount_codes": list(self.discount_codes),
+            "lines": [
+                [x.line_id, x.product_id, x.quantity, x.remaining, str(x.amount), str(x.tax), x.gift_card] for x in self.lines
+            ],
+        }
+
+    @staticmethod
+    def from_json(value: dict[str, Any]) -> "OrderSnapshot":
+        """Rebuild a snapshot from ``to_json``'s form."""
+        return OrderSnapshot(
+            **{name: value[name] for name in _PLAIN},
+            created_at=datetime.fromisoformat(value["created_at"]),
+            updated_at=datetime.fromisoformat(value["updated_at"]),
+            outstanding=Decimal(value["outstanding"]),
+            refunded=Decimal(value["refunded"]),
+            refunded_shipping=Decimal(value["refunded_shipping"]),
+            discount_codes=tuple(value["discount_codes"]),
+            lines=tuple(OrderLine(a, b, c, d, Decimal(e), Decimal(f), g) for a, b, c, d, e, f, g in value["lines"]),
+        )
+
+
+_PLAIN = ("order_id", "name", "currency", "financial_status", "cancelled", "test", "source")
+
+
+@dataclass(frozen=True, slots=True)
+class OrderSeen:
+    """An order looked like this. ``authoritative`` means that we asked Shopify for it, rather than being told by a webhook:
+    points are only ever taken back on an authoritative snapshot. ``history`` means that it reached us by an import."""
+
+    order: OrderSnapshot
+    identity: Identity
+    authoritative: bool = False
+    history: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OrderChanged:
+    """Something about an order moved, but the message does not say what the order is now: it has to be read again.
+
+    ``signal`` names the message (for example ``refund:123``), so that each signal asks for one reading.
+    """
+
+    order_id: int
+    signal: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewSeen:
+    """A review exists and looked like this at ``seen_at``. ``kind``: review, rating, question or store."""
+
+    review_id: str
+    email: str | None
+    kind: str
+    rating: int | None
+    verified: bool
+    has_media: bool
+    status: str
+    submitted_at: datetime
+    seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RewardRequested:
+    """A member asks for a reward. ``issue_id`` and ``code`` are made by the caller, ``request_key`` by the caller's client."""
+
+    reward: str
+    request_key: str
+    issue_id: str
+    code: str
+    requested_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RewardIssued:
+    """Shopify made the discount for a reward."""
+
+    issue_id: str
+    discount_id: str
+    issued_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RewardFailed:
+    """The discount for a reward cannot be made; the points go back."""
+
+    issue_id: str
+    reason: str
+    failed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PointsAdjusted:
+    """Somebody of the merchant's staff gave or took points. ``key`` makes it happen once; ``note`` is what the customer may read."""
+
+    points: int
+    key: str
+    note: str
+    staff: str
+    adjusted_at: datetime
+    may_go_negative: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ShopMessage:
+    """Something about the shop or the app itself (uninstalled, scopes, settings, privacy), for the edge that knows what to do."""
+
+    topic: str
+    payload: dict[str, Any]
+
+
+Fact = (
+    CustomerSeen
+    | CustomerDeleted
+    | CustomersMerged
+    | OrderSeen
+    | OrderChanged
+    | ReviewSeen
+    | RewardIssued
+    | RewardFailed
+    | ShopMessage
+)

@@ -1,0 +1,32 @@
+"""The tables. They hold rows and constraints and nothing else: no queries, no rules, no defaults that need a clock."""
+
+from loyalty.models.klaviyo import KlaviyoConnection, OAuthState
+from loyalty.models.ledger import LedgerEntry
+from loyalty.models.lease import Lease
+from loyalty.models.member import Member
+from loyalty.models.messages import InboxMessage, OutboxMessage
+from loyalty.models.order import OrderStanding
+from loyalty.models.privacy import PrivacyRequest
+from loyalty.models.program import ProgramVersion
+from loyalty.models.review import Review
+from loyalty.models.reward import RewardIssue
+from loyalty.models.run import Run, RunItem
+from loyalty.models.shop import Shop
+
+__all__ = [
+    "InboxMessage",
+    "KlaviyoConnection",
+    "Lease",
+    "LedgerEntry",
+    "Member",
+    "OAuthState",
+    "OrderStanding",
+    "OutboxMessage",
+    "PrivacyRequest",
+    "ProgramVersion",
+    "Review",
+    "RewardIssue",
+    "Run",
+    "RunItem",
+    "Shop",
+]

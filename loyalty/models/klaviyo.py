@@ -1,0 +1,60 @@
+"""A shop's link to Klaviyo, and the short-lived state of an authorization under way."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Field, SQLModel
+
+from loyalty.models.columns import BigId, Json, UtcDateTime
+
+
+class KlaviyoConnection(SQLModel, table=True):
+    """One shop's link to one Klaviyo account.
+
+    ``road`` is ``oauth`` or ``private_key``; ``state`` is ``connected`` or ``disconnected`` (then ``problem`` says why). Tokens, key
+    and webhook secret are sealed, bound to ``klaviyo:{shop_id}``. ``account_id`` is unique while connected, because an app
+    installs once per Klaviyo account; it is emptied on disconnect and kept in ``last_account_id``. ``webhook_key`` is the opaque
+    part of our webhook address.
+    """
+
+    __tablename__ = "klaviyo_connection"
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigId)
+    shop_id: int = Field(foreign_key="shop.id", sa_type=BigId, unique=True)
+    road: str
+    state: str
+    problem: str | None = None
+    account_id: str | None = Field(default=None, unique=True)
+    last_account_id: str | None = None
+    account_name: str = ""
+    access_token: str | None = None
+    access_token_expires_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    refresh_token: str | None = None
+    api_key: str | None = None
+    scopes: str = ""
+    webhook_key: str | None = Field(default=None, unique=True)
+    webhook_id: str | None = None
+    webhook_secret: str | None = None
+    review_cursor: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    details: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
+    connected_at: datetime = Field(sa_type=UtcDateTime)
+    disconnected_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    last_delivery_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    last_error: str | None = None
+    last_error_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class OAuthState(SQLModel, table=True):
+    """One authorization attempt: single use, ten minutes, known to the browser only by the hash's preimage.
+
+    ``verifier`` (PKCE) is sealed, bound to ``oauth_state:{state_hash}``; ``return_to`` is the admin address that the browser goes back to.
+    """
+
+    __tablename__ = "oauth_state"
+
+    state_hash: str = Field(primary_key=True)
+    shop_id: int = Field(foreign_key="shop.id", sa_type=BigId, index=True)
+    verifier: str
+    return_to: str
+    expires_at: datetime = Field(sa_type=UtcDateTime)
+    used_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

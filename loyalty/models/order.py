@@ -1,0 +1,34 @@
+"""One row per order: the latest state seen and what has been posted for it."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from loyalty.models.columns import BigId, Json, UtcDateTime
+
+
+class OrderStanding(SQLModel, table=True):
+    """What is known of one order.
+
+    ``snapshot`` is the normal form of ``loyalty.core.facts.OrderSnapshot`` (no personal data). ``member_id`` is empty while the
+    order waits for its person. ``posted`` is the sum of the order's ledger entries and ``postings`` their number;
+    ``program_version`` is the version of the first award and decides every later correction.
+    """
+
+    __tablename__ = "order_standing"
+    __table_args__ = (UniqueConstraint("shop_id", "order_id"),)
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigId)
+    shop_id: int = Field(foreign_key="shop.id", sa_type=BigId)
+    order_id: int = Field(sa_type=BigId)
+    member_id: int | None = Field(default=None, foreign_key="member.id", sa_type=BigId, index=True)
+    name: str
+    snapshot: dict[str, Any] = Field(sa_type=Json)
+    snapshot_at: datetime = Field(sa_type=UtcDateTime)
+    authoritative: bool = False
+    program_version: int | None = None
+    posted: int = 0
+    postings: int = 0
+    updated_at: datetime = Field(sa_type=UtcDateTime)

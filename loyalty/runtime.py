@@ -1,0 +1,42 @@
+"""What the edges need from the process they run in, handed to them by the roots. It holds things; it does nothing."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+from sqlalchemy import Engine
+from sqlmodel import Session
+
+from loyalty.database import reading, transaction
+from loyalty.encryption import Cipher
+
+
+class Nudge(Protocol):
+    """Asks for a job to run soon: ``nudge("drain_outbox", 7, "klaviyo")``. Best effort: never raises, never needed for correctness."""
+
+    def __call__(self, job: str, *args: int | str, delay: float = 0) -> None: ...
+
+
+def utc_now() -> datetime:
+    """The clock of a real process."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """Database, cipher, clock and bell of one process."""
+
+    engine: Engine
+    cipher: Cipher
+    nudge: Nudge
+    clock: Callable[[], datetime] = utc_now
+
+    def transaction(self) -> AbstractContextManager[Session]:
+        """One unit of work (see ``loyalty.database.transaction``)."""
+        return transaction(self.engine)
+
+    def reading(self) -> AbstractContextManager[Session]:
+        """A session for reading only."""
+        return reading(self.engine)
