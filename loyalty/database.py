@@ -17,6 +17,7 @@ _SQLITE_PRAGMAS = (
     "PRAGMA synchronous=FULL",
     "PRAGMA busy_timeout=15000",
     "PRAGMA foreign_keys=ON",
+    "PRAGMA recursive_triggers=ON",  # without it INSERT OR REPLACE slips past the guard of the ledger
     "PRAGMA temp_store=MEMORY",
     "PRAGMA cache_size=-16000",
 )

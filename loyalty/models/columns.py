@@ -22,6 +22,9 @@ SQLModel.metadata.naming_convention = {
 # SQLite only auto-increments a column that is exactly INTEGER; ids from Shopify need 64 bits elsewhere.
 BigId = BigInteger().with_variant(Integer(), "sqlite")
 
+# A currency without cents takes a busy shop's customer past 2**31 points.
+Points = BigInteger()
+
 Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from loyalty.models.columns import BigId, Json, UtcDateTime
+from loyalty.models.columns import BigId, Json, Points, UtcDateTime
 
 
 class LedgerEntry(SQLModel, table=True):
@@ -20,7 +20,9 @@ class LedgerEntry(SQLModel, table=True):
 
     __tablename__ = "ledger_entry"
     __table_args__ = (
-        UniqueConstraint("shop_id", "source_kind", "source_ref", "rule", "sequence", name="uq_ledger_entry_business_key"),
+        UniqueConstraint(
+            "shop_id", "source_kind", "source_ref", "rule", "sequence", name="uq_ledger_entry_business_key"
+        ),
         UniqueConstraint("member_id", "position"),
         CheckConstraint("points <> 0", name="moves_points"),
         Index("ix_ledger_entry_shop_id_occurred_at", "shop_id", "occurred_at"),
@@ -30,7 +32,7 @@ class LedgerEntry(SQLModel, table=True):
     shop_id: int = Field(foreign_key="shop.id", sa_type=BigId)
     member_id: int = Field(foreign_key="member.id", sa_type=BigId)
     position: int
-    points: int
+    points: int = Field(sa_type=Points)
     kind: str
     source_kind: str
     source_ref: str

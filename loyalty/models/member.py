@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from loyalty.models.columns import BigId, UtcDateTime
+from loyalty.models.columns import BigId, Points, UtcDateTime
 
 
 class Member(SQLModel, table=True):
@@ -14,7 +14,7 @@ class Member(SQLModel, table=True):
     ``state``: ``member`` (has a customer record), ``guest`` (known by e-mail only), ``merged`` (moved into ``merged_into``),
     ``deleted`` (the customer record is gone) or ``redacted`` (the person was erased; the arithmetic stays).
     ``balance``, ``lifetime_earned``, ``lifetime_spent``, ``entry_count`` and ``chain_head`` are the fold of the member's ledger
-    entries and are only ever written together with them. ``told_balance`` is the balance last written to Shopify's metafield.
+    entries and are only ever written together with them.
     """
 
     __table_args__ = (
@@ -35,11 +35,10 @@ class Member(SQLModel, table=True):
     joined_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     customer_updated_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     merged_into: int | None = Field(default=None, foreign_key="member.id", sa_type=BigId)
-    balance: int = 0
-    lifetime_earned: int = 0
-    lifetime_spent: int = 0
+    balance: int = Field(default=0, sa_type=Points)
+    lifetime_earned: int = Field(default=0, sa_type=Points)
+    lifetime_spent: int = Field(default=0, sa_type=Points)
     entry_count: int = 0
     chain_head: str = ""
-    told_balance: int | None = None
     created_at: datetime = Field(sa_type=UtcDateTime)
     updated_at: datetime = Field(sa_type=UtcDateTime)

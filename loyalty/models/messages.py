@@ -20,7 +20,12 @@ class InboxMessage(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("shop_domain", "source", "delivery_id"),
         Index(
-            "ix_inbox_due", "shop_domain", "due_at", "id", postgresql_where=text("state = 'due'"), sqlite_where=text("state = 'due'")
+            "ix_inbox_due",
+            "shop_domain",
+            "due_at",
+            "id",
+            postgresql_where=text("state = 'due'"),
+            sqlite_where=text("state = 'due'"),
         ),
         Index("ix_inbox_shop_domain_id", "shop_domain", "id"),
     )

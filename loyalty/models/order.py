@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from loyalty.models.columns import BigId, Json, UtcDateTime
+from loyalty.models.columns import BigId, Json, Points, UtcDateTime
 
 
 class OrderStanding(SQLModel, table=True):
@@ -29,6 +29,6 @@ class OrderStanding(SQLModel, table=True):
     snapshot_at: datetime = Field(sa_type=UtcDateTime)
     authoritative: bool = False
     program_version: int | None = None
-    posted: int = 0
+    posted: int = Field(default=0, sa_type=Points)
     postings: int = 0
     updated_at: datetime = Field(sa_type=UtcDateTime)

@@ -6,7 +6,7 @@ from decimal import Decimal
 from sqlalchemy import Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from loyalty.models.columns import BigId, Money, UtcDateTime
+from loyalty.models.columns import BigId, Money, Points, UtcDateTime
 
 
 class RewardIssue(SQLModel, table=True):
@@ -30,7 +30,7 @@ class RewardIssue(SQLModel, table=True):
     request_key: str
     reward: str
     title: str
-    points: int
+    points: int = Field(sa_type=Points)
     amount: Decimal = Field(sa_type=Money)
     currency: str
     minimum_subtotal: Decimal | None = Field(default=None, sa_type=Money)
