@@ -97,7 +97,7 @@ acceptance: install node browser ## rows of the source documents that work, by p
 
 lock: install ## write constraints.txt and package-lock.json anew
 	@echo "Resolving the Python packages, about a minute"
-	$(BIN)/pip-compile -q --extra dev --extra sentry --generate-hashes --allow-unsafe --strip-extras $(ARGS) \
+	$(BIN)/pip-compile -q --extra dev --generate-hashes --allow-unsafe --strip-extras $(ARGS) \
 	    --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header -o constraints.txt pyproject.toml
 	echo "Resolving the npm packages"
 	mkdir -p $(LOGS)

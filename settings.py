@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from engines import secrets, urls
@@ -83,15 +84,22 @@ class Settings(BaseSettings):
 
     @classmethod
     def settings_customise_sources(
-        cls, settings_cls: type[BaseSettings], **sources: PydanticBaseSettingsSource
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments first, then the environment, then the secrets that this machine made up for development."""
-        return sources["init_settings"], sources["env_settings"], _DevelopmentSecrets(settings_cls)
+        return init_settings, env_settings, _DevelopmentSecrets(settings_cls)
 
     @field_validator("token_keys", mode="before")
     @classmethod
     def _split_keys(cls, value: object) -> object:
-        return tuple(key.strip() for key in value.split(",") if key.strip()) if isinstance(value, str) else value
+        return (
+            tuple(key.strip() for key in value.split(",") if key.strip()) if isinstance(value, str) else value
+        )
 
     @field_validator("token_keys")
     @classmethod
@@ -123,12 +131,15 @@ class Settings(BaseSettings):
 class _DevelopmentSecrets(PydanticBaseSettingsSource):
     """Fills in what nobody set, outside production: random per machine, kept in ``var``, so sessions outlive a restart."""
 
-    def get_field_value(self, field: object, field_name: str) -> tuple[Any, str, bool]:
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         return None, field_name, False
 
     def __call__(self) -> dict[str, Any]:
         state = self.current_state
-        if state.get("laurel_env", "development") != "development" or {"secret_key", "token_keys"} <= state.keys():
+        if (
+            state.get("laurel_env", "development") != "development"
+            or {"secret_key", "token_keys"} <= state.keys()
+        ):
             return {}
         made = secrets.development(Path(state.get("laurel_var", ROOT / "var")))
         return {"secret_key": made.secret_key, "token_keys": made.token_key}

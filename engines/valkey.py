@@ -117,7 +117,7 @@ def _launch(directory: Path, socket: Path) -> subprocess.Popen[bytes]:
             stdout=log,
             stderr=log,
             start_new_session=True,  # Ctrl-C in a terminal is for us; the server ends after those who use it
-            preexec_fn=tied_to_us(signal.SIGTERM),
+            preexec_fn=tied_to_us(signal.SIGTERM),  # noqa: PLW1509  # it only makes two plain calls
         )
 
 

@@ -25,7 +25,7 @@ def _plain_type(kind: str, item: Any, autogen: AutogenContext) -> str | Literal[
         return False
     if isinstance(item, TypeDecorator):
         return f"sa.{item.impl_instance!r}"
-    if isinstance(item, JSON) and "postgresql" in item._variant_mapping:
+    if isinstance(item, JSON) and "postgresql" in item._variant_mapping:  # noqa: SLF001  # there is no public way to ask
         # Alembic's own rendering of this variant names a type that it does not import.
         autogen.imports.add("from sqlalchemy.dialects import postgresql")
         return 'sa.JSON().with_variant(postgresql.JSONB(), "postgresql")'
@@ -50,7 +50,10 @@ def _check_foreign_keys(connection: Connection) -> None:
 
 def _run(connection: Connection) -> None:
     context.configure(
-        connection=connection, target_metadata=SQLModel.metadata, render_as_batch=True, render_item=_plain_type
+        connection=connection,
+        target_metadata=SQLModel.metadata,
+        render_as_batch=True,
+        render_item=_plain_type,
     )
     _set_foreign_keys(connection, enforced=False)
     try:
