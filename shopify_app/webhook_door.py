@@ -1,0 +1,146 @@
+"""The door for Shopify's webhooks: a plain WSGI callable in front of the application.
+
+A delivery is checked over its raw bytes, kept by one insert that ignores a repeat, and answered. Nothing here reads the body's
+meaning, asks the database for anything or waits for another machine: that is the inbox's later work.
+"""
+
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from loyalty import inbox
+from loyalty.runtime import Runtime
+from shopify_app.config import ShopifyConfig, canonical_domain
+from shopify_app.signatures import webhook_signature_holds
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+PATH = "/webhooks/shopify"
+LARGEST_BODY = 2 * 1024 * 1024
+_NAMES = ("TOPIC", "HMAC_SHA256", "SHOP_DOMAIN", "WEBHOOK_ID")
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A webhook whose signature holds."""
+
+    shop_domain: str
+    topic: str
+    delivery_id: str
+    body: bytes = field(repr=False)
+
+
+class Refused(Exception):
+    """A request is not taken; ``status`` is the whole answer."""
+
+    def __init__(self, status: str) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+class WebhookDoor:
+    """See the module. More than ``most_in_flight`` requests at once are shed, because Shopify gives up after five seconds anyway."""
+
+    def __init__(
+        self,
+        app: "WSGIApplication",
+        runtime: Runtime,
+        config: ShopifyConfig,
+        *,
+        keep: Callable[[Delivery], bool] | None = None,
+        most_in_flight: int = 64,
+    ) -> None:
+        self._app = app
+        self._runtime = runtime
+        self._secrets = config.secrets
+        self._keep = keep or self._insert
+        self._places = threading.BoundedSemaphore(most_in_flight)
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        if environ.get("PATH_INFO") != PATH:
+            return self._app(environ, start_response)
+        status = self._answer(environ)
+        headers = [("Content-Length", "0"), ("Cache-Control", "no-store")]
+        if status.startswith("503"):
+            headers.append(("Retry-After", "5"))
+        if status.startswith("405"):
+            headers.append(("Allow", "POST"))
+        start_response(status, headers)
+        return []
+
+    def _answer(self, environ: "WSGIEnvironment") -> str:
+        if environ["REQUEST_METHOD"] != "POST":
+            return "405 Method Not Allowed"
+        if not self._places.acquire(blocking=False):
+            return "503 Service Unavailable"
+        try:
+            delivery = read_delivery(environ, self._secrets)
+            self._keep(delivery)
+        except Refused as refused:
+            return refused.status
+        except SQLAlchemyError as error:
+            # The error's text may quote the row, and with it the customer: only its kind is told.
+            _log.error("webhook_not_kept", error=type(error).__name__)
+            return "503 Service Unavailable"
+        finally:
+            self._places.release()
+        self._runtime.nudge("drain_inbox", delivery.shop_domain)
+        return "200 OK"
+
+    def _insert(self, delivery: Delivery) -> bool:
+        with self._runtime.engine.begin() as connection:
+            return inbox.receive(
+                connection,
+                shop_domain=delivery.shop_domain,
+                source=inbox.SHOPIFY,
+                delivery_id=delivery.delivery_id,
+                topic=delivery.topic,
+                body=delivery.body,
+                now=self._runtime.clock(),
+            )
+
+
+def read_delivery(environ: "WSGIEnvironment", secrets: tuple[str, ...]) -> Delivery:
+    """The delivery of a request, or ``Refused``. Both families of header names are understood."""
+    topic, signature, shop, webhook_id = (_header(environ, name) for name in _NAMES)
+    if not (topic and signature and shop and webhook_id):
+        raise Refused("400 Bad Request")
+    body = _read_body(environ)
+    if not webhook_signature_holds(body, signature, secrets):
+        _log.warning("webhook_signature_refused")
+        raise Refused("401 Unauthorized")
+    domain = canonical_domain(shop)
+    if domain is None or not (topic.isascii() and webhook_id.isascii()) or len(topic) + len(webhook_id) > 250:
+        raise Refused("400 Bad Request")
+    # One id may serve several subscriptions, and each of them matters.
+    return Delivery(domain, topic, f"{topic}:{webhook_id}", body)
+
+
+def _header(environ: "WSGIEnvironment", name: str) -> str:
+    return str(environ.get(f"HTTP_X_SHOPIFY_{name}") or environ.get(f"HTTP_SHOPIFY_{name}") or "")
+
+
+def _read_body(environ: "WSGIEnvironment") -> bytes:
+    stream = cast(BinaryIO, environ["wsgi.input"])
+    length = environ.get("CONTENT_LENGTH") or ""
+    if not length:
+        if environ.get("HTTP_TRANSFER_ENCODING", "").lower() != "chunked" and not environ.get("wsgi.input_terminated"):
+            raise Refused("411 Length Required")
+        body = stream.read(LARGEST_BODY + 1)
+    elif not (length.isascii() and length.isdigit()):
+        raise Refused("400 Bad Request")
+    elif int(length) > LARGEST_BODY:
+        raise Refused("413 Content Too Large")
+    else:
+        body = stream.read(int(length))
+        if len(body) != int(length):
+            raise Refused("400 Bad Request")
+    if len(body) > LARGEST_BODY:
+        raise Refused("413 Content Too Large")
+    return body
