@@ -42,13 +42,15 @@ def transaction(engine: Engine) -> Iterator[Session]:
 @contextmanager
 def reading(engine: Engine) -> Iterator[Session]:
     """A session for pages and reports. It takes no write lock on SQLite, and whatever it changes is rolled back."""
-    with engine.connect().execution_options(laurel_reading=True) as connection:
-        with Session(connection, expire_on_commit=False, autoflush=False) as session:
-            yield session
+    with (
+        engine.connect().execution_options(laurel_reading=True) as connection,
+        Session(connection, expire_on_commit=False, autoflush=False) as session,
+    ):
+        yield session
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _record: object) -> None:
-    connection.isolation_level = None  # type: ignore[attr-defined]  # the driver must not begin transactions by itself
+    connection.isolation_level = None  # the driver must not begin transactions by itself
     cursor = connection.cursor()
     for pragma in _SQLITE_PRAGMAS:
         cursor.execute(pragma)

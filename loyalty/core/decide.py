@@ -89,7 +89,9 @@ def decide_customer(
     """A customer joins once. An account made after ``earning_since`` earns the sign-up points; an older one joins in silence."""
     is_new = fact.created_at >= earning_since
     history = fact.history or not is_new
-    joined = () if standing.joined else (News(JOINED, {"source": "account"}, fact.created_at, history=history),)
+    joined = (
+        () if standing.joined else (News(JOINED, {"source": "account"}, fact.created_at, history=history),)
+    )
     rule = program.signup
     if rule is None or not is_new or standing.postings:
         return Decision(news=joined, joins=not standing.joined)
@@ -129,7 +131,9 @@ def decide_order(standing: Standing, fact: OrderSeen, program: Program) -> Decis
     kind, reason = (
         (ledger.EARN, rule.title) if difference > 0 else (ledger.REVERSE, f"Order {order.name} changed")
     )
-    occurred_at = order.created_at if fact.history else order.updated_at
+    # An imported order earned when it was placed; what changed it later happened when it changed.
+    is_first = fact.history and standing.postings == 0
+    occurred_at = order.created_at if is_first else order.updated_at
     source = Source("order", str(order.order_id))
     entry = Entry(
         kind, difference, source, rule.key, standing.postings, program.version, reason, why, occurred_at
@@ -150,28 +154,29 @@ def review_problem(fact: ReviewSeen) -> str | None:
 
 
 def decide_review(standing: Standing, fact: ReviewSeen, program: Program) -> Decision:
-    """A verified review earns once; one that is rejected later gives its points back."""
-    rule = program.review
-    if rule is None:
+    """A verified review earns once; one that is rejected later gives its points back, even when the rule is off by then."""
+    rule, problem = program.review, review_problem(fact)
+    if problem is None and (rule is None or standing.posted > 0):
         return Decision()
-    problem = review_problem(fact)
-    if problem is None and standing.posted > 0:
-        return Decision()
-    difference = (rule.points if problem is None else 0) - standing.posted
+    difference = (rule.points if rule and problem is None else 0) - standing.posted
     if difference == 0:
         return Decision()
     why = {"review_kind": fact.kind, "rating": fact.rating, "status": fact.status, "already": standing.posted}
     source = Source("review", fact.review_id)
-    kind, reason = (ledger.EARN, rule.title) if difference > 0 else (ledger.REVERSE, "Review rejected")
+    kind, reason = (
+        (ledger.EARN, rule.title) if rule and difference > 0 else (ledger.REVERSE, "Review rejected")
+    )
     occurred_at = fact.submitted_at if difference > 0 else fact.seen_at
     entry = Entry(
-        kind, difference, source, rule.key, standing.postings, program.version, reason, why, occurred_at
+        kind, difference, source, "review", standing.postings, program.version, reason, why, occurred_at
     )
     news = _entry_news(entry, standing.balance, {"review_kind": fact.kind, "rating": fact.rating})
     return Decision(entries=(entry,), news=(news,))
 
 
-def decide_reward_request(standing: Standing, fact: RewardRequested, program: Program) -> tuple[AmountOff, Entry]:
+def decide_reward_request(
+    standing: Standing, fact: RewardRequested, program: Program
+) -> tuple[AmountOff, Entry]:
     """Take the points for a reward. Raises ``RewardRefused``. Nothing is told yet: the news follows when the code is there."""
     reward = program.reward(fact.reward)
     if reward is None:

@@ -7,7 +7,7 @@ The document is plain data (from TOML, JSON or a form): ``points``, ``earn.order
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, TypeVar
 
 from loyalty.core.program import AmountOff, OrderRule, PointsName, Program, ReviewRule, SignupRule
@@ -16,6 +16,9 @@ ROUNDINGS = ("down", "half_up", "up")
 MOST_POINTS = 1_000_000_000
 MOST_REWARDS = 50
 _KEY = re.compile(r"[a-z][a-z0-9_]{0,49}")
+# Control characters and halves of surrogate pairs: no database takes all of them, and nobody can read them.
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_DECIMAL = re.compile(r"\d{1,12}(\.\d{1,4})?", re.ASCII)
 _Fixed = TypeVar("_Fixed", SignupRule, ReviewRule)
 
 DEFAULT_DOCUMENT: dict[str, Any] = {
@@ -25,7 +28,9 @@ DEFAULT_DOCUMENT: dict[str, Any] = {
         "signup": {"enabled": True, "title": "Create an account", "points": 100},
         "review": {"enabled": True, "title": "Leave a verified review", "points": 50},
     },
-    "rewards": [{"key": "five_off", "title": "$5 off", "points": 500, "amount": "5.00", "expires_after_days": 90}],
+    "rewards": [
+        {"key": "five_off", "title": "$5 off", "points": 500, "amount": "5.00", "expires_after_days": 90}
+    ],
 }
 
 
@@ -84,7 +89,9 @@ def _order_rule(reader: "_Reader", earn: Mapping[str, Any]) -> OrderRule | None:
     return parsed if enabled else None
 
 
-def _fixed_rule(reader: "_Reader", earn: Mapping[str, Any], key: str, rule_type: type[_Fixed]) -> _Fixed | None:
+def _fixed_rule(
+    reader: "_Reader", earn: Mapping[str, Any], key: str, rule_type: type[_Fixed]
+) -> _Fixed | None:
     if key not in earn:
         return None
     path = f"earn.{key}"
@@ -151,8 +158,13 @@ class _Reader:
 
     def text(self, table: Mapping[str, Any], key: str, path: str, *, limit: int) -> str:
         found = table.get(key)
-        if not isinstance(found, str) or not found.strip() or len(found) > limit:
-            self.mistake(_join(path, key), found, f"a text of 1 to {limit} characters")
+        if (
+            not isinstance(found, str)
+            or not found.strip()
+            or len(found) > limit
+            or _UNPRINTABLE.search(found)
+        ):
+            self.mistake(_join(path, key), found, f"a text of 1 to {limit} characters, on one line")
             return ""
         return found.strip()
 
@@ -180,13 +192,15 @@ class _Reader:
         """A positive decimal. Text or a whole number, never a float: 0.1 has no exact binary form."""
         found = table.get(key)
         expected = f"a decimal number in quotes, more than 0 and at most {most}, with at most 4 decimals"
-        try:
-            if not isinstance(found, str | int) or isinstance(found, bool):
-                raise InvalidOperation
+        amount = Decimal(0)
+        if (
+            isinstance(found, str)
+            and _DECIMAL.fullmatch(found)
+            or isinstance(found, int)
+            and found is not True
+        ):
             amount = Decimal(found)
-            if not amount.is_finite() or not 0 < amount <= most or amount != round(amount, 4):
-                raise InvalidOperation
-        except InvalidOperation:
+        if not 0 < amount <= most:
             self.mistake(_join(path, key), found, expected)
             return Decimal(1)
         return amount

@@ -69,7 +69,9 @@ class OrderSnapshot:
     """The state of an order at ``updated_at``, in the shop's currency and without personal data.
 
     ``refunded`` is the money that really went back (successful refund transactions), ``refunded_shipping`` the part of all refunds
-    that was for shipping, tax included; ``outstanding`` is what the customer still has to pay.
+    that was for shipping, tax included; ``outstanding`` is what the customer still has to pay. ``received`` is the money that came
+    in for the lines (all payments, less shipping, tips and duties), or None where it is not told. All of them are at the exchange
+    rate of the sale: a refund in the buyer's currency must not count more or less for the rate having moved.
     """
 
     order_id: int
@@ -86,6 +88,7 @@ class OrderSnapshot:
     refunded: Decimal
     refunded_shipping: Decimal
     discount_codes: tuple[str, ...] = ()
+    received: Decimal | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The snapshot as plain JSON values; ``from_json`` gives an equal snapshot back."""
@@ -96,9 +99,11 @@ class OrderSnapshot:
             "outstanding": str(self.outstanding),
             "refunded": str(self.refunded),
             "refunded_shipping": str(self.refunded_shipping),
+            "received": None if self.received is None else str(self.received),
             "discount_codes": list(self.discount_codes),
             "lines": [
-                [x.line_id, x.product_id, x.quantity, x.remaining, str(x.amount), str(x.tax), x.gift_card] for x in self.lines
+                [x.line_id, x.product_id, x.quantity, x.remaining, str(x.amount), str(x.tax), x.gift_card]
+                for x in self.lines
             ],
         }
 
@@ -112,8 +117,11 @@ class OrderSnapshot:
             outstanding=Decimal(value["outstanding"]),
             refunded=Decimal(value["refunded"]),
             refunded_shipping=Decimal(value["refunded_shipping"]),
+            received=None if value["received"] is None else Decimal(value["received"]),
             discount_codes=tuple(value["discount_codes"]),
-            lines=tuple(OrderLine(a, b, c, d, Decimal(e), Decimal(f), g) for a, b, c, d, e, f, g in value["lines"]),
+            lines=tuple(
+                OrderLine(a, b, c, d, Decimal(e), Decimal(f), g) for a, b, c, d, e, f, g in value["lines"]
+            ),
         )
 
 

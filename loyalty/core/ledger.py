@@ -48,6 +48,15 @@ class Entry:
     occurred_at: datetime
 
 
+def lifetime(kind: str, points: int) -> tuple[int, int]:
+    """What an entry adds to a member's lifetime figures, earned and spent. Adjustments and merges are neither."""
+    if kind in (EARN, REVERSE):
+        return points, 0
+    if kind in (REDEEM, RETURN):
+        return 0, -points
+    return 0, 0
+
+
 def entry_id(shop_id: int, entry: Entry) -> str:
     """A stable id from the business key: deciding the same thing again gives the same id, on any machine."""
     key = json.dumps([shop_id, entry.source.kind, entry.source.ref, entry.rule, entry.sequence])

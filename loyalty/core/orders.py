@@ -13,7 +13,29 @@ from math import ceil, floor
 from loyalty.core.facts import OrderLine, OrderSnapshot
 from loyalty.core.program import OrderRule
 
-_NOTHING_PAID = frozenset({"pending", "authorized", "voided", "expired", ""})
+_NOTHING_COUNTS = frozenset({"pending", "authorized", "voided", "expired", "refunded", ""})
+# Currencies whose smallest coin is not a hundredth (ISO 4217).
+_WITHOUT_CENTS = frozenset(
+    {
+        "BIF",
+        "CLP",
+        "DJF",
+        "GNF",
+        "ISK",
+        "JPY",
+        "KMF",
+        "KRW",
+        "PYG",
+        "RWF",
+        "UGX",
+        "VND",
+        "VUV",
+        "XAF",
+        "XOF",
+        "XPF",
+    }
+)
+_WITH_THOUSANDTHS = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +54,41 @@ def order_award(order: OrderSnapshot, rule: OrderRule) -> Award:
 
 def counted_amount(order: OrderSnapshot) -> Fraction:
     """The part of an order that counts (see the module), in the shop's currency; never negative."""
-    if order.test or order.cancelled or order.financial_status in _NOTHING_PAID or order.financial_status == "refunded":
+    if order.test or order.cancelled or order.financial_status in _NOTHING_COUNTS:
         return Fraction(0)
-    goods = sum((_remaining_share(line) * Fraction(line.amount) for line in order.lines if not line.gift_card), Fraction(0))
-    held = sum((_remaining_share(line) * _paid_for(line) for line in order.lines), Fraction(0))
-    returned = sum((_paid_for(line) for line in order.lines), Fraction(0)) - held
-    given_back = Fraction(order.refunded) - Fraction(order.refunded_shipping) - returned
-    missing = max(Fraction(0), given_back) + max(Fraction(0), Fraction(order.outstanding))
+    sold = sum((Fraction(line.amount) for line in order.lines if not line.gift_card), Fraction(0))
+    goods = sum(
+        (_remaining_share(line) * Fraction(line.amount) for line in order.lines if not line.gift_card),
+        Fraction(0),
+    )
+    held = sum((_remaining_share(line) * _price(line) for line in order.lines), Fraction(0))
+    missing = _given_back(order, held) + max(Fraction(0), Fraction(order.outstanding))
     if held <= 0 or missing >= held:
         return Fraction(0)
-    return goods * (held - missing) / held
+    return min(sold, goods * (held - missing) / held)
+
+
+def _given_back(order: OrderSnapshot, held: Fraction) -> Fraction:
+    """The money that went back beyond the value of returned pieces.
+
+    Refunds are rounded to the smallest coin, piece by piece, so within a coin for each piece the money decides and this may be a
+    little below zero. Further below, the pieces are back and the money is still on its way: then the pieces decide.
+    """
+    invoiced = sum((_price(line) for line in order.lines), Fraction(0))
+    returned = invoiced - held
+    if order.received is not None:
+        # Pieces that were taken off before anybody paid for them must not hide money that went back for others.
+        owed = max(Fraction(0), Fraction(order.outstanding))
+        returned -= min(returned, max(Fraction(0), invoiced - Fraction(order.received) - owed))
+    difference = Fraction(order.refunded) - Fraction(order.refunded_shipping) - returned
+    pieces = sum(max(0, line.quantity - max(line.remaining, 0)) for line in order.lines)
+    return difference if difference >= -pieces * _smallest_coin(order.currency) else Fraction(0)
+
+
+def _smallest_coin(currency: str) -> Fraction:
+    if currency in _WITHOUT_CENTS:
+        return Fraction(1)
+    return Fraction(1, 1000 if currency in _WITH_THOUSANDTHS else 100)
 
 
 def round_points(points: Fraction, rounding: str) -> int:
@@ -59,5 +106,5 @@ def _remaining_share(line: OrderLine) -> Fraction:
     return Fraction(min(max(line.remaining, 0), line.quantity), line.quantity)
 
 
-def _paid_for(line: OrderLine) -> Fraction:
+def _price(line: OrderLine) -> Fraction:
     return Fraction(line.amount) + Fraction(line.tax)

@@ -1,8 +1,8 @@
 """The tables. They hold rows and constraints and nothing else: no queries, no rules, no defaults that need a clock."""
 
 from loyalty.models.klaviyo import KlaviyoConnection, OAuthState
-from loyalty.models.ledger import LedgerEntry
 from loyalty.models.lease import Lease
+from loyalty.models.ledger import LedgerEntry
 from loyalty.models.member import Member
 from loyalty.models.messages import InboxMessage, OutboxMessage
 from loyalty.models.order import OrderStanding

@@ -1,0 +1,47 @@
+"""Rights that one process holds for a while. A killed holder blocks the others only until its lease runs out."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, insert, or_, update
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col
+
+from loyalty.models import Lease
+
+
+def acquire(session: Session, name: str, *, holder: str, seconds: float, now: datetime) -> bool:
+    """Take or extend the lease ``name`` for ``holder``. False when somebody else holds it."""
+    until = now + timedelta(seconds=seconds)
+    mine_or_free = or_(col(Lease.until) <= now, col(Lease.holder) == holder)
+    taken = session.execute(
+        update(Lease).where(col(Lease.name) == name, mine_or_free).values(holder=holder, until=until)
+    )
+    if taken.rowcount:  # type: ignore[attr-defined]
+        return True
+    try:
+        with session.begin_nested():
+            session.execute(insert(Lease).values(name=name, holder=holder, until=until))
+    except IntegrityError:
+        return False
+    return True
+
+
+def release(session: Session, name: str, *, holder: str) -> None:
+    """Give the lease back before it runs out. Somebody else's lease is left alone."""
+    session.execute(delete(Lease).where(col(Lease.name) == name, col(Lease.holder) == holder))
+
+
+def claim_period(session: Session, name: str, *, period: timedelta, now: datetime) -> bool:
+    """True once per ``period`` among all processes: the caller shall do the periodic work ``name`` now."""
+    stale = or_(col(Lease.done_at).is_(None), col(Lease.done_at) <= now - period)
+    claimed = session.execute(
+        update(Lease).where(col(Lease.name) == name, stale).values(done_at=now, until=now)
+    )
+    if claimed.rowcount:  # type: ignore[attr-defined]
+        return True
+    try:
+        with session.begin_nested():
+            session.execute(insert(Lease).values(name=name, holder="period", until=now, done_at=now))
+    except IntegrityError:
+        return False
+    return True

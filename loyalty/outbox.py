@@ -1,0 +1,199 @@
+"""The outbox: what shall be told to Klaviyo and Shopify, and the log of what was.
+
+A row is written in the transaction that made it true, so a committed change is always told and an undone one never is. That, and
+not a call to a queue, is why nothing is lost between the two.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Insert, and_, or_, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Session, col, select
+
+from loyalty.delivery import Delivered, Dropped, Later, Message, Outcome, Recipient, Refused
+from loyalty.models import Member, OutboxMessage
+
+KLAVIYO = "klaviyo"
+SHOPIFY = "shopify"
+
+LEASE = timedelta(seconds=90)
+LONGEST_WAIT = timedelta(hours=1)
+# An hour between the later tries: more than two days of a message being answered with errors before it is parked.
+MOST_ATTEMPTS = 60
+
+
+def row(
+    shop_id: int,
+    channel: str,
+    kind: str,
+    unique_id: str,
+    payload: Mapping[str, Any],
+    *,
+    member_id: int | None = None,
+    occurred_at: datetime,
+    now: datetime,
+    backfill: bool = False,
+) -> dict[str, Any]:
+    """The values of a new message, for ``put_many``."""
+    return {
+        "shop_id": shop_id,
+        "channel": channel,
+        "kind": kind,
+        "unique_id": unique_id,
+        "payload": dict(payload),
+        "member_id": member_id,
+        "occurred_at": occurred_at,
+        "backfill": backfill,
+        "state": "due",
+        "attempts": 0,
+        "due_at": now,
+        "created_at": now,
+    }
+
+
+def put_many(session: Session, rows: Sequence[dict[str, Any]]) -> None:
+    """Add messages; one whose (shop, channel, unique id) is already there is left as it is."""
+    if rows:
+        session.execute(insert_or_ignore(session, OutboxMessage), rows)
+
+
+def put(
+    session: Session,
+    shop_id: int,
+    channel: str,
+    kind: str,
+    unique_id: str,
+    payload: Mapping[str, Any],
+    **rest: Any,
+) -> None:
+    """Add one message (see ``row`` for the rest). Adding it again changes nothing."""
+    put_many(session, [row(shop_id, channel, kind, unique_id, payload, **rest)])
+
+
+def insert_or_ignore(session: Session, table: type) -> Insert:
+    """An INSERT that leaves an existing row alone, in the dialect of the session's database."""
+    dialect = session.get_bind().dialect.name
+    make = sqlite.insert if dialect == "sqlite" else postgresql.insert
+    return make(table).on_conflict_do_nothing()
+
+
+def claim(session: Session, shop_id: int, channel: str, *, limit: int, now: datetime) -> list[Message]:
+    """Lease up to ``limit`` due messages, oldest first, with their recipients as they are now.
+
+    A message whose lease ran out (its process died) is due again; the attempt has been counted, so a message that kills its worker
+    ends up parked like any other poison.
+    """
+    due = or_(
+        and_(col(OutboxMessage.state) == "due", col(OutboxMessage.due_at) <= now),
+        and_(col(OutboxMessage.state) == "sending", col(OutboxMessage.lease_until) <= now),
+    )
+    rows = session.exec(
+        select(OutboxMessage)
+        .where(OutboxMessage.shop_id == shop_id, OutboxMessage.channel == channel, due)
+        .order_by(col(OutboxMessage.due_at), col(OutboxMessage.id))
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    ).all()
+    if not rows:
+        return []
+    ids = [message.id for message in rows]
+    session.execute(
+        update(OutboxMessage)
+        .where(col(OutboxMessage.id).in_(ids))
+        .values(state="sending", lease_until=now + LEASE, attempts=OutboxMessage.attempts + 1),
+        execution_options={"synchronize_session": False},
+    )
+    recipients = _recipients(
+        session, {message.member_id for message in rows if message.member_id is not None}
+    )
+    return [_message(message, recipients) for message in rows]
+
+
+def record(
+    session: Session, messages: Iterable[Message], outcomes: Mapping[int, Outcome], *, now: datetime
+) -> None:
+    """Write down what came of each message. A message without an outcome keeps its lease and is tried again when that runs out."""
+    changes = [
+        {"id": message.id} | _change(message, outcomes[message.id], now)
+        for message in messages
+        if message.id in outcomes
+    ]
+    if changes:
+        session.execute(update(OutboxMessage), changes)
+
+
+def retry(session: Session, shop_id: int, ids: Sequence[int], *, now: datetime) -> int:
+    """Make finished, refused or parked messages due again with their old unique ids; returns how many."""
+    result = session.execute(
+        update(OutboxMessage)
+        .where(
+            col(OutboxMessage.shop_id) == shop_id,
+            col(OutboxMessage.id).in_(ids),
+            col(OutboxMessage.state).in_(("delivered", "refused", "parked", "dropped")),
+        )
+        .values(state="due", due_at=now, attempts=0, error=None, status_code=None, finished_at=None)
+    )
+    return int(result.rowcount)  # type: ignore[attr-defined]
+
+
+def _recipients(session: Session, member_ids: set[int]) -> dict[int, Recipient]:
+    if not member_ids:
+        return {}
+    members = session.exec(select(Member).where(col(Member.id).in_(member_ids))).all()
+    kept_ids = {member.merged_into for member in members if member.merged_into is not None}
+    kept = {member.id: member for member in session.exec(select(Member).where(col(Member.id).in_(kept_ids)))}
+    found = ((member.id, kept.get(member.merged_into, member)) for member in members)
+    return {asked: _recipient(member) for asked, member in found if asked is not None}
+
+
+def _recipient(member: Member) -> Recipient:
+    assert member.id is not None
+    return Recipient(
+        member_id=member.id,
+        email=member.email,
+        customer_id=member.shopify_customer_id,
+        first_name=member.first_name,
+        last_name=member.last_name,
+        state=member.state,
+        balance=member.balance,
+        lifetime_earned=member.lifetime_earned,
+        lifetime_spent=member.lifetime_spent,
+        joined_at=member.joined_at,
+    )
+
+
+def _message(message: OutboxMessage, recipients: Mapping[int, Recipient]) -> Message:
+    assert message.id is not None
+    return Message(
+        id=message.id,
+        shop_id=message.shop_id,
+        kind=message.kind,
+        unique_id=message.unique_id,
+        payload=message.payload,
+        occurred_at=message.occurred_at,
+        backfill=message.backfill,
+        attempts=message.attempts + 1,
+        recipient=recipients.get(message.member_id) if message.member_id is not None else None,
+    )
+
+
+def _change(message: Message, outcome: Outcome, now: datetime) -> dict[str, Any]:
+    match outcome:
+        case Delivered(status_code=status):
+            return _ended("delivered", None, status, now)
+        case Refused(reason=reason, status_code=status):
+            return _ended("refused", reason, status, now)
+        case Dropped(reason=reason):
+            return _ended("dropped", reason, None, now)
+        case Later(seconds=seconds, reason=reason, status_code=status, counts=counts):
+            attempts = message.attempts if counts else message.attempts - 1
+            if attempts >= MOST_ATTEMPTS:
+                return _ended("parked", reason, status, now) | {"attempts": attempts}
+            wait = min(timedelta(seconds=max(seconds, 0)), LONGEST_WAIT)
+            return _ended("due", reason, status, None) | {"attempts": attempts, "due_at": now + wait}
+
+
+def _ended(state: str, error: str | None, status: int | None, at: datetime | None) -> dict[str, Any]:
+    return {"state": state, "error": error, "status_code": status, "finished_at": at, "lease_until": None}

@@ -1,0 +1,146 @@
+"""Rewards for points: money first. The points go and the reward is recorded in one transaction, before Shopify hears of it.
+
+From then on the reward is ``issuing``: it becomes ``issued`` when Shopify has the code, or ``failed``, and then the points come back.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlmodel import Session, select
+
+from loyalty.book import Book
+from loyalty.core import ledger
+from loyalty.core.decide import (
+    RewardRefused,
+    Standing,
+    decide_reward_request,
+    decide_reward_return,
+    redeemed_news,
+)
+from loyalty.core.facts import RewardFailed, RewardIssued, RewardRequested
+from loyalty.core.ledger import Entry, Source
+from loyalty.models import LedgerEntry, Member, RewardIssue, Shop
+
+ISSUE_REWARD = "issue_reward"
+
+
+def request_reward(
+    session: Session, shop: Shop, member: Member, request: RewardRequested, *, now: datetime
+) -> RewardIssue:
+    """Take the points and begin the reward. The same request key gives the same reward again, whatever it asks for.
+
+    Raises ``RewardRefused`` (unknown_reward, not_enough_points, not_available).
+    """
+    assert member.id is not None
+    assert shop.id is not None
+    book = Book(session, shop, now=now)
+    book.load_members([member.id])
+    account = book.account(member.id)
+    earlier = session.exec(
+        select(RewardIssue).where(
+            RewardIssue.member_id == account.id, RewardIssue.request_key == request.request_key
+        )
+    ).first()
+    if earlier is not None:
+        return earlier
+    if account.state != "member" or account.shopify_customer_id is None:
+        raise RewardRefused("not_available")
+    reward, entry = decide_reward_request(Standing(account.balance, joined=True), request, book.program)
+    assert account.id is not None
+    book.post(account, (entry,), ())
+    issue = RewardIssue(
+        id=request.issue_id,
+        shop_id=shop.id,
+        member_id=account.id,
+        request_key=request.request_key,
+        reward=reward.key,
+        title=reward.title,
+        points=reward.points,
+        amount=reward.amount,
+        currency=shop.currency,
+        minimum_subtotal=reward.minimum_subtotal,
+        program_version=book.program.version,
+        code=request.code,
+        created_at=now,
+        expires_at=now + timedelta(days=reward.expires_after_days) if reward.expires_after_days else None,
+    )
+    session.add(issue)
+    session.flush()
+    book.tell_shopify(ISSUE_REWARD, f"issue:{issue.id}", {"issue_id": issue.id}, account)
+    book.write()
+    return issue
+
+
+def reward_issued(book: Book, fact: RewardIssued) -> None:
+    """Shopify has the code: the member may use it, and now it is told."""
+    issue = _locked(book, fact.issue_id)
+    if issue is None or issue.state not in ("issuing", "failed"):
+        return
+    if issue.state == "failed":
+        # The points went back and the code exists after all: it must not be usable.
+        book.tell_shopify("deactivate_code", f"deactivate:{issue.id}", {"issue_id": issue.id})
+        issue.discount_id = fact.discount_id
+        return
+    issue.state, issue.discount_id, issue.issued_at = "issued", fact.discount_id, fact.issued_at
+    book.load_members([issue.member_id])
+    account = book.account(issue.member_id)
+    redeemed = _redeemed(book.session, issue)
+    reward = _reward_properties(issue)
+    book.post(
+        account, (), (redeemed_news(redeemed, balance=account.balance, at=fact.issued_at, reward=reward),)
+    )
+
+
+def reward_failed(book: Book, fact: RewardFailed) -> None:
+    """The code cannot be made: the points come back by a new entry, once."""
+    issue = _locked(book, fact.issue_id)
+    if issue is None or issue.state != "issuing":
+        return
+    issue.state, issue.failure = "failed", fact.reason
+    book.load_members([issue.member_id])
+    account = book.account(issue.member_id)
+    redeemed = _redeemed(book.session, issue)
+    decision = decide_reward_return(redeemed, reason=fact.reason, at=fact.failed_at, balance=account.balance)
+    book.post(account, decision.entries, decision.news)
+
+
+def _locked(book: Book, issue_id: str) -> RewardIssue | None:
+    return book.session.exec(
+        select(RewardIssue)
+        .where(RewardIssue.id == issue_id, RewardIssue.shop_id == book.shop_id)
+        .with_for_update()
+    ).first()
+
+
+def _redeemed(session: Session, issue: RewardIssue) -> Entry:
+    """The entry that took the points."""
+    row = session.exec(
+        select(LedgerEntry).where(
+            LedgerEntry.shop_id == issue.shop_id,
+            LedgerEntry.source_kind == "reward",
+            LedgerEntry.source_ref == issue.id,
+            LedgerEntry.kind == ledger.REDEEM,
+        )
+    ).one()
+    return Entry(
+        kind=row.kind,
+        points=row.points,
+        source=Source(row.source_kind, row.source_ref),
+        rule=row.rule,
+        sequence=row.sequence,
+        program_version=row.program_version,
+        reason=row.reason,
+        why=row.why,
+        occurred_at=row.occurred_at,
+    )
+
+
+def _reward_properties(issue: RewardIssue) -> dict[str, Any]:
+    return {
+        "reward": issue.reward,
+        "reward_title": issue.title,
+        "reward_amount": str(issue.amount),
+        "currency": issue.currency,
+        "coupon_code": issue.code,
+        **({"coupon_expires_at": issue.expires_at.isoformat()} if issue.expires_at else {}),
+    }

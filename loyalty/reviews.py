@@ -1,0 +1,97 @@
+"""Reviews and their points: pending, awarded, reversed or ineligible, each with the reason that a merchant can read."""
+
+from sqlmodel import col, select
+
+from loyalty.book import Account, Book
+from loyalty.core.decide import Standing, decide_review, review_problem
+from loyalty.core.facts import ReviewSeen
+from loyalty.core.ledger import Source
+from loyalty.models import Review
+
+WAITING = "waiting_for_member"
+NO_EMAIL = "no_email"
+RULE_OFF = "rule_off"
+
+
+def source(review_id: str) -> Source:
+    """What the points of a review come from."""
+    return Source("review", review_id)
+
+
+def review_seen(book: Book, fact: ReviewSeen) -> None:
+    """Take note of a review and settle it if its author is a member; otherwise it waits for the person."""
+    row = _row(book, fact)
+    account = book.account(row.member_id) if row.member_id is not None else book.by_email(fact.email)
+    if account is None or account.joined_at is None:
+        row.state, row.reason = "pending", WAITING if fact.email else NO_EMAIL
+        row.email = fact.email
+        return
+    _settle(book, row, account, fact)
+
+
+def settle_waiting(book: Book, account: Account) -> None:
+    """Settle the reviews that waited for this person."""
+    if not account.email or account.joined_at is None:
+        return
+    waiting = book.session.exec(
+        select(Review).where(
+            Review.shop_id == book.shop_id, Review.email == account.email, col(Review.state) == "pending"
+        )
+    ).all()
+    book.load_posted([source(row.review_id) for row in waiting])
+    for row in waiting:
+        _settle(book, row, account, _fact(row))
+
+
+def _settle(book: Book, row: Review, account: Account, fact: ReviewSeen) -> None:
+    total, count = book.posted(source(fact.review_id))
+    standing = Standing(account.balance, joined=True, posted=total, postings=count)
+    decision = decide_review(standing, fact, book.program)
+    book.post(account, decision.entries, decision.news)
+    total, _ = book.posted(source(fact.review_id))
+    problem = review_problem(fact)
+    if total > 0:
+        row.state, row.reason = "awarded", ""
+    elif problem is not None:
+        row.state, row.reason = ("reversed" if count else "ineligible"), problem
+    else:
+        row.state, row.reason = "ineligible", RULE_OFF
+    if account.id is None:
+        book.ensure_ids()
+    row.member_id, row.email = account.id, None
+
+
+def _row(book: Book, fact: ReviewSeen) -> Review:
+    """The review's row with the newest of what was seen."""
+    row = book.session.exec(
+        select(Review)
+        .where(Review.shop_id == book.shop_id, Review.review_id == fact.review_id)
+        .with_for_update()
+    ).first()
+    if row is None:
+        row = Review(
+            shop_id=book.shop_id,
+            review_id=fact.review_id,
+            kind=fact.kind,
+            submitted_at=fact.submitted_at,
+            updated_at=fact.seen_at,
+        )
+        book.session.add(row)
+    if row.status == "" or fact.seen_at >= row.updated_at:
+        row.kind, row.rating, row.verified = fact.kind, fact.rating, fact.verified
+        row.has_media, row.status, row.updated_at = fact.has_media, fact.status, fact.seen_at
+    return row
+
+
+def _fact(row: Review) -> ReviewSeen:
+    return ReviewSeen(
+        review_id=row.review_id,
+        email=row.email,
+        kind=row.kind,
+        rating=row.rating,
+        verified=row.verified,
+        has_media=row.has_media,
+        status=row.status,
+        submitted_at=row.submitted_at,
+        seen_at=row.updated_at,
+    )
