@@ -193,13 +193,11 @@ class _Reader:
         found = table.get(key)
         expected = f"a decimal number in quotes, more than 0 and at most {most}, with at most 4 decimals"
         amount = Decimal(0)
-        if (
-            isinstance(found, str)
-            and _DECIMAL.fullmatch(found)
-            or isinstance(found, int)
-            and found is not True
-        ):
-            amount = Decimal(found)
+        match found:
+            case str() if _DECIMAL.fullmatch(found):
+                amount = Decimal(found)
+            case int() if not isinstance(found, bool):
+                amount = Decimal(found)
         if not 0 < amount <= most:
             self.mistake(_join(path, key), found, expected)
             return Decimal(1)

@@ -3,9 +3,11 @@
 What counts: goods, after every discount, without tax, shipping, tips and gift cards (a gift card earns when it is spent on goods,
 so counting its sale too would pay twice). Test, cancelled and voided orders count nothing. Only what was paid counts: what is
 still outstanding is taken off. Returned or removed pieces do not count. Money that went back beyond the value of returned pieces
-and shipping takes its share off the goods that remain, so that an amount-only refund and a refund by line end alike.
+and shipping takes its share off the goods that remain, so that an amount-only refund and a refund by line end alike. Everything is
+reckoned in exact fractions; only the points are rounded, once, at the end.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, floor
@@ -16,25 +18,8 @@ from loyalty.core.program import OrderRule
 _NOTHING_COUNTS = frozenset({"pending", "authorized", "voided", "expired", "refunded", ""})
 # Currencies whose smallest coin is not a hundredth (ISO 4217).
 _WITHOUT_CENTS = frozenset(
-    {
-        "BIF",
-        "CLP",
-        "DJF",
-        "GNF",
-        "ISK",
-        "JPY",
-        "KMF",
-        "KRW",
-        "PYG",
-        "RWF",
-        "UGX",
-        "VND",
-        "VUV",
-        "XAF",
-        "XOF",
-        "XPF",
-    }
-)
+    {"BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"}
+)  # fmt: skip
 _WITH_THOUSANDTHS = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
 
 
@@ -56,33 +41,32 @@ def counted_amount(order: OrderSnapshot) -> Fraction:
     """The part of an order that counts (see the module), in the shop's currency; never negative."""
     if order.test or order.cancelled or order.financial_status in _NOTHING_COUNTS:
         return Fraction(0)
-    sold = sum((Fraction(line.amount) for line in order.lines if not line.gift_card), Fraction(0))
-    goods = sum(
-        (_remaining_share(line) * Fraction(line.amount) for line in order.lines if not line.gift_card),
-        Fraction(0),
-    )
-    held = sum((_remaining_share(line) * _price(line) for line in order.lines), Fraction(0))
-    missing = _given_back(order, held) + max(Fraction(0), Fraction(order.outstanding))
+    lines = [line for line in order.lines if line.quantity > 0]
+    sold = _total(Fraction(line.amount) for line in lines if not line.gift_card)
+    goods = _total(_remaining_share(line) * Fraction(line.amount) for line in lines if not line.gift_card)
+    invoiced = _total(_price(line) for line in lines)
+    held = _total(_remaining_share(line) * _price(line) for line in lines)
+    taken_off = _total((1 - _remaining_share(line)) * line.quantity for line in lines)
+    slack = taken_off * _smallest_coin(order.currency)
+    missing = _given_back(order, invoiced, held, slack) + max(Fraction(0), Fraction(order.outstanding))
     if held <= 0 or missing >= held:
         return Fraction(0)
     return min(sold, goods * (held - missing) / held)
 
 
-def _given_back(order: OrderSnapshot, held: Fraction) -> Fraction:
+def _given_back(order: OrderSnapshot, invoiced: Fraction, held: Fraction, slack: Fraction) -> Fraction:
     """The money that went back beyond the value of returned pieces.
 
-    Refunds are rounded to the smallest coin, piece by piece, so within a coin for each piece the money decides and this may be a
-    little below zero. Further below, the pieces are back and the money is still on its way: then the pieces decide.
+    Refunds are rounded to the smallest coin, piece by piece, so within ``slack`` (a coin for each piece) the money decides and
+    this may be a little below zero. Further below, the pieces are back and the money is still on its way: the pieces decide.
     """
-    invoiced = sum((_price(line) for line in order.lines), Fraction(0))
     returned = invoiced - held
     if order.received is not None:
         # Pieces that were taken off before anybody paid for them must not hide money that went back for others.
         owed = max(Fraction(0), Fraction(order.outstanding))
         returned -= min(returned, max(Fraction(0), invoiced - Fraction(order.received) - owed))
     difference = Fraction(order.refunded) - Fraction(order.refunded_shipping) - returned
-    pieces = sum(max(0, line.quantity - max(line.remaining, 0)) for line in order.lines)
-    return difference if difference >= -pieces * _smallest_coin(order.currency) else Fraction(0)
+    return difference if difference >= -slack else Fraction(0)
 
 
 def _smallest_coin(currency: str) -> Fraction:
@@ -100,9 +84,11 @@ def round_points(points: Fraction, rounding: str) -> int:
     return floor(points)
 
 
+def _total(amounts: Iterable[Fraction]) -> Fraction:
+    return sum(amounts, Fraction(0))
+
+
 def _remaining_share(line: OrderLine) -> Fraction:
-    if line.quantity <= 0:
-        return Fraction(0)
     return Fraction(min(max(line.remaining, 0), line.quantity), line.quantity)
 
 
