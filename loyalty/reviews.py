@@ -26,7 +26,7 @@ def review_seen(book: Book, fact: ReviewSeen) -> None:
         row.state, row.reason = "pending", WAITING if fact.email else NO_EMAIL
         row.email = fact.email
         return
-    _settle(book, row, account, fact)
+    _settle(book, row, account, _fact(row))  # the newest of what was seen, not what came last
 
 
 def settle_waiting(book: Book, account: Account) -> None:

@@ -191,6 +191,7 @@ def _begin_step(session: Session, run_id: int, now: datetime) -> RunView | None:
 
 
 def _take_step(runtime: Runtime, view: RunView, step: StepFunction) -> float | None:
+    stumbled: str | None = None
     try:
         result = step(runtime, view)
     except RunStopped:
@@ -201,8 +202,6 @@ def _take_step(runtime: Runtime, view: RunView, step: StepFunction) -> float | N
         log.exception("run step failed", run=view.id, kind=view.kind)
         result = Step(wait=RETRY_SECONDS)
         stumbled = type(error).__name__
-    else:
-        stumbled = None
     now = runtime.clock()
     ended = result.finished or result.error is not None
     with runtime.transaction() as session:

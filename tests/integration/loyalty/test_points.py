@@ -1,0 +1,279 @@
+"""Facts become entries, on both databases."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import Engine
+from sqlmodel import Session, col, select
+
+from loyalty import programs
+from loyalty.core.document import DEFAULT_DOCUMENT
+from loyalty.core.facts import (
+    CustomerDeleted,
+    CustomerSeen,
+    CustomersMerged,
+    Fact,
+    Identity,
+    OrderLine,
+    OrderSeen,
+    OrderSnapshot,
+    PointsAdjusted,
+    ReviewSeen,
+    RewardFailed,
+    RewardIssued,
+    RewardRequested,
+)
+from loyalty.database import transaction
+from loyalty.models import KlaviyoConnection, LedgerEntry, Member, OutboxMessage, Review, RewardIssue, Shop
+from loyalty.points import absorb
+from loyalty.redemption import request_reward
+from loyalty.staff import adjust
+
+NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
+INSTALLED = NOW - timedelta(days=10)
+
+
+def at(minutes: int) -> datetime:
+    return NOW + timedelta(minutes=minutes)
+
+
+def customer(
+    customer_id: int = 7001, email: str | None = "ada@fernandfig.shop", minute: int = 0
+) -> CustomerSeen:
+    return CustomerSeen(Identity(customer_id, email), "Ada", "Byron", "en", at(minute), at(minute))
+
+
+def order(
+    minute: int = 1,
+    *,
+    remaining: int = 2,
+    status: str = "paid",
+    refunded: str = "0",
+    identity: Identity | None = None,
+    authoritative: bool = False,
+    codes: tuple[str, ...] = (),
+) -> OrderSeen:
+    snapshot = OrderSnapshot(
+        order_id=9001,
+        name="#1001",
+        created_at=at(1),
+        updated_at=at(minute),
+        currency="USD",
+        financial_status=status,
+        cancelled=False,
+        test=False,
+        source="web",
+        lines=(OrderLine(1, 11, 2, remaining, Decimal("100.00"), Decimal("8.00"), gift_card=False),),
+        outstanding=Decimal(0),
+        refunded=Decimal(refunded),
+        refunded_shipping=Decimal(0),
+        discount_codes=codes,
+    )
+    return OrderSeen(snapshot, identity or Identity(7001, "ada@fernandfig.shop"), authoritative=authoritative)
+
+
+@pytest.fixture(name="shop")
+def _shop(engine: Engine) -> Shop:
+    with transaction(engine) as session:
+        shop = Shop(domain="fern-and-fig.myshopify.com", first_installed_at=INSTALLED, installed_at=INSTALLED)
+        session.add(shop)
+        session.flush()
+        assert shop.id is not None
+        programs.apply(session, shop.id, DEFAULT_DOCUMENT, author="install", now=INSTALLED)
+        session.add(
+            KlaviyoConnection(shop_id=shop.id, road="private_key", state="connected", connected_at=INSTALLED)
+        )
+    return shop
+
+
+def settle(engine: Engine, shop: Shop, *facts: Fact) -> frozenset[str]:
+    with transaction(engine) as session:
+        return absorb(session, shop, facts, now=NOW)
+
+
+def members(engine: Engine) -> list[Member]:
+    with Session(engine) as session:
+        return list(session.exec(select(Member).order_by(col(Member.id))).all())
+
+
+def points(engine: Engine) -> list[tuple[str, int]]:
+    with Session(engine) as session:
+        rows = session.exec(
+            select(LedgerEntry).order_by(col(LedgerEntry.member_id), col(LedgerEntry.position))
+        )
+        return [(row.kind, row.points) for row in rows]
+
+
+def outbox(engine: Engine, channel: str) -> list[str]:
+    with Session(engine) as session:
+        rows = session.exec(
+            select(OutboxMessage).where(OutboxMessage.channel == channel).order_by(col(OutboxMessage.id))
+        )
+        return [row.kind for row in rows]
+
+
+class TestAbsorb:
+    def test_new_customer(self, engine: Engine, shop: Shop) -> None:
+        """A new customer joins and earns the sign-up points once, however often we hear of it."""
+        settle(engine, shop, customer(), customer())
+        settle(engine, shop, customer())
+
+        (member,) = members(engine)
+        assert (member.state, member.balance, member.entry_count) == ("member", 100, 1)
+        assert points(engine) == [("earn", 100)]
+        assert outbox(engine, "klaviyo") == ["joined_program", "points_earned"]
+        assert outbox(engine, "shopify") == ["balance_metafield"]
+
+    def test_refund(self, engine: Engine, shop: Shop) -> None:
+        """Points are not taken back on hearsay: the order is read again, and then they are."""
+        settle(engine, shop, customer(), order())
+        settle(engine, shop, order(5, remaining=1, status="partially_refunded", refunded="54"))
+        assert members(engine)[0].balance == 200
+        assert outbox(engine, "shopify")[-1] == "reread_order"
+
+        settle(
+            engine,
+            shop,
+            order(5, remaining=1, status="partially_refunded", refunded="54", authoritative=True),
+        )
+        assert members(engine)[0].balance == 150
+        settle(engine, shop, order(6, remaining=0, status="refunded", refunded="108", authoritative=True))
+        assert points(engine) == [("earn", 100), ("earn", 100), ("reverse", -50), ("reverse", -50)]
+
+    def test_late_webhook(self, engine: Engine, shop: Shop) -> None:
+        """A webhook that was overtaken by a newer state changes nothing."""
+        settle(engine, shop, customer(), order(6, remaining=0, status="refunded", refunded="108"))
+        settle(engine, shop, order(1))
+
+        assert points(engine) == [("earn", 100)]
+
+    def test_order_waits(self, engine: Engine, shop: Shop) -> None:
+        """An order without a person is kept and settled when the person is known."""
+        settle(engine, shop, order(identity=Identity(None, None)))
+        assert members(engine) == []
+
+        settle(engine, shop, order(2))
+        assert members(engine)[0].balance == 100
+
+    def test_guest_becomes_member(self, engine: Engine, shop: Shop) -> None:
+        """A guest's points stay with the person who opens an account under the same e-mail."""
+        settle(engine, shop, order(identity=Identity(None, "ada@fernandfig.shop")))
+        settle(engine, shop, customer())
+
+        (member,) = members(engine)
+        assert (member.shopify_customer_id, member.balance, member.state) == (7001, 200, "member")
+
+    def test_guest_is_merged(self, engine: Engine, shop: Shop) -> None:
+        """A customer who takes over a guest's e-mail takes over the guest's points, and refunds find them there."""
+        settle(engine, shop, order(identity=Identity(None, "old@fernandfig.shop")))
+        settle(engine, shop, customer(email="ada@fernandfig.shop"))
+        settle(engine, shop, customer(email="old@fernandfig.shop", minute=9))
+        settle(engine, shop, order(10, remaining=0, status="refunded", refunded="108", authoritative=True))
+
+        guest, member = members(engine)
+        assert (guest.state, guest.balance, guest.merged_into) == ("merged", 0, member.id)
+        assert member.balance == 100
+
+    @pytest.mark.parametrize("merge_first", [True, False])
+    def test_customers_merged(self, engine: Engine, shop: Shop, merge_first: bool) -> None:
+        """Two customers that become one end with both balances on the kept one, in either order of arrival, once."""
+        merge = CustomersMerged(7001, 7002, NOW)
+        other = customer(7002, "second@fernandfig.shop")
+        facts = [merge, customer(), other] if merge_first else [customer(), other, merge]
+        settle(engine, shop, *facts)
+        settle(engine, shop, merge, CustomerDeleted(7002), other)
+
+        kept = next(member for member in members(engine) if member.shopify_customer_id == 7001)
+        assert (kept.state, kept.balance, kept.email) == ("member", 200, "ada@fernandfig.shop")
+        assert sum(member.balance for member in members(engine)) == 200
+
+    def test_email_moves(self, engine: Engine, shop: Shop) -> None:
+        """An e-mail that another customer has now leaves the one who had it before."""
+        settle(engine, shop, customer(7001), customer(7002, "second@fernandfig.shop"))
+        settle(engine, shop, customer(7002, "ada@fernandfig.shop", minute=3))
+
+        assert [member.email for member in members(engine)] == [None, "ada@fernandfig.shop"]
+
+
+class TestReviews:
+    def review(self, *, status: str = "published", minute: int = 0, verified: bool = True) -> ReviewSeen:
+        return ReviewSeen(
+            "rev-1", "ada@fernandfig.shop", "rating", 5, verified, False, status, at(0), at(minute)
+        )
+
+    def test_verified_review(self, engine: Engine, shop: Shop) -> None:
+        """A verified rating without a text earns once."""
+        settle(engine, shop, customer(), self.review(), self.review())
+        settle(engine, shop, self.review())
+
+        assert points(engine) == [("earn", 100), ("earn", 50)]
+
+    def test_waits_for_person(self, engine: Engine, shop: Shop) -> None:
+        """A review by somebody unknown waits, says so, and earns when the person joins."""
+        settle(engine, shop, self.review())
+        with Session(engine) as session:
+            row = session.exec(select(Review)).one()
+            assert (row.state, row.reason) == ("pending", "waiting_for_member")
+
+        settle(engine, shop, customer())
+        assert members(engine)[0].balance == 150
+
+    def test_rejected_later(self, engine: Engine, shop: Shop) -> None:
+        """A review that is rejected after its points were given gives them back, once."""
+        settle(engine, shop, customer(), self.review())
+        settle(engine, shop, self.review(status="rejected", minute=5), self.review())
+
+        assert members(engine)[0].balance == 100
+        with Session(engine) as session:
+            assert session.exec(select(Review)).one().state == "reversed"
+
+
+class TestRedemption:
+    def redeem(self, engine: Engine, shop: Shop, key: str = "k1") -> RewardIssue:
+        with transaction(engine) as session:
+            member = session.exec(select(Member)).one()
+            request = RewardRequested("five_off", key, f"issue-{key}", f"CODE{key.upper()}", NOW)
+            return request_reward(session, shop, member, request, now=NOW)
+
+    @pytest.fixture(autouse=True)
+    def _rich_member(self, engine: Engine, shop: Shop) -> None:
+        settle(engine, shop, customer())
+        with transaction(engine) as session:
+            member = session.exec(select(Member)).one()
+            adjust(session, shop, member, PointsAdjusted(500, "gift", "Welcome", "staff-1", NOW), now=NOW)
+
+    def test_same_key(self, engine: Engine, shop: Shop) -> None:
+        """The same request twice takes the points once."""
+        assert self.redeem(engine, shop).id == self.redeem(engine, shop).id
+        assert members(engine)[0].balance == 100
+
+    def test_issued(self, engine: Engine, shop: Shop) -> None:
+        """When the code is there the redemption is told, once."""
+        issue = self.redeem(engine, shop)
+        for _ in range(2):
+            settle(engine, shop, RewardIssued(issue.id, "gid://shopify/DiscountCodeNode/1", NOW))
+
+        assert outbox(engine, "klaviyo").count("points_redeemed") == 1
+
+    def test_failed(self, engine: Engine, shop: Shop) -> None:
+        """A code that cannot be made gives the points back, once."""
+        issue = self.redeem(engine, shop)
+        for _ in range(2):
+            settle(engine, shop, RewardFailed(issue.id, "refused", NOW))
+
+        assert members(engine)[0].balance == 600
+        assert members(engine)[0].lifetime_spent == 0
+
+    def test_used(self, engine: Engine, shop: Shop) -> None:
+        """An order that carries the code uses the reward."""
+        issue = self.redeem(engine, shop)
+        settle(
+            engine,
+            shop,
+            RewardIssued(issue.id, "gid://shopify/DiscountCodeNode/1", NOW),
+            order(codes=("codek1",)),
+        )
+
+        with Session(engine) as session:
+            assert session.exec(select(RewardIssue)).one().state == "used"
