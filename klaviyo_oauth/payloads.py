@@ -1,0 +1,124 @@
+"""Request bodies for Klaviyo, made by pure functions. People are named by e-mail only, taken from the recipient: a phone number or
+an external id can make Klaviyo merge two profiles, and null would clear what the merchant's other tools wrote."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from klaviyo_oauth.dialect import Dialect, standing_of
+from loyalty.delivery import Message, Recipient
+
+MOST_EVENTS = 1_000
+MOST_PROFILES = 10_000
+# Klaviyo's limit is 5 MB for either kind of batch; the rest is room for the envelope.
+MOST_BYTES = 4_900_000
+
+_EVENTS_OPEN = b'{"data":{"type":"event-bulk-create-job","attributes":{"events-bulk-create":{"data":['
+_EVENTS_CLOSE = b"]}}}}"
+_PROFILES_OPEN = b'{"data":{"type":"profile-bulk-import-job","attributes":{"profiles":{"data":['
+_PROFILES_CLOSE = b"]}}}}"
+
+
+def profile(dialect: Dialect, recipient: Recipient) -> dict[str, Any]:
+    """The profile resource of a recipient who has an e-mail address."""
+    attributes: dict[str, Any] = {"email": recipient.email}
+    if recipient.first_name:
+        attributes["first_name"] = recipient.first_name
+    if recipient.last_name:
+        attributes["last_name"] = recipient.last_name
+    attributes["properties"] = dialect.profile_properties(standing_of(recipient))
+    return {"type": "profile", "attributes": attributes}
+
+
+def event(dialect: Dialect, message: Message, recipient: Recipient) -> dict[str, Any]:
+    """The body of one event; it refreshes the profile's properties in the same call."""
+    attributes = _event_attributes(dialect, message)
+    return {
+        "data": {
+            "type": "event",
+            "attributes": attributes | {"profile": {"data": profile(dialect, recipient)}},
+        }
+    }
+
+
+def bulk_event(dialect: Dialect, message: Message, recipient: Recipient) -> bytes:
+    """One entry of a bulk request. ``backfill`` is said twice because it is not told which of the two wins."""
+    entry = {
+        "type": "event-bulk-create",
+        "attributes": {
+            "backfill": message.backfill,
+            "profile": {"data": profile(dialect, recipient)},
+            "events": {"data": [{"type": "event", "attributes": _event_attributes(dialect, message)}]},
+        },
+    }
+    return encode(entry)
+
+
+def bulk_events(entries: Sequence[bytes]) -> bytes:
+    """The body of a bulk request out of ready entries."""
+    return b"".join((_EVENTS_OPEN, b",".join(entries), _EVENTS_CLOSE))
+
+
+def bulk_profiles(entries: Sequence[bytes]) -> bytes:
+    """The body of a bulk profile import out of ready profile resources."""
+    return b"".join((_PROFILES_OPEN, b",".join(entries), _PROFILES_CLOSE))
+
+
+def forget(dialect: Dialect, profile_id: str) -> dict[str, Any]:
+    """Take our properties, and nothing else, off a profile that exists."""
+    unset = {"patch_properties": {"unset": list(dialect.properties)}}
+    return {"data": {"type": "profile", "id": profile_id, "attributes": {}, "meta": unset}}
+
+
+def webhook(name: str, url: str, secret: str, topics: Iterable[str]) -> dict[str, Any]:
+    """Subscribe an address to topics."""
+    attributes = {
+        "name": name,
+        "description": "Tells the loyalty program of submitted reviews",
+        "endpoint_url": url,
+        "secret_key": secret,
+    }
+    return {"data": {"type": "webhook", "attributes": attributes, "relationships": _topics(topics)}}
+
+
+def webhook_change(webhook_id: str, topics: Iterable[str]) -> dict[str, Any]:
+    """Switch a webhook on, with these topics."""
+    return {
+        "data": {
+            "type": "webhook",
+            "id": webhook_id,
+            "attributes": {"enabled": True},
+            "relationships": _topics(topics),
+        }
+    }
+
+
+def event_properties(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """What was frozen when the news happened, without what Klaviyo ignores anyway."""
+    return {key: value for key, value in payload.items() if value is not None and value != ""}
+
+
+def encode(value: Mapping[str, Any]) -> bytes:
+    """Compact JSON."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def instant(moment: datetime) -> str:
+    """RFC 3339 in UTC."""
+    return moment.astimezone(UTC).isoformat()
+
+
+def _event_attributes(dialect: Dialect, message: Message) -> dict[str, Any]:
+    name = dialect.metrics[message.kind]
+    return {
+        "metric": {"data": {"type": "metric", "attributes": {"name": name}}},
+        "properties": event_properties(message.payload),
+        "time": instant(message.occurred_at),
+        "unique_id": message.unique_id,
+        "backfill": message.backfill,
+    }
+
+
+def _topics(topics: Iterable[str]) -> dict[str, Any]:
+    return {"webhook-topics": {"data": [{"type": "webhook-topic", "id": topic} for topic in topics]}}
