@@ -26,7 +26,7 @@ def webhook_signature_holds(body: bytes, signature: str, secrets: Sequence[str])
         given = base64.b64decode(signature.encode("ascii"), validate=True)
     except (UnicodeEncodeError, binascii.Error, ValueError):
         return False
-    return any([hmac.compare_digest(_digest(secret, body), given) for secret in secrets if secret])
+    return any(hmac.compare_digest(_digest(secret, body), given) for secret in secrets if secret)
 
 
 def verified_proxy_query(query: str, secrets: Sequence[str], *, now: datetime) -> dict[str, str]:
@@ -60,7 +60,7 @@ def _proxy_signature_holds(
         given = bytes.fromhex(signature)
     except ValueError:
         return False
-    return any([hmac.compare_digest(_digest(secret, message), given) for secret in secrets if secret])
+    return any(hmac.compare_digest(_digest(secret, message), given) for secret in secrets if secret)
 
 
 def _check_window(timestamp: str, now: datetime) -> None:

@@ -127,10 +127,12 @@ def _header(environ: "WSGIEnvironment", name: str) -> str:
 
 
 def _read_body(environ: "WSGIEnvironment") -> bytes:
-    stream = cast(BinaryIO, environ["wsgi.input"])
+    stream = cast("BinaryIO", environ["wsgi.input"])
     length = environ.get("CONTENT_LENGTH") or ""
     if not length:
-        if environ.get("HTTP_TRANSFER_ENCODING", "").lower() != "chunked" and not environ.get("wsgi.input_terminated"):
+        if environ.get("HTTP_TRANSFER_ENCODING", "").lower() != "chunked" and not environ.get(
+            "wsgi.input_terminated"
+        ):
             raise Refused("411 Length Required")
         body = stream.read(LARGEST_BODY + 1)
     elif not (length.isascii() and length.isdigit()):

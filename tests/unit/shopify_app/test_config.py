@@ -5,7 +5,10 @@ import pytest
 from shopify_app.config import ShopifyConfig, canonical_domain
 
 CONFIG = ShopifyConfig(
-    api_key="key", api_secret="new-secret-1", api_secret_old="old-secret-1", shop_url="http://127.0.0.1:9/shops/{shop}"
+    api_key="key",
+    api_secret="new-secret-1",
+    api_secret_old="old-secret-1",
+    shop_url="http://127.0.0.1:9/shops/{shop}",
 )
 
 
@@ -55,7 +58,9 @@ class TestConfig:
             CONFIG.graphql_endpoint("fern.myshopify.com")
             == "http://127.0.0.1:9/shops/fern.myshopify.com/admin/api/2026-10/graphql.json"
         )
-        assert CONFIG.token_endpoint("fern.myshopify.com").endswith("/shops/fern.myshopify.com/admin/oauth/access_token")
+        assert CONFIG.token_endpoint("fern.myshopify.com").endswith(
+            "/shops/fern.myshopify.com/admin/oauth/access_token"
+        )
 
     def test_refuses_foreign_host(self):
         """A domain that is no shop's never becomes an address."""

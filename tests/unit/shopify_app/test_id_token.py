@@ -86,7 +86,9 @@ class TestVerify:
             token(aud="another-app"),
             token(dest="https://other.myshopify.com"),
             token(iss="https://evil.net/admin", dest="https://evil.net"),
-            token(iss="https://fern.myshopify.com.evil.net/admin", dest="https://fern.myshopify.com.evil.net"),
+            token(
+                iss="https://fern.myshopify.com.evil.net/admin", dest="https://fern.myshopify.com.evil.net"
+            ),
             token(iss="http://fern.myshopify.com/admin", dest="http://fern.myshopify.com"),
             token(iss="https://fern.myshopify.com/elsewhere"),
             token(dest="https://fern.myshopify.com/path"),
@@ -113,7 +115,10 @@ class TestVerify:
 class TestBearer:
     """Reading the header."""
 
-    @pytest.mark.parametrize(("header", "found"), [("Bearer abc", "abc"), ("bearer abc", "abc"), (None, ""), ("Basic x", ""), ("", "")])
+    @pytest.mark.parametrize(
+        ("header", "found"),
+        [("Bearer abc", "abc"), ("bearer abc", "abc"), (None, ""), ("Basic x", ""), ("", "")],
+    )
     def test_reads(self, header, found):
         """Only a bearer token is taken."""
         assert bearer(header) == found

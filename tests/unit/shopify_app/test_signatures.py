@@ -89,11 +89,16 @@ class TestProxy:
 
     def test_unicode(self):
         """Escaped text in other alphabets is signed as text."""
-        assert verified_proxy_query(proxy_query([*pairs(), ("q", "фикус")]), ["s3cret"], now=NOW)["q"] == "фикус"
+        assert (
+            verified_proxy_query(proxy_query([*pairs(), ("q", "фикус")]), ["s3cret"], now=NOW)["q"] == "фикус"
+        )
 
     def test_old_secret(self):
         """During a rotation the old secret still verifies."""
-        assert verified_proxy_query(proxy_query(pairs(), "old"), ["s3cret", "old"], now=NOW)["shop"] == "fern.myshopify.com"
+        assert (
+            verified_proxy_query(proxy_query(pairs(), "old"), ["s3cret", "old"], now=NOW)["shop"]
+            == "fern.myshopify.com"
+        )
 
     @pytest.mark.parametrize("seconds", [-91, 91, 3600])
     def test_window(self, seconds):

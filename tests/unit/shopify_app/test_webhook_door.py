@@ -71,7 +71,11 @@ class TestTaken:
         """A signed delivery is kept whole and the shop's inbox is rung, under both families of header names."""
         assert call(door, request(family=family))[0] == 200
         (message,) = kept(runtime)
-        assert (message.shop_domain, message.source, message.topic) == ("fern-and-fig.myshopify.com", "shopify", "orders/paid")
+        assert (message.shop_domain, message.source, message.topic) == (
+            "fern-and-fig.myshopify.com",
+            "shopify",
+            "orders/paid",
+        )
         assert (message.body, message.state, message.due_at) == (BODY, "due", clock())
         assert bell.rung == [("drain_inbox", "fern-and-fig.myshopify.com")]
 
@@ -110,10 +114,14 @@ class TestRefused:
         """A signature that does not hold is 401, and nothing of the body or the signature reaches the log."""
         with capture_logs() as logs:
             assert call(door, request(HTTP_X_SHOPIFY_HMAC_SHA256=signature))[0] == 401
-        assert kept(runtime) == [] and bell.rung == []
-        assert "iris" not in str(logs) and signature not in str(logs)
+        assert kept(runtime) == []
+        assert bell.rung == []
+        assert "iris" not in str(logs)
+        assert signature not in str(logs)
 
-    @pytest.mark.parametrize("domain", ["evil.net", "fern.myshopify.com.evil.net", "fern.myshopify.com/x", "é.myshopify.com"])
+    @pytest.mark.parametrize(
+        "domain", ["evil.net", "fern.myshopify.com.evil.net", "fern.myshopify.com/x", "é.myshopify.com"]
+    )
     def test_foreign_shop(self, door, runtime, domain):
         """A signed body for something that is no shop is refused."""
         assert call(door, request(HTTP_X_SHOPIFY_SHOP_DOMAIN=domain))[0] == 400
@@ -152,7 +160,9 @@ class TestTrouble:
         """Trouble with the database is 503, and what the error quotes is not told."""
 
         def keep(delivery: Delivery) -> bool:
-            raise OperationalError("INSERT", {"body": delivery.body}, Exception("disk full: iris@fernandfig.shop"))
+            raise OperationalError(
+                "INSERT", {"body": delivery.body}, Exception("disk full: iris@fernandfig.shop")
+            )
 
         with capture_logs() as logs:
             status, headers = call(WebhookDoor(application, runtime, config, keep=keep), request())
