@@ -4,11 +4,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlmodel import Session, select
+from sqlalchemy import update
+from sqlmodel import Session, col, select
 
 from klaviyo_oauth.oauth import Tokens
 from loyalty.encryption import Cipher
-from loyalty.models import KlaviyoConnection
+from loyalty.models import KlaviyoConnection, OutboxMessage
 
 OAUTH = "oauth"
 PRIVATE_KEY = "private_key"
@@ -100,6 +101,21 @@ def change_details(row: KlaviyoConnection, **changes: Any) -> None:
     """Write into the free-form part; a value of None removes its key."""
     merged = dict(row.details) | changes
     row.details = {key: value for key, value in merged.items() if value is not None}
+
+
+def release_waiting(session: Session, shop_id: int, *, now: datetime) -> None:
+    """Make the news due at once that was waiting for a link to be mended."""
+    session.execute(
+        update(OutboxMessage)
+        .where(
+            col(OutboxMessage.shop_id) == shop_id,
+            col(OutboxMessage.channel) == "klaviyo",
+            col(OutboxMessage.state) == "due",
+            col(OutboxMessage.due_at) > now,
+        )
+        .values(due_at=now),
+        execution_options={"synchronize_session": False},
+    )
 
 
 def _linked(session: Session, shop_id: int, account: Account, now: datetime) -> KlaviyoConnection:

@@ -1,0 +1,109 @@
+"""One OAuth attempt from its start in the merchant's admin to its end there. The attempt lives in a row, not in a cookie: the
+merchant leaves Shopify's iframe on the way, and cookies do not survive that.
+"""
+
+import hashlib
+import secrets
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import requests
+from sqlalchemy import delete, update
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import col
+
+from klaviyo_oauth import accounts, connections, oauth
+from klaviyo_oauth.client import Client
+from klaviyo_oauth.config import KlaviyoConfig
+from klaviyo_oauth.connections import Account, AccountTaken
+from klaviyo_oauth.oauth import GrantDead, Tokens
+from loyalty.encryption import SealBroken
+from loyalty.models import OAuthState
+from loyalty.runtime import Runtime
+
+LIFE = timedelta(minutes=10)
+
+CONNECTED = "connected"
+DENIED = "denied"
+EXPIRED = "expired"
+FAILED = "failed"
+UNREACHABLE = "unreachable"
+TAKEN = "taken"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """An attempt that came back to us. ``verifier`` is None when it came too late, or a second time."""
+
+    shop_id: int
+    return_to: str
+    verifier: str | None = field(repr=False)
+
+
+def begin(runtime: Runtime, config: KlaviyoConfig, shop_id: int, *, return_to: str) -> str:
+    """Remember an attempt and give the address that the browser opens at top level."""
+    state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(64)
+    key, now = _key(state), runtime.clock()
+    with runtime.transaction() as session:
+        session.execute(delete(OAuthState).where(col(OAuthState.expires_at) < now - timedelta(days=1)))
+        session.add(
+            OAuthState(
+                state_hash=key,
+                shop_id=shop_id,
+                verifier=runtime.cipher.seal(verifier, row=_row(key)),
+                return_to=return_to,
+                expires_at=now + LIFE,
+            )
+        )
+    return oauth.authorization_url(config, state=state, verifier=verifier)
+
+
+def claim(runtime: Runtime, state: str) -> Attempt | None:
+    """Use an attempt up. None for a state that we never made."""
+    key, now = _key(state), runtime.clock()
+    with runtime.transaction() as session:
+        unused = (col(OAuthState.used_at).is_(None), col(OAuthState.expires_at) > now)
+        claimed = session.execute(
+            update(OAuthState).where(col(OAuthState.state_hash) == key, *unused).values(used_at=now)
+        )
+        row = session.get(OAuthState, key)
+        if row is None:
+            return None
+        fresh = bool(claimed.rowcount)  # type: ignore[attr-defined]
+        try:
+            verifier = runtime.cipher.open(row.verifier, row=_row(key)) if fresh else None
+        except SealBroken:
+            verifier = None
+        return Attempt(row.shop_id, row.return_to, verifier)
+
+
+def finish(
+    runtime: Runtime, config: KlaviyoConfig, http: requests.Session, attempt: Attempt, code: str
+) -> str:
+    """Trade the code, see whose account it is, link it. Returns one of the outcomes above."""
+    if attempt.verifier is None:
+        return EXPIRED
+    tokens = oauth.exchange(config, code=code, verifier=attempt.verifier)
+    if isinstance(tokens, GrantDead):
+        return FAILED
+    if not isinstance(tokens, Tokens):
+        return UNREACHABLE
+    account = accounts.identify(Client(config, http), f"Bearer {tokens.access}")
+    if not isinstance(account, Account):
+        return UNREACHABLE
+    try:
+        with runtime.transaction() as session:
+            now = runtime.clock()
+            connections.link_oauth(session, runtime.cipher, attempt.shop_id, account, tokens, now=now)
+    except (AccountTaken, IntegrityError):
+        # The tokens are let go of without revoking them: that would end the other shop's link as well.
+        return TAKEN
+    return CONNECTED
+
+
+def _key(state: str) -> str:
+    return hashlib.sha256(state.encode()).hexdigest()
+
+
+def _row(key: str) -> str:
+    return f"oauth_state:{key}"

@@ -1,0 +1,135 @@
+"""The outbox's way to Klaviyo. A few events go one by one, at once; many go in bulk. What is refused is told apart from its
+neighbours, and a reply that was lost is sent for again: the unique id makes the repeat harmless.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from random import random
+
+import requests
+from redis import Redis
+
+from klaviyo_oauth import addresses, health, verdicts
+from klaviyo_oauth.answers import NotConnected, Wait
+from klaviyo_oauth.bulk_events import BulkEvents
+from klaviyo_oauth.config import KlaviyoConfig
+from klaviyo_oauth.dialect import LAUREL
+from klaviyo_oauth.forgetting import forget
+from klaviyo_oauth.gateway import Gateway
+from klaviyo_oauth.single_events import send_single
+from loyalty.delivery import Dropped, Later, Message, Outcome, Refused
+from loyalty.runtime import Runtime
+
+FORGET = "forget_profile"
+# From here on one bulk request is quicker than the single ones together.
+FEW = 20
+# The outbox leases a batch for 90 seconds, and the last request may take 35 of them.
+_BUDGET = timedelta(seconds=30)
+# One poison message meets a server error alone; this many in a row are Klaviyo's own.
+_ERRORS_IN_A_ROW = 3
+_GONE_STATES = frozenset(("redacted", "merged"))
+
+
+class KlaviyoSender:
+    """Implements ``loyalty.delivery.Sender`` for the channel ``klaviyo``."""
+
+    channel = "klaviyo"
+    batch_size = 1_000
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        config: KlaviyoConfig,
+        redis: Redis,
+        http: requests.Session | None = None,
+        *,
+        jitter: Callable[[], float] = random,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._runtime = runtime
+        self._gateway = Gateway(runtime, config, redis, http or requests.Session(), jitter=jitter)
+        self._jitter = jitter
+        self._monotonic = monotonic
+
+    def send(self, shop_id: int, messages: Sequence[Message]) -> Mapping[int, Outcome]:
+        """An outcome for every message, by its id. Opens short transactions of its own, never around a request."""
+        nobody = self._nobody_home(shop_id)
+        if nobody is not None:
+            return {message.id: nobody for message in messages}
+        outcomes: dict[int, Outcome] = {}
+        forgetting, events = [], []
+        for message in messages:
+            if message.kind == FORGET:
+                forgetting.append(message)
+            elif (problem := unsendable(message)) is not None:
+                outcomes[message.id] = problem
+            else:
+                events.append(message)
+        stop_at = self._monotonic() + _BUDGET.total_seconds()
+        outcomes |= self._one_by_one(shop_id, forgetting, stop_at, self._forget)
+        outcomes |= self._events(shop_id, events, stop_at)
+        health.note(self._runtime, shop_id, outcomes.values())
+        return {id_: self._spread(outcome) for id_, outcome in outcomes.items()}
+
+    def _nobody_home(self, shop_id: int) -> Outcome | None:
+        who = self._gateway.account_of(shop_id)
+        if isinstance(who, Wait):
+            return self._spread(Later(who.seconds, who.reason, counts=False))
+        if isinstance(who, NotConnected):
+            return verdicts.not_connected(who)
+        return None
+
+    def _events(self, shop_id: int, events: Sequence[Message], stop_at: float) -> dict[int, Outcome]:
+        if len(events) <= FEW:
+            return self._one_by_one(shop_id, events, stop_at, self._single)
+        bulk = BulkEvents(self._gateway, shop_id, LAUREL, out_of_time=lambda: self._monotonic() >= stop_at)
+        return bulk.send(events)
+
+    def _one_by_one(
+        self,
+        shop_id: int,
+        messages: Sequence[Message],
+        stop_at: float,
+        send: Callable[[int, Message], Outcome],
+    ) -> dict[int, Outcome]:
+        outcomes: dict[int, Outcome] = {}
+        stopped: Later | None = None
+        errors = 0
+        for message in messages:
+            if stopped is None and self._monotonic() >= stop_at:
+                stopped = Later(0.0, "continued", counts=False)
+            outcomes[message.id] = outcome = stopped or send(shop_id, message)
+            errors = errors + 1 if isinstance(outcome, Later) else 0
+            if isinstance(outcome, Later) and not outcome.counts:
+                # Not this message's fault, so the next one would fare no better.
+                stopped = Later(outcome.seconds, outcome.reason, counts=False)
+            elif errors >= _ERRORS_IN_A_ROW:
+                stopped = Later(self._gateway.step_back(shop_id), "server errors", counts=False)
+        return outcomes
+
+    def _single(self, shop_id: int, message: Message) -> Outcome:
+        return send_single(self._gateway, shop_id, LAUREL, message)
+
+    def _forget(self, shop_id: int, message: Message) -> Outcome:
+        return forget(self._gateway, self._runtime.cipher, shop_id, LAUREL, message)
+
+    def _spread(self, outcome: Outcome) -> Outcome:
+        """Waits of half a minute and more get up to a tenth on top, so that shops do not come back all at once."""
+        if not isinstance(outcome, Later) or outcome.seconds < 30:
+            return outcome
+        seconds = outcome.seconds * (1 + self._jitter() / 10)
+        return Later(seconds, outcome.reason, outcome.status_code, counts=outcome.counts)
+
+
+def unsendable(message: Message) -> Outcome | None:
+    """Why a message cannot go to Klaviyo at all, or None when it can."""
+    recipient = message.recipient
+    if recipient is None or recipient.state in _GONE_STATES:
+        return Dropped("no_recipient")
+    if message.kind not in LAUREL.metrics:
+        return Refused(f"unknown kind of news: {message.kind}")
+    problem = addresses.problem(recipient.email)
+    if problem in {"no_email", "test_address"}:
+        return Dropped(problem)
+    return Refused(problem) if problem else None

@@ -1,0 +1,45 @@
+"""What outcomes, problems and reasons mean, in the merchant's words: one sentence for what it is and one for what to do."""
+
+from collections.abc import Mapping
+
+OUTCOMES: Mapping[str, str] = {
+    "connected": "Klaviyo is connected.",
+    "denied": "You did not allow the connection in Klaviyo. Nothing has changed.",
+    "expired": "The connection took longer than ten minutes. Start it again.",
+    "failed": "Klaviyo did not accept the connection. Start it again.",
+    "unreachable": "Klaviyo does not answer at the moment. Try again in a minute.",
+    "taken": "This Klaviyo account is already linked to another shop. Disconnect it there first, or choose another account.",
+}
+
+PROBLEMS: Mapping[str, str] = {
+    "authorization_lost": "Klaviyo no longer accepts our authorization: the app was removed there, or not used for 90 days. "
+    "Connect again; what happened meanwhile is kept and will be sent.",
+    "key_rejected": "Klaviyo no longer accepts the private API key: it was deleted or changed. "
+    "Enter a new key; what happened meanwhile is kept and will be sent.",
+}
+
+REASONS: Mapping[str, str] = {
+    "no_email": "The member has no e-mail address, and Klaviyo knows people by e-mail.",
+    "invalid_email": "The member's e-mail address is not one that Klaviyo takes.",
+    "email_too_long": "The member's e-mail address is longer than Klaviyo takes.",
+    "test_address": "Klaviyo discards addresses at example.com and test.com.",
+    "no_recipient": "The member is no longer there.",
+    "not_connected": "Klaviyo was not connected when this happened.",
+    "rate_limit": "Klaviyo's limit is used up for the moment; it goes on by itself.",
+    "unauthorized": "Klaviyo refuses a fresh token; it is tried again every minute.",
+    "token_refresh_failed": "Klaviyo does not renew the authorization at the moment; it is tried again by itself.",
+    "sealed_tokens_cannot_be_opened": "The tokens were sealed with a key that this installation no longer has. "
+    "Give TOKEN_KEYS the old key as well, or connect again.",
+    "timeout": "Klaviyo took too long to answer; it is tried again by itself.",
+    "ConnectionError": "Klaviyo could not be reached; it is tried again by itself.",
+    "server errors": "Klaviyo answers with errors; it is tried again by itself.",
+}
+
+
+def reason(text: str) -> str:
+    """A recorded reason in plain words, or as it was recorded when there are no better ones."""
+    if text.startswith("disconnected: "):
+        return PROBLEMS.get(text.removeprefix("disconnected: "), text)
+    if text.startswith("forbidden"):
+        return f"Klaviyo does not allow this: a permission is missing. Connect again to grant it. ({text})"
+    return REASONS.get(text, text)
