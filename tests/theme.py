@@ -74,7 +74,9 @@ def contrast(first: str, second: str) -> float:
 def environment(language: str, *, strict: bool = False) -> Environment:
     """A Liquid environment that knows the extension's snippets and one language."""
     snippets = {path.stem: path.read_text() for path in (EXTENSION / "snippets").glob("*.liquid")}
-    blocks = {path.stem: _SCHEMA.sub("", path.read_text()) for path in (EXTENSION / "blocks").glob("*.liquid")}
+    blocks = {
+        path.stem: _SCHEMA.sub("", path.read_text()) for path in (EXTENSION / "blocks").glob("*.liquid")
+    }
     words = locale(language)
     env = Environment(
         loader=DictLoader({**snippets, **blocks}), undefined=StrictUndefined if strict else Undefined

@@ -216,13 +216,16 @@
       const rows = [...this.all('reward')];
       rows.forEach((row) => this.showReach(row));
       const ahead = rows.filter((row) => row.dataset.points > balance).sort((a, b) => a.dataset.points - b.dataset.points);
-      this.find('next').hidden = !ahead.length;
-      if (!ahead.length) return;
-      const goal = Number(ahead[0].dataset.points);
-      const title = this.find('title', ahead[0]).textContent;
+      this.find('next').hidden = !rows.length;
+      if (rows.length) this.showProgress(ahead[0]);
+    }
+
+    showProgress(row) {
+      const goal = row ? Number(row.dataset.points) : 1;
+      const words = row && { points: this.points(goal - this.balance), reward: this.find('title', row).textContent };
       this.find('progress').max = goal;
-      this.find('progress').value = Math.max(0, balance);
-      this.find('next-text').textContent = this.word('next', { points: this.points(goal - balance), reward: title });
+      this.find('progress').value = row ? Math.max(0, this.balance) : goal;
+      this.find('next-text').textContent = row ? this.word('next', words) : this.word('reached');
     }
 
     showReach(row) {
