@@ -40,7 +40,7 @@ def receive(
         "received_at": now,
         "due_at": now,
     }
-    return bool(connection.execute(_RECEIVE[connection.dialect.name], values).rowcount)
+    return connection.execute(_RECEIVE[connection.dialect.name], values).first() is not None
 
 
 def claim(session: Session, shop_domain: str, *, limit: int, now: datetime) -> list[InboxMessage]:
@@ -113,6 +113,7 @@ def _receive_statement(make: Any) -> Any:
         make(InboxMessage.__table__)  # type: ignore[attr-defined]
         .values(fixed)
         .on_conflict_do_nothing(index_elements=["shop_domain", "source", "delivery_id"])
+        .returning(col(InboxMessage.id))
     )
 
 

@@ -18,7 +18,6 @@ from loyalty.models import Member, OutboxMessage
 KLAVIYO = "klaviyo"
 SHOPIFY = "shopify"
 
-LEASE = timedelta(seconds=90)
 LONGEST_WAIT = timedelta(hours=1)
 # An hour between the later tries: more than two days of a message being answered with errors before it is parked.
 MOST_ATTEMPTS = 60
@@ -79,7 +78,9 @@ def insert_or_ignore(session: Session, table: type) -> Insert:
     return make(table).on_conflict_do_nothing()
 
 
-def claim(session: Session, shop_id: int, channel: str, *, limit: int, now: datetime) -> list[Message]:
+def claim(
+    session: Session, shop_id: int, channel: str, *, limit: int, lease: timedelta, now: datetime
+) -> list[Message]:
     """Lease up to ``limit`` due messages, oldest first, with their recipients as they are now.
 
     A message whose lease ran out (its process died) is due again; the attempt has been counted, so a message that kills its worker
@@ -102,7 +103,7 @@ def claim(session: Session, shop_id: int, channel: str, *, limit: int, now: date
     session.execute(
         update(OutboxMessage)
         .where(col(OutboxMessage.id).in_(ids))
-        .values(state="sending", lease_until=now + LEASE, attempts=OutboxMessage.attempts + 1),
+        .values(state="sending", lease_until=now + lease, attempts=OutboxMessage.attempts + 1),
         execution_options={"synchronize_session": False},
     )
     recipients = _recipients(

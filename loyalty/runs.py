@@ -19,7 +19,6 @@ from loyalty.outbox import insert_or_ignore
 from loyalty.runtime import Runtime
 
 OPEN = ("queued", "running", "cancelling")
-LEASE_SECONDS = 120.0
 RETRY_SECONDS = 30.0
 
 log = structlog.get_logger(__name__)
@@ -141,7 +140,7 @@ def advance(runtime: Runtime, run_id: int, step: StepFunction, *, seconds: float
         while True:
             with runtime.transaction() as session:
                 if not leases.acquire(
-                    session, name, holder=holder, seconds=LEASE_SECONDS, now=runtime.clock()
+                    session, name, holder=holder, seconds=runtime.lease_seconds, now=runtime.clock()
                 ):
                     return None
                 view = _begin_step(session, run_id, runtime.clock())

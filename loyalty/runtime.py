@@ -26,12 +26,16 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """Database, cipher, clock and bell of one process."""
+    """Database, cipher, clock and bell of one process.
+
+    ``lease_seconds`` is how long work that a process took stays reserved for it: after a kill, others wait that long.
+    """
 
     engine: Engine
     cipher: Cipher
     nudge: Nudge
     clock: Callable[[], datetime] = utc_now
+    lease_seconds: float = 60.0
 
     def transaction(self) -> AbstractContextManager[Session]:
         """One unit of work (see ``loyalty.database.transaction``)."""

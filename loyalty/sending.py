@@ -15,9 +15,6 @@ from loyalty.models import OutboxMessage, Shop
 from loyalty.points import absorb
 from loyalty.runtime import Runtime
 
-# Longer than any one call to a remote may take, and short enough that a killed worker is not missed for long.
-LEASE_SECONDS = 60.0
-
 
 @dataclass(frozen=True, slots=True)
 class Sent:
@@ -37,14 +34,19 @@ def drain_outbox(runtime: Runtime, sender: Sender, shop_id: int, *, most_batches
         for _ in range(most_batches):
             with runtime.transaction() as session:
                 if not leases.acquire(
-                    session, name, holder=holder, seconds=LEASE_SECONDS, now=runtime.clock()
+                    session, name, holder=holder, seconds=runtime.lease_seconds, now=runtime.clock()
                 ):
                     return Sent(sent, channels, None)
                 shop = session.get(Shop, shop_id)
                 if shop is None or shop.uninstalled_at is not None:
                     return Sent(sent, channels, None)
                 messages = outbox.claim(
-                    session, shop_id, sender.channel, limit=sender.batch_size, now=runtime.clock()
+                    session,
+                    shop_id,
+                    sender.channel,
+                    limit=sender.batch_size,
+                    lease=timedelta(seconds=runtime.lease_seconds),
+                    now=runtime.clock(),
                 )
             if not messages:
                 break

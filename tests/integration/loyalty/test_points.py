@@ -7,8 +7,6 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
-from loyalty import programs
-from loyalty.core.document import DEFAULT_DOCUMENT
 from loyalty.core.facts import (
     CustomerDeleted,
     CustomerSeen,
@@ -25,13 +23,12 @@ from loyalty.core.facts import (
     RewardRequested,
 )
 from loyalty.database import transaction
-from loyalty.models import KlaviyoConnection, LedgerEntry, Member, OutboxMessage, Review, RewardIssue, Shop
+from loyalty.models import LedgerEntry, Member, OutboxMessage, Review, RewardIssue, Shop
 from loyalty.points import absorb
 from loyalty.redemption import request_reward
 from loyalty.staff import adjust
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
-INSTALLED = NOW - timedelta(days=10)
 
 
 def at(minutes: int) -> datetime:
@@ -71,20 +68,6 @@ def order(
         discount_codes=codes,
     )
     return OrderSeen(snapshot, identity or Identity(7001, "ada@fernandfig.shop"), authoritative=authoritative)
-
-
-@pytest.fixture(name="shop")
-def _shop(engine: Engine) -> Shop:
-    with transaction(engine) as session:
-        shop = Shop(domain="fern-and-fig.myshopify.com", first_installed_at=INSTALLED, installed_at=INSTALLED)
-        session.add(shop)
-        session.flush()
-        assert shop.id is not None
-        programs.apply(session, shop.id, DEFAULT_DOCUMENT, author="install", now=INSTALLED)
-        session.add(
-            KlaviyoConnection(shop_id=shop.id, road="private_key", state="connected", connected_at=INSTALLED)
-        )
-    return shop
 
 
 def settle(engine: Engine, shop: Shop, *facts: Fact) -> frozenset[str]:

@@ -1,0 +1,54 @@
+"""The bell: asks RQ to run a job soon. The queue carries nudges only, so whatever is lost here costs seconds and never a point."""
+
+from datetime import timedelta
+
+import structlog
+from redis import Redis
+from redis.exceptions import RedisError
+from rq import Queue
+from rq.serializers import JSONSerializer
+
+NAME = "laurel"
+# The last resort against a hanging job; every call that a job makes has a time limit of its own.
+JOB_SECONDS = 600
+_KEEP_FAILED_SECONDS = 7 * 24 * 3600
+# After this long a nudge that never became a running job is forgotten, and the next one rings again.
+_FORGET_SECONDS = 30
+
+log = structlog.get_logger(__name__)
+
+
+def job_queue(redis: Redis) -> Queue:
+    """The one queue. A worker listens to one queue only: RQ can lose the job of a killed worker that listens to two."""
+    return Queue(NAME, connection=redis, serializer=JSONSerializer, default_timeout=JOB_SECONDS)
+
+
+class Bell:
+    """Rings for jobs by name (a function of ``tasks``). Many rings for a job that has not begun yet become one."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._queue = job_queue(redis)
+
+    def __call__(self, job: str, *args: int | str, delay: float = 0) -> None:
+        """Ask for ``job(*args)`` soon, or after ``delay`` seconds. Never raises: without Redis the sweep rings later."""
+        wait = timedelta(seconds=delay)
+        try:
+            forget = _FORGET_SECONDS + int(delay)
+            if not self._redis.set(_rung(job, args, later=delay > 0), 1, nx=True, ex=forget):
+                return
+            options = {"result_ttl": 60, "failure_ttl": _KEEP_FAILED_SECONDS}
+            if delay > 0:
+                self._queue.enqueue_in(wait, f"tasks.{job}", *args, **options)
+            else:
+                self._queue.enqueue(f"tasks.{job}", *args, **options)
+        except RedisError as error:
+            log.warning("nudge lost", job=job, error=type(error).__name__)
+
+    def begun(self, job: str, *args: int | str) -> None:
+        """The job runs: what is rung from now on is for the next one."""
+        self._redis.delete(_rung(job, args, later=False), _rung(job, args, later=True))
+
+
+def _rung(job: str, args: tuple[int | str, ...], *, later: bool) -> str:
+    return ":".join(["laurel", "later" if later else "rung", job, *map(str, args)])
