@@ -1,0 +1,96 @@
+"""Orders, customers and reviews of every kind, for the properties. Runs are repeatable: the examples are the same each time."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from loyalty.core.facts import OrderLine, OrderSnapshot, ReviewSeen
+from tests.unit.core.makers import NOON, SOMEBODY
+
+SETTINGS = settings(derandomize=True, deadline=None, max_examples=40, database=None)
+
+STATUSES = [
+    "paid",
+    "paid",
+    "partially_paid",
+    "partially_refunded",
+    "pending",
+    "authorized",
+    "refunded",
+    "voided",
+]
+
+
+def money(most: int = 30_000) -> st.SearchStrategy[Decimal]:
+    """An amount in whole cents."""
+    return st.integers(0, most).map(lambda cents: Decimal(cents) / 100)
+
+
+@st.composite
+def order_lines(draw: st.DrawFn) -> OrderLine:
+    """A line with some of its pieces gone."""
+    quantity = draw(st.integers(0, 5))
+    return OrderLine(
+        draw(st.integers(1, 2**63 - 1)),
+        draw(st.none() | st.just(55)),
+        quantity,
+        draw(st.integers(0, quantity)),
+        draw(money()),
+        draw(money(3_000)),
+        draw(st.booleans()),
+    )
+
+
+@st.composite
+def snapshots(
+    draw: st.DrawFn,
+    order_id: int = 9001,
+    minute: int = 0,
+) -> OrderSnapshot:
+    """Any state of an order, likely or not."""
+    return OrderSnapshot(
+        order_id=order_id,
+        name="#1001",
+        created_at=NOON,
+        updated_at=NOON + timedelta(minutes=minute),
+        currency=draw(st.sampled_from(["USD", "JPY", "KWD"])),
+        financial_status=draw(st.sampled_from(STATUSES)),
+        cancelled=draw(st.integers(0, 9)) == 0,
+        test=draw(st.integers(0, 9)) == 0,
+        source=draw(st.sampled_from(["web", "pos", "3890849"])),
+        lines=tuple(draw(st.lists(order_lines(), max_size=3))),
+        outstanding=draw(st.just(Decimal(0)) | money() | money().map(lambda amount: -amount)),
+        refunded=draw(st.just(Decimal(0)) | money()),
+        refunded_shipping=draw(st.just(Decimal(0)) | money(1_000)),
+        discount_codes=draw(st.sampled_from([(), ("SUMMER",), ("laurel-ü", "B")])),
+        received=draw(st.none() | money(60_000)),
+    )
+
+
+@st.composite
+def histories(draw: st.DrawFn, order_id: int) -> list[OrderSnapshot]:
+    """The states that one order went through, oldest first, each at its own minute; the last one is the truth."""
+    minutes = draw(st.lists(st.integers(0, 10_000), min_size=1, max_size=5, unique=True).map(sorted))
+    return [draw(snapshots(order_id, minute)) for minute in minutes]
+
+
+@st.composite
+def review_histories(draw: st.DrawFn, review_id: str) -> list[ReviewSeen]:
+    """The states that one review went through, oldest first, each at its own minute."""
+    minutes = draw(st.lists(st.integers(0, 10_000), min_size=1, max_size=4, unique=True).map(sorted))
+    return [
+        ReviewSeen(
+            review_id=review_id,
+            email=SOMEBODY.email,
+            kind=draw(st.sampled_from(["review", "review", "rating", "question", "store"])),
+            rating=draw(st.none() | st.integers(1, 5)),
+            verified=draw(st.booleans()),
+            has_media=draw(st.booleans()),
+            status=draw(st.sampled_from(["published", "pending", "featured", "rejected"])),
+            submitted_at=NOON,
+            seen_at=NOON + timedelta(minutes=minute),
+        )
+        for minute in minutes
+    ]

@@ -1,0 +1,412 @@
+"""What each fact means for one member."""
+
+import itertools
+from dataclasses import replace
+
+import pytest
+
+from loyalty.core import decide, ledger
+from loyalty.core.decide import AdjustmentRefused, Decision, RewardRefused, Standing
+from loyalty.core.facts import PointsAdjusted, RewardRequested
+from loyalty.core.ledger import Source
+from tests.unit.core.makers import NOON, customer, later, line, order, order_rule, program, review, seen
+from tests.unit.core.recorder import Recorder
+
+
+class TestCustomer:
+    def decide(self, fact=None, standing=None, rules=None):
+        """Decide with an installation an hour before noon."""
+        return decide.decide_customer(
+            standing or Standing(), fact or customer(), rules or program(), earning_since=later(hours=-1)
+        )
+
+    def test_joins(self):
+        """A new account joins, earns once and is told of both, in this order."""
+        decision = self.decide(standing=Standing(balance=7))
+        (entry,) = decision.entries
+        assert decision.joins
+        assert ("earn", 100, Source("signup", "7001"), 0) == (
+            entry.kind,
+            entry.points,
+            entry.source,
+            entry.sequence,
+        )
+        assert [decide.JOINED, decide.EARNED] == [news.kind for news in decision.news]
+        assert 107 == decision.news[1].properties["points_balance"]
+        assert entry is decision.news[1].entry
+
+    def test_again(self):
+        """The same customer again changes nothing."""
+        assert Decision() == self.decide(standing=Standing(100, joined=True, posted=100, postings=1))
+
+    def test_old_account(self):
+        """An account from before the program joins without points, and as history: no flow greets an old friend."""
+        decision = self.decide(customer(created_at=later(days=-400)))
+        assert ((), True) == (decision.entries, decision.joins)
+        assert [True] == [news.history for news in decision.news]
+
+    def test_exactly_at_start(self):
+        """The first instant of the program counts."""
+        assert self.decide(customer(created_at=later(hours=-1))).entries
+
+    def test_rule_off(self):
+        """Without the rule a customer joins and is told so, and earns nothing."""
+        decision = self.decide(rules=program(signup=None))
+        assert ((), [decide.JOINED]) == (decision.entries, [news.kind for news in decision.news])
+
+    def test_guest_joins(self):
+        """A guest's points do not hide that the sign-up was never rewarded."""
+        decision = self.decide(standing=Standing(balance=40, joined=True))
+        assert ([100], False) == ([entry.points for entry in decision.entries], decision.joins)
+
+    def test_history(self):
+        """What an import brings is told as history."""
+        assert [True, True] == [news.history for news in self.decide(customer(history=True)).news]
+
+
+class TestOrder:
+    def decide(self, snapshot, standing=None, rules=None, **how):
+        """Decide an order for a member that has joined."""
+        return decide.decide_order(
+            standing or Standing(joined=True), seen(snapshot, **how), rules or program()
+        )
+
+    def test_earns(self):
+        """The first award says where it comes from and why it is what it is."""
+        (entry,) = self.decide(order(line("59.97"))).entries
+        assert (ledger.EARN, 59, Source("order", "9001"), "order", 0, 3) == (
+            entry.kind,
+            entry.points,
+            entry.source,
+            entry.rule,
+            entry.sequence,
+            entry.program_version,
+        )
+        assert {
+            "order": "#1001",
+            "basis": "59.97",
+            "currency": "USD",
+            "rate": "1",
+            "rounding": "down",
+            "worth": 59,
+            "already": 0,
+            "status": "paid",
+        } == entry.why
+
+    def test_tells(self):
+        """The member is told of the points, the balance after them and the order, never of the amount."""
+        (news,) = self.decide(order(line("59.97")), Standing(41, joined=True)).news
+        assert (decide.EARNED, 59, 100, "#1001") == (
+            news.kind,
+            news.properties["points"],
+            news.properties["points_balance"],
+            news.properties["order_name"],
+        )
+
+    def test_unchanged(self):
+        """An order that is worth what was posted changes nothing."""
+        assert Decision() == self.decide(order(line("50")), Standing(50, posted=50, postings=1))
+
+    def test_worth_nothing(self):
+        """A first sight of an unpaid order posts nothing, not even a zero."""
+        assert Decision() == self.decide(order(line("50"), financial_status="pending"))
+
+    def test_grows(self):
+        """A paid addition posts the difference, as the next posting of the order."""
+        (entry,) = self.decide(order(line("70")), Standing(50, posted=50, postings=2)).entries
+        assert (ledger.EARN, 20, 2) == (entry.kind, entry.points, entry.sequence)
+
+    def test_hearsay(self):
+        """A webhook that would take points back only asks to read the order."""
+        decision = self.decide(order(line("20")), Standing(50, posted=50, postings=1))
+        assert Decision(reread=True) == decision
+
+    def test_shrinks(self):
+        """What was read at Shopify takes the difference back and says what changed."""
+        decision = self.decide(
+            order(line("20"), updated_at=later(days=2)),
+            Standing(50, posted=50, postings=1),
+            authoritative=True,
+        )
+        (entry,) = decision.entries
+        assert (ledger.REVERSE, -30, "Order #1001 changed", later(days=2)) == (
+            entry.kind,
+            entry.points,
+            entry.reason,
+            entry.occurred_at,
+        )
+        assert [decide.ADJUSTED] == [news.kind for news in decision.news]
+
+    def test_full_refund(self):
+        """A full refund takes exactly what is left, even when the member has spent it."""
+        snapshot = order(line("50"), financial_status="refunded")
+        (entry,) = self.decide(snapshot, Standing(-3, posted=17, postings=4), authoritative=True).entries
+        assert (-17, 4) == (entry.points, entry.sequence)
+
+    def test_cancelled(self):
+        """The explanation names the cancellation rather than the payment."""
+        snapshot = order(line("50"), cancelled=True)
+        (entry,) = self.decide(snapshot, Standing(50, posted=50, postings=1), authoritative=True).entries
+        assert ("cancelled", "0", 0) == (entry.why["status"], entry.why["basis"], entry.why["worth"])
+
+    def test_rule_off(self):
+        """Without a rule for orders nothing moves, in either direction."""
+        rules = program(order=None)
+        assert Decision() == self.decide(order(line("50")), rules=rules)
+        gone = order(line("50"), cancelled=True)
+        assert Decision() == self.decide(gone, Standing(posted=5, postings=1), rules, authoritative=True)
+
+    def test_history(self):
+        """An imported order earned when it was placed, and starts no flow."""
+        decision = self.decide(order(line("50"), updated_at=later(days=9)), history=True)
+        assert (NOON, NOON, True) == (
+            decision.entries[0].occurred_at,
+            decision.news[0].occurred_at,
+            decision.news[0].history,
+        )
+
+    def test_history_correction(self):
+        """What an import corrects happened when the order changed, not when it was placed."""
+        decision = self.decide(
+            order(line("20"), updated_at=later(days=9)),
+            Standing(50, posted=50, postings=1),
+            authoritative=True,
+            history=True,
+        )
+        assert later(days=9) == decision.entries[0].occurred_at
+
+    @pytest.mark.parametrize(("amount", "text"), [("0.333333", "0.3333"), ("120", "120"), ("1.10", "1.1")])
+    def test_basis_text(self, amount, text):
+        """The basis is written as money, without noise."""
+        (entry,) = self.decide(order(line(amount)), rules=program(order=order_rule("10"))).entries
+        assert text == entry.why["basis"]
+
+
+class TestReview:
+    def decide(self, fact, standing=None, rules=None):
+        """Decide a review of a member."""
+        return decide.decide_review(standing or Standing(20, joined=True), fact, rules or program())
+
+    @pytest.mark.parametrize("kind", ["review", "rating"])
+    def test_earns(self, kind):
+        """Text and stars earn alike, when they were submitted."""
+        decision = self.decide(review(kind=kind, rating=2))
+        (entry,) = decision.entries
+        assert (ledger.EARN, 50, Source("review", "r-1"), NOON) == (
+            entry.kind,
+            entry.points,
+            entry.source,
+            entry.occurred_at,
+        )
+        assert 70 == decision.news[0].properties["points_balance"]
+
+    def test_again(self):
+        """The same review again earns nothing, nor does a dearer rule."""
+        assert Decision() == self.decide(review(), Standing(70, posted=30, postings=1))
+
+    @pytest.mark.parametrize(
+        ("said", "problem"),
+        [
+            ({"verified": False}, "not_verified"),
+            ({"kind": "question"}, "not_a_product_review"),
+            ({"kind": "store"}, "not_a_product_review"),
+            ({"status": "rejected"}, "rejected"),
+        ],
+    )
+    def test_problem(self, said, problem):
+        """What earns nothing says why, and gives back what was earned."""
+        assert problem == decide.review_problem(review(**said))
+        assert Decision() == self.decide(review(**said))
+        (entry,) = self.decide(review(**said), Standing(50, posted=50, postings=1)).entries
+        assert (ledger.REVERSE, -50, 1, later(minutes=1)) == (
+            entry.kind,
+            entry.points,
+            entry.sequence,
+            entry.occurred_at,
+        )
+
+    def test_no_problem(self):
+        """A verified product review has no problem."""
+        assert decide.review_problem(review()) is None
+
+    def test_approved_again(self):
+        """A review that is shown again after a rejection earns again, as its third posting."""
+        (entry,) = self.decide(review(), Standing(0, posted=0, postings=2)).entries
+        assert (50, 2) == (entry.points, entry.sequence)
+
+    def test_rule_off(self):
+        """Without the rule nothing is earned, and what was earned stays."""
+        assert Decision() == self.decide(review(), rules=program(review=None))
+        assert Decision() == self.decide(review(), Standing(50, posted=50, postings=1), program(review=None))
+
+    def test_rejected_after_rule_off(self):
+        """A rejection takes back what was given even when the rule is off by then."""
+        decision = self.decide(
+            review(status="rejected"), Standing(50, posted=50, postings=1), program(review=None)
+        )
+        assert [-50] == [entry.points for entry in decision.entries]
+
+    def test_no_rating(self):
+        """A property that is not known is left out of the event."""
+        assert "rating" not in self.decide(review(rating=None)).news[0].properties
+
+
+REQUEST = RewardRequested("five_off", "key-1", "issue-1", "LAUREL-1", NOON)
+
+
+class TestRewardRequest:
+    def decide(self, balance, reward="five_off"):
+        """Ask for a reward."""
+        return decide.decide_reward_request(
+            Standing(balance, joined=True), replace(REQUEST, reward=reward), program()
+        )
+
+    @pytest.mark.parametrize("balance", [500, 501])
+    def test_granted(self, balance):
+        """Enough points, to the last one, buy the reward."""
+        reward, entry = self.decide(balance)
+        assert ("five_off", ledger.REDEEM, -500, Source("reward", "issue-1"), 0) == (
+            reward.key,
+            entry.kind,
+            entry.points,
+            entry.source,
+            entry.sequence,
+        )
+        assert {"reward": "five_off", "price": 500, "amount": "5.00"} == entry.why
+
+    @pytest.mark.parametrize(("balance", "missing"), [(499, 1), (0, 500), (-20, 520)])
+    def test_too_few(self, balance, missing):
+        """One point short is short, and it is said by how many."""
+        with pytest.raises(RewardRefused) as refused:
+            self.decide(balance)
+        assert ("not_enough_points", missing) == (refused.value.code, refused.value.missing)
+
+    def test_unknown(self):
+        """A reward that is not offered cannot be had for any points."""
+        with pytest.raises(RewardRefused) as refused:
+            self.decide(10_000, "car")
+        assert ("unknown_reward", 0) == (refused.value.code, refused.value.missing)
+
+    def test_return(self):
+        """What could not be made gives exactly its points back, under the rule version that took them."""
+        _, redeemed = self.decide(500)
+        decision = decide.decide_reward_return(
+            replace(redeemed, program_version=2), reason="code_taken", at=later(hours=1), balance=0
+        )
+        (entry,) = decision.entries
+        assert (ledger.RETURN, 500, redeemed.source, redeemed.rule, 1, 2) == (
+            entry.kind,
+            entry.points,
+            entry.source,
+            entry.rule,
+            entry.sequence,
+            entry.program_version,
+        )
+        assert (decide.ADJUSTED, 500) == (
+            decision.news[0].kind,
+            decision.news[0].properties["points_balance"],
+        )
+
+    def test_news(self):
+        """Spending is told as a positive number, with the code, once the code is there."""
+        _, redeemed = self.decide(500)
+        news = decide.redeemed_news(redeemed, balance=0, at=later(minutes=1), reward={"coupon_code": "L-1"})
+        assert (decide.REDEEMED, 500, 0, "L-1", later(minutes=1)) == (
+            news.kind,
+            news.properties["points"],
+            news.properties["points_balance"],
+            news.properties["coupon_code"],
+            news.occurred_at,
+        )
+
+
+class TestAdjustment:
+    def decide(self, points, standing=None, *, may_go_negative=False):
+        """Adjust by staff."""
+        fact = PointsAdjusted(points, "key-1", "Sorry for the delay", "staff-9", NOON, may_go_negative)
+        return decide.decide_adjustment(standing or Standing(30, joined=True), fact, program())
+
+    @pytest.mark.parametrize(("points", "balance"), [(25, 55), (-30, 0)])
+    def test_moves(self, points, balance):
+        """Points are given, or taken down to nothing, with the note for the customer and the name of staff."""
+        decision = self.decide(points)
+        (entry,) = decision.entries
+        assert (
+            ledger.ADJUST,
+            points,
+            Source("staff", "key-1"),
+            "Sorry for the delay",
+            {"staff": "staff-9"},
+        ) == (
+            entry.kind,
+            entry.points,
+            entry.source,
+            entry.reason,
+            entry.why,
+        )
+        assert balance == decision.news[0].properties["points_balance"]
+
+    def test_below_zero(self):
+        """Taking more than there is has to be meant."""
+        with pytest.raises(AdjustmentRefused) as refused:
+            self.decide(-31)
+        assert 30 == refused.value.balance
+
+    def test_below_zero_meant(self):
+        """Taking more than there is happens when it is meant."""
+        assert [-31] == [entry.points for entry in self.decide(-31, may_go_negative=True).entries]
+
+    def test_gift_below_zero(self):
+        """Points can be given to somebody who is below zero, and stays there."""
+        assert self.decide(5, Standing(-20)).entries
+
+    @pytest.mark.parametrize(("points", "postings"), [(0, 0), (25, 1)])
+    def test_nothing(self, points, postings):
+        """Nothing, or the same adjustment again, changes nothing."""
+        assert Decision() == self.decide(points, Standing(30, postings=postings))
+
+
+class TestTransfer:
+    @pytest.mark.parametrize("points", [120, -8])
+    def test_pair(self, points):
+        """A merge moves the whole balance, above or below zero, and makes no points."""
+        out, into = decide.decide_transfer(points, from_member=4, to_member=9, at=NOON, program_version=3)
+        assert (-points, points) == (out.points, into.points)
+        assert out.source == into.source == Source("merge", "4-9")
+        assert out.rule != into.rule
+
+    def test_again(self):
+        """A second transfer between the same two is another posting."""
+        first, _ = decide.decide_transfer(1, from_member=4, to_member=9, at=NOON, program_version=3)
+        again, _ = decide.decide_transfer(
+            1, from_member=4, to_member=9, at=NOON, program_version=3, sequence=1
+        )
+        assert ledger.entry_id(1, first) != ledger.entry_id(1, again)
+
+
+class TestRefundsInSteps:
+    STEPS = tuple(
+        order(
+            line("30", quantity=3, remaining=left, tax="3"), refunded=money, updated_at=later(days=3 - left)
+        )
+        for left, money in ((3, "0"), (2, "11"), (1, "22"), (0, "33"))
+    )
+
+    @pytest.mark.parametrize("arrival", list(itertools.permutations(range(4))))
+    def test_any_arrival(self, arrival):
+        """An order refunded in three steps, each told five times in any order, ends at nothing and is never below it."""
+        recorder = Recorder(program())
+        recorder.absorb(seen(self.STEPS[n], authoritative=True) for n in arrival for _ in range(5))
+        assert 0 == recorder.balance == recorder.worth()
+
+    def test_one_by_one(self):
+        """In the order of events each step takes its own third back, once."""
+        recorder = Recorder(program())
+        recorder.absorb(seen(step, authoritative=True) for step in self.STEPS for _ in range(5))
+        assert [30, -10, -10, -10] == recorder.posted(Source("order", "9001"))
+
+    def test_webhooks_only_ask(self):
+        """Told by webhooks alone nothing is taken back: the order is asked for instead."""
+        recorder = Recorder(program())
+        recorder.absorb(seen(step) for step in self.STEPS)
+        assert (30, {9001}) == (recorder.balance, recorder.unread)
