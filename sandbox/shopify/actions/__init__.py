@@ -1,0 +1,1 @@
+"""What people do: merchants, shoppers and staff. Every function expects the world's lock to be held."""

@@ -1,0 +1,31 @@
+"""What every control route needs: the world, the shop in the address, and the JSON body."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import current_app, request
+
+from sandbox.shopify.shop import Shop
+from sandbox.shopify.world import World
+
+
+def world() -> World:
+    """The world this server shows."""
+    found: World = current_app.extensions["world"]
+    return found
+
+
+def shop(domain: str) -> Shop:
+    """The shop named in the address."""
+    return world().shop(domain)
+
+
+def body() -> dict[str, Any]:
+    """The JSON body; an absent one is empty."""
+    if not request.data:
+        return {}
+    given = request.get_json(force=True)
+    if not isinstance(given, dict):
+        raise TypeError("the body must be a JSON object")
+    return given

@@ -1,0 +1,387 @@
+"""Orders, their lines, refunds and transactions."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from sandbox.shopify import totals
+from sandbox.shopify.clock import zulu
+from sandbox.shopify.graphql import connections
+from sandbox.shopify.graphql.context import Context
+from sandbox.shopify.graphql.customer_fields import protected
+from sandbox.shopify.graphql.money_fields import bag, money
+from sandbox.shopify.graphql.registry import Resolver, fields, represents
+from sandbox.shopify.graphql.shop_fields import metafield, variant
+from sandbox.shopify.ids import gid
+from sandbox.shopify.money import ZERO
+from sandbox.shopify.order import Line, Order, RefundedLine
+
+FULFILLMENT = {None: "UNFULFILLED", "partial": "PARTIALLY_FULFILLED", "fulfilled": "FULFILLED"}
+RESTOCK = {"return": "RETURN", "no_restock": "NO_RESTOCK", "cancel": "CANCEL"}
+APP = "580111"
+
+
+class Bound:
+    """A part of an order together with the order, which its amounts need."""
+
+    def __init__(self, order: Order, part: Any, *rest: Any) -> None:
+        self.order, self.part, self.rest = order, part, rest
+
+
+class LineItem(Bound):
+    """A line."""
+
+
+class BoundRefund(Bound):
+    """A refund."""
+
+
+class BoundTransaction(Bound):
+    """A transaction."""
+
+
+def _set(amount: Any) -> Resolver:
+    """Make a resolver of a money bag from a function of the order."""
+    return lambda order, context: bag(order, amount(order))
+
+
+def _tax_lines(order: Order, rows: list[tuple[Line, Decimal]]) -> list[dict[str, Any]]:
+    return [
+        {
+            "title": "Tax",
+            "rate": float(line.tax_rate),
+            "ratePercentage": float(line.tax_rate * 100),
+            "priceSet": bag(order, amount),
+            "channelLiable": False,
+        }
+        for line, amount in rows
+        if amount
+    ]
+
+
+def _applications(order: Order) -> list[dict[str, Any]]:
+    rows = []
+    for index, item in enumerate(order.discounts):
+        value = money(item.value, order.currency)
+        if item.value_type == "percentage":
+            value = {"__typename": "PricingPercentageValue", "percentage": float(item.value)}
+        rows.append(
+            {
+                "__typename": "DiscountCodeApplication" if item.code else "ManualDiscountApplication",
+                "allocationMethod": item.allocation_method.upper(),
+                "index": index,
+                "targetSelection": item.target_selection.upper(),
+                "targetType": item.target_type.upper(),
+                "value": value,
+                "code": item.code,
+                "title": item.title,
+                "description": item.title,
+            }
+        )
+    return rows
+
+
+def _place_among(order: Order, context: Context) -> dict[str, Any]:
+    if order.customer_id is None:
+        return {"customerOrderIndex": None, "ready": True}
+    earlier = [
+        o for o in context.shop.orders.values() if o.customer_id == order.customer_id and o.id < order.id
+    ]
+    return {"customerOrderIndex": len(earlier), "ready": True}
+
+
+def _shipping_lines(order: Order, _context: Context, **page: Any) -> dict[str, Any]:
+    line = order.shipping
+    rows = []
+    if line is not None:
+        rows.append(shipping_line(order))
+    return connections.page(rows, lambda item: item["id"], **page)
+
+
+def shipping_line(order: Order) -> dict[str, Any]:
+    """The order's shipping line; only called when there is one."""
+    line = order.shipping
+    assert line is not None
+    return {
+        "id": gid("ShippingLine", line.id),
+        "title": line.title,
+        "code": line.title,
+        "originalPriceSet": bag(order, line.price),
+        "discountedPriceSet": bag(order, line.net),
+        "currentDiscountedPriceSet": bag(order, totals.current_shipping(order)),
+    }
+
+
+def _disputes(order: Order, _context: Context) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": gid("ShopifyPaymentsDispute", item.id),
+            "initiatedAs": item.kind.upper(),
+            "status": item.status.upper(),
+        }
+        for item in order.disputes
+    ]
+
+
+def _refunds(order: Order, _context: Context, first: int | None = None) -> list[BoundRefund]:
+    return [BoundRefund(order, item) for item in order.refunds[:first]]
+
+
+def _transactions(order: Order, _context: Context, first: int | None = None) -> list[BoundTransaction]:
+    return [BoundTransaction(order, item) for item in order.transactions[:first]]
+
+
+def _lines(order: Order, _context: Context, **page: Any) -> dict[str, Any]:
+    return connections.page(
+        [LineItem(order, line) for line in order.lines], lambda item: item.part.id, **page
+    )
+
+
+fields(
+    "Order",
+    {
+        "id": lambda o, c: gid("Order", o.id),
+        "legacyResourceId": lambda o, c: str(o.id),
+        "email": protected(lambda o, c: o.email),
+        "phone": protected(lambda o, c: o.phone),
+        "createdAt": lambda o, c: zulu(o.created_at),
+        "updatedAt": lambda o, c: zulu(o.updated_at),
+        "processedAt": lambda o, c: zulu(o.processed_at),
+        "cancelledAt": lambda o, c: zulu(o.cancelled_at),
+        "cancelReason": lambda o, c: o.cancel_reason.upper() if o.cancel_reason else None,
+        "closed": lambda o, c: o.closed_at is not None,
+        "closedAt": lambda o, c: zulu(o.closed_at),
+        "confirmed": lambda o, c: True,
+        "currencyCode": lambda o, c: o.currency,
+        "presentmentCurrencyCode": lambda o, c: o.presentment_currency,
+        "taxExempt": lambda o, c: False,
+        "displayFinancialStatus": lambda o, c: totals.financial_status(o).upper(),
+        "displayFulfillmentStatus": lambda o, c: FULFILLMENT[o.fulfillment_status],
+        "fullyPaid": lambda o, c: totals.financial_status(o) not in ("pending", "partially_paid", "voided"),
+        "unpaid": lambda o, c: totals.received(o) == 0,
+        "returnStatus": lambda o, c: "NO_RETURN",
+        "customer": lambda o, c: c.shop.customers.get(o.customer_id) if o.customer_id else None,
+        "customerLocale": lambda o, c: o.locale,
+        "discountCode": lambda o, c: o.codes[0] if o.codes else None,
+        "discountCodes": lambda o, c: o.codes,
+        "discountApplications": lambda o, c, **page: connections.page(
+            _applications(o), lambda item: item["index"], **page
+        ),
+        "lineItems": _lines,
+        "refunds": _refunds,
+        "transactions": _transactions,
+        "transactionsCount": lambda o, c: {"count": len(o.transactions), "precision": "EXACT"},
+        "disputes": _disputes,
+        "customAttributes": lambda o, c: [
+            {"key": row["name"], "value": row["value"]} for row in o.attributes
+        ],
+        "paymentGatewayNames": lambda o, c: sorted({item.gateway for item in o.transactions}),
+        "billingAddress": lambda o, c: None,
+        "shippingAddress": lambda o, c: None,
+        "shippingLines": _shipping_lines,
+        "taxLines": lambda o, c: _tax_lines(o, [(row, totals.line_tax(o, row)) for row in o.lines]),
+        "currentTaxLines": lambda o, c: _tax_lines(
+            o, [(row, totals.current_line_tax(o, row)) for row in o.lines]
+        ),
+        "subtotalPriceSet": _set(lambda o: o.placed["subtotal"]),
+        "currentSubtotalPriceSet": _set(totals.current_subtotal),
+        "totalPriceSet": _set(lambda o: o.placed["total"]),
+        "originalTotalPriceSet": _set(lambda o: o.placed["total"]),
+        "currentTotalPriceSet": _set(totals.current_total),
+        "totalDiscountsSet": _set(lambda o: o.placed["discounts"]),
+        "currentTotalDiscountsSet": _set(totals.current_discounts),
+        "cartDiscountAmountSet": _set(lambda o: o.placed["discounts"]),
+        "currentCartDiscountAmountSet": _set(totals.current_discounts),
+        "totalShippingPriceSet": _set(lambda o: o.placed["shipping"]),
+        "currentShippingPriceSet": _set(totals.current_shipping),
+        "totalTaxSet": _set(lambda o: o.placed["tax"]),
+        "currentTotalTaxSet": _set(totals.current_tax),
+        "totalReceivedSet": _set(totals.received),
+        "totalRefundedSet": _set(totals.refunded),
+        "totalRefundedShippingSet": _set(lambda o: o.shipping.refunded if o.shipping else ZERO),
+        "netPaymentSet": _set(totals.net_payment),
+        "totalOutstandingSet": _set(totals.outstanding),
+        "totalTipReceivedSet": _set(lambda o: o.tip),
+        "refundDiscrepancySet": _set(totals.discrepancy),
+        "subtotalLineItemsQuantity": lambda o, c: sum(line.quantity for line in o.lines),
+        "currentSubtotalLineItemsQuantity": lambda o, c: sum(line.current_quantity for line in o.lines),
+        "customerJourneySummary": _place_among,
+        "statusPageUrl": lambda o, c, **_: f"https://{c.shop.domain}/orders/{o.id:x}",
+        "app": lambda o, c: {"id": gid("App", APP), "name": "Online Store"},
+        "metafield": lambda o, c, key, namespace=None: metafield(gid("Order", o.id), c, key, namespace),
+    },
+)
+
+
+def _unit(line: Line, amount: Decimal) -> Decimal:
+    return (amount / line.quantity).quantize(Decimal("0.01")) if line.quantity else ZERO
+
+
+def _line_set(amount: Any) -> Resolver:
+    return lambda item, context, **_: bag(item.order, amount(item.part))
+
+
+def _discounted_total(item: LineItem, _context: Context, **arguments: bool | None) -> dict[str, Any]:
+    """Never includes discounts on the whole order; code discounts of the line itself only when asked for."""
+    taken = ZERO
+    if arguments.get("withCodeDiscounts"):
+        applied = item.order.discounts
+        taken = sum(
+            (part for index, part in item.part.allocations if applied[index].allocation_method == "each"),
+            ZERO,
+        )
+    return bag(item.order, item.part.gross - taken)
+
+
+def _product(item: LineItem, context: Context) -> Any:
+    return context.shop.products.get(item.part.product_id) if item.part.product_id else None
+
+
+def _allocations(item: LineItem, _context: Context) -> list[dict[str, Any]]:
+    applications = _applications(item.order)
+    return [
+        {"allocatedAmountSet": bag(item.order, amount), "discountApplication": applications[index]}
+        for index, amount in item.part.allocations
+    ]
+
+
+fields(
+    "LineItem",
+    {
+        "id": lambda i, c: gid("LineItem", i.part.id),
+        "name": lambda i, c: i.part.title,
+        "title": lambda i, c: i.part.title,
+        "quantity": lambda i, c: i.part.quantity,
+        "currentQuantity": lambda i, c: i.part.current_quantity,
+        "refundableQuantity": lambda i, c: i.part.current_quantity,
+        "sku": lambda i, c: i.part.sku,
+        "vendor": lambda i, c: i.part.vendor,
+        "variantTitle": lambda i, c: i.part.variant_title,
+        "isGiftCard": lambda i, c: i.part.gift_card,
+        "taxable": lambda i, c: i.part.taxable,
+        "requiresShipping": lambda i, c: not i.part.gift_card,
+        "product": _product,
+        "variant": lambda i, c: variant(found) if (found := _product(i, c)) else None,
+        "customAttributes": lambda i, c: [
+            {"key": row["name"], "value": row["value"]} for row in i.part.properties
+        ],
+        "originalUnitPriceSet": _line_set(lambda line: line.price),
+        "originalTotalSet": _line_set(lambda line: line.gross),
+        "discountedUnitPriceSet": _line_set(lambda line: line.price),
+        "discountedUnitPriceAfterAllDiscountsSet": _line_set(lambda line: _unit(line, line.net)),
+        "discountedTotalSet": _discounted_total,
+        "totalDiscountSet": _line_set(lambda line: ZERO),
+        "discountAllocations": _allocations,
+        "taxLines": lambda i, c, first=None: _tax_lines(
+            i.order, [(i.part, totals.line_tax(i.order, i.part))]
+        ),
+    },
+)
+
+
+def _refund_lines(item: BoundRefund, _context: Context, **page: Any) -> dict[str, Any]:
+    rows = [_refund_line(item.order, row) for row in item.part.lines]
+    return connections.page(rows, lambda row: row["id"], **page)
+
+
+def _refund_line(order: Order, row: RefundedLine) -> dict[str, Any]:
+    line = order.line(row.line_id)
+    assert line is not None
+    return {
+        "__typename": "RefundLineItem",
+        "id": gid("RefundLineItem", row.id),
+        "quantity": row.quantity,
+        "subtotalSet": bag(order, row.subtotal),
+        "totalTaxSet": bag(order, row.tax),
+        "priceSet": bag(order, line.price),
+        "restocked": row.restock_type != "no_restock",
+        "restockType": RESTOCK[row.restock_type],
+        "lineItem": LineItem(order, line),
+    }
+
+
+def _refund_shipping(item: BoundRefund, _context: Context, **page: Any) -> dict[str, Any]:
+    rows = [
+        {
+            "id": gid("RefundShippingLine", row.id),
+            "subtotalAmountSet": bag(item.order, row.amount),
+            "taxAmountSet": bag(item.order, ZERO),
+            "shippingLine": shipping_line(item.order),
+        }
+        for row in item.part.shipping
+    ]
+    return connections.page(rows, lambda row: row["id"], **page)
+
+
+def _adjustments(item: BoundRefund, _context: Context, **page: Any) -> dict[str, Any]:
+    rows = [
+        {
+            "id": gid("OrderAdjustment", row.id),
+            "amountSet": bag(item.order, row.amount),
+            "taxAmountSet": bag(item.order, ZERO),
+            "reason": "REFUND_DISCREPANCY",
+        }
+        for row in item.part.adjustments
+    ]
+    return connections.page(rows, lambda row: row["id"], **page)
+
+
+def _refund_total(item: BoundRefund, _context: Context) -> dict[str, Any]:
+    # All the refund's transactions, also those whose money has not moved yet.
+    moving = (
+        t.amount for t in item.part.transactions if t.kind == "refund" and t.status in ("success", "pending")
+    )
+    return bag(item.order, sum(moving, ZERO))
+
+
+def _refund_transactions(item: BoundRefund, _context: Context, **page: Any) -> dict[str, Any]:
+    rows = [BoundTransaction(item.order, row) for row in item.part.transactions]
+    return connections.page(rows, lambda row: row.part.id, **page)
+
+
+fields(
+    "Refund",
+    {
+        "id": lambda r, c: gid("Refund", r.part.id),
+        "legacyResourceId": lambda r, c: str(r.part.id),
+        "createdAt": lambda r, c: zulu(r.part.created_at),
+        "updatedAt": lambda r, c: zulu(r.part.updated_at),
+        "processedAt": lambda r, c: zulu(r.part.created_at),
+        "note": lambda r, c: r.part.note,
+        "order": lambda r, c: r.order,
+        "totalRefundedSet": _refund_total,
+        "refundLineItems": _refund_lines,
+        "refundShippingLines": _refund_shipping,
+        "orderAdjustments": _adjustments,
+        "transactions": _refund_transactions,
+    },
+)
+
+
+def _parent(item: BoundTransaction, _context: Context) -> BoundTransaction | None:
+    found = next((row for row in item.order.transactions if row.id == item.part.parent_id), None)
+    return BoundTransaction(item.order, found) if found else None
+
+
+fields(
+    "OrderTransaction",
+    {
+        "id": lambda t, c: gid("OrderTransaction", t.part.id),
+        "kind": lambda t, c: t.part.kind.upper(),
+        "status": lambda t, c: t.part.status.upper(),
+        "amountSet": lambda t, c: bag(t.order, t.part.amount),
+        "gateway": lambda t, c: t.part.gateway,
+        "createdAt": lambda t, c: zulu(t.part.created_at),
+        "processedAt": lambda t, c: zulu(t.part.created_at),
+        "test": lambda t, c: t.part.test,
+        "parentTransaction": _parent,
+        "manualPaymentGateway": lambda t, c: t.part.gateway == "manual",
+        "errorCode": lambda t, c: None,
+        "order": lambda t, c: t.order,
+    },
+)
+represents(Order, "Order")
+represents(LineItem, "LineItem")
+represents(BoundRefund, "Refund")
+represents(BoundTransaction, "OrderTransaction")

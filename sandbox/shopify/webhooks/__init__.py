@@ -1,0 +1,1 @@
+"""Webhooks out: what they say, and how they are delivered."""
