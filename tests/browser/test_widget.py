@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import APIResponse, Browser, BrowserContext, Page, Route, expect
 
 from tests.browser.proxy_shop import Shop, open_shop
 from tests.theme import PROGRAM, render_block
@@ -104,21 +104,31 @@ class TestOpening:
         expect(page.get_by_text("You have enough for every reward.")).to_be_visible()
 
     def test_no_shift(self, page: Page, shop: Shop) -> None:
-        """Neither loading nor a refreshed balance moves anything on the page."""
+        """Loading moves nothing on the page; a refreshed balance may widen the button that shows it, and no more."""
         shop.show(
             inside=render_block("rewards", points=600) + "<p>Below the block</p>",
             after=render_block("launcher", points=600),
         )
         page.add_init_script(
-            "window.moved = 0; new PerformanceObserver((list) => list.getEntries().forEach("
-            "(entry) => { window.moved += entry.value; })).observe({ type: 'layout-shift', buffered: true });"
+            "window.moved = []; new PerformanceObserver((list) => list.getEntries().forEach((entry) =>"
+            " entry.sources.forEach(({ node }) => window.moved.push([node.className, entry.value]))"
+            ")).observe({ type: 'layout-shift', buffered: true });"
         )
+        visit(page, shop)
+        page.wait_for_load_state("networkidle")
+        assert page.evaluate("window.moved") == []
+
+        below = page.get_by_text("Below the block")
+        before = below.bounding_box()
         shop.balance = 1_250
-        open_panel(page, shop)
+        with page.expect_response("**/apps/laurel/member"):
+            page.get_by_role("button", name="Rewards").click()
         expect(page.locator("main .laurel-balance-points")).to_have_text("1,250 points")
         page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-
-        assert page.evaluate("window.moved") == 0
+        moved = page.evaluate("window.moved")
+        assert {"laurel-launcher"} >= {name for name, _ in moved}
+        assert sum(value for _, value in moved) < 0.001
+        assert below.bounding_box() == before
 
     def test_guest(self, page: Page, shop: Shop) -> None:
         """A guest gets links to join and log in, and opening asks the app for nothing."""
@@ -262,6 +272,25 @@ class TestRedeem:
 
         expect(page.locator("[data-part=issue]")).to_contain_text("LAUREL-1ZQ")
         expect(page.get_by_role("status").filter(has_text="Your reward is ready: $5 off")).to_be_visible()
+
+    def test_late_refresh(self, page: Page, shop: Shop) -> None:
+        """A refresh that was asked before a purchase and answered after it does not bring old points back."""
+        held: list[tuple[Route, APIResponse]] = []
+        page.route("**/apps/laurel/member", lambda route: held.append((route, route.fetch())))
+        visit(page, shop)
+        page.get_by_role("button", name="Rewards").click()
+        ask_for(page)
+        confirm(page)
+        expect(sheet(page).get_by_text("LAUREL-1ZQ")).to_be_visible()
+        route, old = held[0]
+        with page.expect_response("**/apps/laurel/member") as late:
+            route.fulfill(response=old)
+        late.value.finished()
+        page.evaluate("new Promise((done) => setTimeout(done))")
+
+        assert "600" in old.text()
+        expect(page.locator(".laurel-launcher-balance")).to_have_text("100 points")
+        expect(page.locator("[data-part=issue]")).to_have_count(1)
 
 
 class TestFaults:
