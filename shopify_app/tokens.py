@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import requests
+import structlog
 from sqlmodel import Session
 
 from loyalty import leases
@@ -18,7 +19,7 @@ from loyalty.models import Shop
 from loyalty.runtime import Runtime
 from shopify_app import token_endpoint
 from shopify_app.config import ShopifyConfig
-from shopify_app.errors import NeedsReauthorization, NotInstalled, TokenBusy
+from shopify_app.errors import NeedsReauthorization, NotInstalled, ShopifyError, TokenBusy
 from shopify_app.token_endpoint import TokenPair
 
 RENEW_BEFORE = timedelta(minutes=5)
@@ -26,6 +27,8 @@ RENEW_BEFORE = timedelta(minutes=5)
 _LEASE_SECONDS = 30
 _WAIT_SECONDS = 15.0
 _POLL_SECONDS = 0.1
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +89,20 @@ def access_token(runtime: Runtime, config: ShopifyConfig, shop_id: int, *, sessi
     return access(runtime, config, shop_id, session=session).token
 
 
-def keep_alive(runtime: Runtime, config: ShopifyConfig, shop_id: int, *, session: requests.Session) -> None:
-    """Renew the shop's token, so that a shop which nobody opens for months keeps its access. Raises as ``access`` does."""
-    access(runtime, config, shop_id, session=session, not_this=_read(runtime, shop_id).access_token)
+def keep_alive(
+    runtime: Runtime, config: ShopifyConfig, shop_id: int, *, session: requests.Session | None = None
+) -> bool:
+    """Renew the shop's token, so that a shop which nobody opens for months keeps its access. False when it could not be done.
+
+    That is no cause for alarm: a dead token is marked as such, and after any other trouble the next night is early enough.
+    """
+    with session or requests.Session() as http:
+        try:
+            access(runtime, config, shop_id, session=http, not_this=_read(runtime, shop_id).access_token)
+        except ShopifyError as error:
+            log.warning("token_not_renewed", shop_id=shop_id, reason=error.reason, kind=type(error).__name__)
+            return False
+    return True
 
 
 def give_up(runtime: Runtime, shop_id: int, refused: str) -> None:

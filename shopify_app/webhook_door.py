@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 PATH = "/webhooks/shopify"
 LARGEST_BODY = 2 * 1024 * 1024
 _NAMES = ("TOPIC", "HMAC_SHA256", "SHOP_DOMAIN", "WEBHOOK_ID")
-_log = structlog.get_logger(__name__)
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +85,8 @@ class WebhookDoor:
         except Refused as refused:
             return refused.status
         except SQLAlchemyError as error:
-            # The error's text may quote the row, and with it the customer: only its kind is told.
-            _log.error("webhook_not_kept", error=type(error).__name__)
+            # The error's text and trace may quote the row, and with it the customer: only its kind is told.
+            log.error("webhook_not_kept", error=type(error).__name__)  # noqa: TRY400
             return "503 Service Unavailable"
         finally:
             self._places.release()
@@ -113,7 +113,7 @@ def read_delivery(environ: "WSGIEnvironment", secrets: tuple[str, ...]) -> Deliv
         raise Refused("400 Bad Request")
     body = _read_body(environ)
     if not webhook_signature_holds(body, signature, secrets):
-        _log.warning("webhook_signature_refused")
+        log.warning("webhook_signature_refused")
         raise Refused("401 Unauthorized")
     domain = canonical_domain(shop)
     if domain is None or not (topic.isascii() and webhook_id.isascii()) or len(topic) + len(webhook_id) > 250:

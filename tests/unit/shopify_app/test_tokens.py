@@ -210,8 +210,14 @@ class TestKeepAlive:
     def test_renews(self, runtime, config, shop, http, httpserver):
         """A fresh token is renewed too: it is the refresh token's ninety days that count."""
         httpserver.expect_request(PATH).respond_with_json(PAIR)
-        tokens.keep_alive(runtime, config, shop.id, session=http)
+        assert tokens.keep_alive(runtime, config, shop.id, session=http)
         assert opened(runtime, current(runtime, shop).refresh_token) == "shprt_2"
+
+    def test_trouble(self, runtime, config, shop, httpserver):
+        """A shop that cannot be reached tonight is left for the next night."""
+        httpserver.expect_request(PATH).respond_with_data("", status=503)
+        assert not tokens.keep_alive(runtime, config, shop.id)
+        assert opened(runtime, current(runtime, shop).refresh_token) == "shprt_1"
 
 
 class TestExchange:

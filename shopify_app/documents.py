@@ -1,0 +1,131 @@
+"""Every document that is sent to the Admin API, with no field more than is used. A contract test holds them to Shopify's schema."""
+
+SHOP = """
+query Shop {
+  shop { id name contactEmail currencyCode ianaTimezone plan { publicDisplayName } }
+  currentAppInstallation { id accessScopes { handle } }
+}
+"""
+
+INSTALLATION = """
+query Installation { currentAppInstallation { id } }
+"""
+
+_ORDER_LINE = """
+id quantity currentQuantity isGiftCard
+product { id }
+originalUnitPriceSet { shopMoney { amount } }
+discountAllocations { allocatedAmountSet { shopMoney { amount } } }
+taxLines { priceSet { shopMoney { amount } } }
+"""
+
+_ORDER_HEAD = """
+id name createdAt updatedAt cancelledAt test sourceName currencyCode taxesIncluded displayFinancialStatus
+email discountCodes
+totalOutstandingSet { shopMoney { amount } }
+customer { id defaultEmailAddress { emailAddress } }
+"""
+
+ORDER = (
+    """
+query Order($id: ID!, $after: String) {
+  order(id: $id) {"""
+    + _ORDER_HEAD
+    + """
+    lineItems(first: 50, after: $after) {
+      pageInfo { hasNextPage endCursor }
+      nodes {"""
+    + _ORDER_LINE
+    + """}
+    }
+    refunds(first: 50) {
+      transactions(first: 5) { nodes { kind status amountSet { shopMoney { amount } } } }
+      refundShippingLines(first: 2) {
+        nodes { subtotalAmountSet { shopMoney { amount } } taxAmountSet { shopMoney { amount } } }
+      }
+    }
+  }
+}
+"""
+)
+
+# A bulk query may hold no connection inside a list, so refunds come as the order's own totals.
+BULK_ORDERS = (
+    """
+{
+  orders(query: "%s", sortKey: CREATED_AT) {
+    edges { node {"""
+    + _ORDER_HEAD
+    + """
+      totalRefundedSet { shopMoney { amount } }
+      totalRefundedShippingSet { shopMoney { amount } }
+      lineItems { edges { node {"""
+    + _ORDER_LINE
+    + """} } }
+    } }
+  }
+}
+"""
+)
+
+BULK_CUSTOMERS = """
+{
+  customers {
+    edges { node { id firstName lastName locale createdAt updatedAt defaultEmailAddress { emailAddress } } }
+  }
+}
+"""
+
+BULK_RUN = """
+mutation BulkRun($query: String!) {
+  bulkOperationRunQuery(query: $query, groupObjects: true) {
+    bulkOperation { id status }
+    userErrors { field code }
+  }
+}
+"""
+
+BULK_STATE = """
+query BulkState($id: ID!) {
+  bulkOperation(id: $id) { id status errorCode rootObjectCount url partialDataUrl }
+}
+"""
+
+BULK_CANCEL = """
+mutation BulkCancel($id: ID!) {
+  bulkOperationCancel(id: $id) { bulkOperation { id status } userErrors { field } }
+}
+"""
+
+DISCOUNT_CREATE = """
+mutation DiscountCreate($discount: DiscountCodeBasicInput!) {
+  discountCodeBasicCreate(basicCodeDiscount: $discount) {
+    codeDiscountNode { id }
+    userErrors { field code }
+  }
+}
+"""
+
+DISCOUNT_BY_CODE = """
+query DiscountByCode($code: String!) {
+  codeDiscountNodeByCode(code: $code) {
+    id
+    codeDiscount { __typename ... on DiscountCodeBasic { title status tags } }
+  }
+}
+"""
+
+DISCOUNT_DEACTIVATE = """
+mutation DiscountDeactivate($id: ID!) {
+  discountCodeDeactivate(id: $id) { codeDiscountNode { id } userErrors { field code } }
+}
+"""
+
+METAFIELDS_SET = """
+mutation MetafieldsSet($metafields: [MetafieldsSetInput!]!) {
+  metafieldsSet(metafields: $metafields) {
+    metafields { key }
+    userErrors { field code elementIndex }
+  }
+}
+"""

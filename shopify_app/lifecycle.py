@@ -1,0 +1,130 @@
+"""The app's life in a shop: installed, reinstalled, scopes changed, renamed, uninstalled. It keeps rows true; it asks nobody."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from loyalty import outbox, programs, runs
+from loyalty.core.document import DEFAULT_DOCUMENT
+from loyalty.core.facts import ShopMessage
+from loyalty.encryption import Cipher
+from loyalty.models import Run, Shop
+
+CUSTOMER_IMPORT = "customer_import"
+IMPORT_KINDS = (CUSTOMER_IMPORT, "order_import")
+PROGRAM_METAFIELD = "program_metafield"
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """A shop after ``install``. ``is_new`` says that the installation began with it, and ``run_id`` is the import that it began."""
+
+    shop_id: int
+    is_new: bool
+    run_id: int | None
+
+
+def install(session: Session, cipher: Cipher, domain: str, *, now: datetime) -> Installed:
+    """Make sure that the shop is installed. A shop that comes back keeps all that it had."""
+    made = session.execute(
+        outbox.insert_or_ignore(session, Shop).values(
+            domain=domain,
+            name="",
+            currency="USD",
+            timezone="UTC",
+            plan="",
+            scopes="",
+            needs_reauthorization=False,
+            code_key=cipher.seal(secrets.token_urlsafe(32), row=f"shop:{domain}"),
+            first_installed_at=now,
+            installed_at=now,
+        )
+    )
+    is_first = bool(made.rowcount)  # type: ignore[attr-defined]
+    shop = session.exec(select(Shop).where(Shop.domain == domain).with_for_update()).one()
+    assert shop.id is not None
+    is_back = shop.uninstalled_at is not None or shop.erasing_at is not None
+    if not (is_first or is_back):
+        return Installed(shop.id, is_new=False, run_id=None)
+    if is_back:
+        shop.uninstalled_at, shop.erasing_at, shop.installed_at = None, None, now
+        session.add(shop)
+        session.flush()
+    tell_program(session, shop.id, occasion=f"install:{now.isoformat()}", now=now)
+    run = runs.start(session, shop.id, CUSTOMER_IMPORT, {}, now=now)
+    return Installed(shop.id, is_new=True, run_id=run.id)
+
+
+def tell_program(session: Session, shop_id: int, *, occasion: str, now: datetime) -> None:
+    """Queue the writing of what the widget may show without us. ``occasion`` makes it happen once; a first program is begun."""
+    try:
+        version = programs.current(session, shop_id).version
+    except programs.NoProgram:
+        version = programs.apply(session, shop_id, DEFAULT_DOCUMENT, author="Laurel", now=now).version
+    outbox.put(
+        session,
+        shop_id,
+        outbox.SHOPIFY,
+        PROGRAM_METAFIELD,
+        f"program:{version}:{occasion}",
+        {"version": version},
+        occurred_at=now,
+        now=now,
+    )
+
+
+def uninstalled(session: Session, shop: Shop, message: ShopMessage, now: datetime) -> None:
+    """The app was removed: its tokens are worthless and go, and nothing is sent or imported any more. The books stay.
+
+    A message from before the latest installation (webhooks come late) is no news.
+    """
+    if message.payload["received_at"] < shop.installed_at.isoformat():
+        return
+    shop.access_token = shop.access_token_expires_at = None
+    shop.refresh_token = shop.refresh_token_expires_at = None
+    shop.scopes = ""
+    shop.uninstalled_at = shop.uninstalled_at or now
+    session.add(shop)
+    assert shop.id is not None
+    open_imports = select(Run.id).where(
+        Run.shop_id == shop.id, col(Run.kind).in_(IMPORT_KINDS), col(Run.state).in_(runs.OPEN)
+    )
+    for run_id in session.exec(open_imports).all():
+        assert run_id is not None
+        runs.cancel(session, shop.id, run_id, now=now)
+
+
+def scopes_updated(session: Session, shop: Shop, message: ShopMessage, _now: datetime) -> None:
+    """The merchant granted or took back scopes."""
+    shop.scopes = ",".join(message.payload["current"])
+    session.add(shop)
+
+
+def shop_updated(session: Session, shop: Shop, message: ShopMessage, _now: datetime) -> None:
+    """The shop's own details changed."""
+    take_details(shop, message.payload)
+    session.add(shop)
+
+
+def take_details(shop: Shop, details: Mapping[str, Any]) -> None:
+    """Keep a shop's details; what is not told stays as it was."""
+    for name in ("shopify_id", "name", "contact_email", "currency", "timezone", "plan"):
+        if details.get(name):
+            setattr(shop, name, details[name])
+
+
+def bulk_operation_finished(session: Session, shop: Shop, message: ShopMessage, now: datetime) -> None:
+    """An import's file is ready (or failed): the run that waits for it is due now."""
+    waiting = session.exec(
+        select(Run)
+        .where(Run.shop_id == shop.id, col(Run.kind).in_(IMPORT_KINDS), col(Run.state) == "running")
+        .with_for_update()
+    ).all()
+    for run in waiting:
+        if run.cursor.get("operation") == message.payload["operation"]:
+            run.due_at = now
+            session.add(run)

@@ -1,0 +1,37 @@
+"""Reads what a shop says of itself (name, currency, time zone, plan, granted scopes) and keeps it."""
+
+import requests
+
+from loyalty.models import Shop
+from loyalty.runtime import Runtime
+from shopify_app import documents
+from shopify_app.admin_api import AdminClient
+from shopify_app.config import ShopifyConfig
+from shopify_app.gids import number_of
+from shopify_app.lifecycle import take_details
+
+SHOP_DETAILS = "shop_details"
+
+
+def read_details(runtime: Runtime, config: ShopifyConfig, shop_id: int, session: requests.Session) -> None:
+    """Ask and keep. Raises ``ShopifyError``."""
+    data = AdminClient(runtime, config, shop_id, session).query(documents.SHOP).data
+    found = data["shop"]
+    scopes = [scope["handle"] for scope in data["currentAppInstallation"]["accessScopes"]]
+    with runtime.transaction() as database:
+        shop = database.get(Shop, shop_id, with_for_update=True)
+        if shop is None:
+            return
+        take_details(
+            shop,
+            {
+                "shopify_id": number_of(found["id"], "Shop"),
+                "name": found["name"],
+                "contact_email": found["contactEmail"],
+                "currency": found["currencyCode"],
+                "timezone": found["ianaTimezone"],
+                "plan": found["plan"]["publicDisplayName"],
+            },
+        )
+        shop.scopes = ",".join(scopes)
+        database.add(shop)
