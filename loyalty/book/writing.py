@@ -1,0 +1,129 @@
+"""Turns decided entries, news and changed rows into the values of a few statements."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import insert, update
+from sqlmodel import Session, col
+
+from loyalty import outbox
+from loyalty.book.records import MEMBER_FIELDS, Account, OrderRecord
+from loyalty.core.decide import News
+from loyalty.core.ledger import Entry, chain_hash, entry_id
+from loyalty.models import LedgerEntry, Member, OrderStanding
+
+
+def insert_accounts(session: Session, shop_id: int, accounts: Sequence[Account], now: datetime) -> None:
+    """Insert new members; each account gets its id."""
+    if not accounts:
+        return
+    rows = [_member_values(shop_id, account, now) for account in accounts]
+    statement = insert(Member).returning(col(Member.id), sort_by_parameter_order=True)
+    ids: list[int] = [row[0] for row in session.execute(statement, rows)]
+    for account, member_id in zip(accounts, ids, strict=True):
+        account.id = member_id
+
+
+def insert_entries(
+    session: Session, shop_id: int, accounts: Sequence[Account], now: datetime
+) -> list[Account]:
+    """Chain and insert the pending entries of the accounts; returns the accounts that had some."""
+    moved = [account for account in accounts if account.pending]
+    rows = [_chain(shop_id, account, entry, now) for account in moved for entry in account.pending]
+    if rows:
+        session.execute(insert(LedgerEntry), rows)
+    for account in moved:
+        account.pending = []
+    return moved
+
+
+def update_accounts(session: Session, shop_id: int, accounts: Sequence[Account], now: datetime) -> None:
+    """Write the members that changed."""
+    changed = [account for account in accounts if account.changed]
+    # Whoever gives an e-mail up comes before whoever takes it over: the address is unique at every moment.
+    changed.sort(key=lambda account: (account.email is not None, account.id))
+    if changed:
+        rows = [{"id": account.id} | _member_values(shop_id, account, now) for account in changed]
+        session.execute(update(Member), rows)
+    for account in changed:
+        account.changed = False
+
+
+def write_orders(session: Session, shop_id: int, orders: Sequence[OrderRecord], now: datetime) -> None:
+    """Write the orders that are new or changed."""
+    changed = [order for order in orders if order.changed]
+    known = [
+        _order_values(shop_id, order, now) | {"id": order.id} for order in changed if order.id is not None
+    ]
+    new = [_order_values(shop_id, order, now) for order in changed if order.id is None]
+    if known:
+        session.execute(update(OrderStanding), known)
+    if new:
+        session.execute(insert(OrderStanding), new)
+    for order in changed:
+        order.changed = False
+
+
+def news_message(shop_id: int, member_id: int, news: News, now: datetime) -> dict[str, Any]:
+    """The message to Klaviyo that tells a piece of news. Its unique id is that of the entry it tells of."""
+    subject = entry_id(shop_id, news.entry) if news.entry else f"{news.kind}:{member_id}"
+    return outbox.row(
+        shop_id,
+        outbox.KLAVIYO,
+        news.kind,
+        f"laurel:{shop_id}:{subject}",
+        news.properties,
+        member_id=member_id,
+        occurred_at=news.occurred_at,
+        now=now,
+        backfill=news.history,
+    )
+
+
+def _chain(shop_id: int, account: Account, entry: Entry, now: datetime) -> dict[str, Any]:
+    assert account.id is not None
+    position = account.entry_count + 1
+    digest = chain_hash(account.chain_head, account.id, position, entry)
+    values = {
+        "id": entry_id(shop_id, entry),
+        "shop_id": shop_id,
+        "member_id": account.id,
+        "position": position,
+        "points": entry.points,
+        "kind": entry.kind,
+        "source_kind": entry.source.kind,
+        "source_ref": entry.source.ref,
+        "rule": entry.rule,
+        "sequence": entry.sequence,
+        "program_version": entry.program_version,
+        "reason": entry.reason,
+        "why": dict(entry.why),
+        "occurred_at": entry.occurred_at,
+        "recorded_at": now,
+        "previous_hash": account.chain_head,
+        "hash": digest,
+    }
+    account.entry_count, account.chain_head = position, digest
+    return values
+
+
+def _member_values(shop_id: int, account: Account, now: datetime) -> dict[str, Any]:
+    values = {name: getattr(account, name) for name in MEMBER_FIELDS if name != "id"}
+    return values | {"shop_id": shop_id, "updated_at": now}
+
+
+def _order_values(shop_id: int, order: OrderRecord, now: datetime) -> dict[str, Any]:
+    return {
+        "shop_id": shop_id,
+        "order_id": order.order_id,
+        "member_id": order.account.id if order.account else None,
+        "name": order.snapshot.name,
+        "snapshot": order.snapshot.to_json(),
+        "snapshot_at": order.snapshot.updated_at,
+        "authoritative": order.authoritative,
+        "program_version": order.program_version,
+        "posted": order.posted,
+        "postings": order.postings,
+        "updated_at": now,
+    }
