@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from liquid import DictLoader, Environment, StrictUndefined, Undefined
+from liquid import DictLoader, Environment
 
 EXTENSION = Path(__file__).resolve().parent.parent / "extensions" / "laurel-loyalty"
 LOCALES = ("en.default", "fr", "de")
@@ -71,16 +71,14 @@ def contrast(first: str, second: str) -> float:
     return round((high + 0.05) / (low + 0.05), 2)
 
 
-def environment(language: str, *, strict: bool = False) -> Environment:
+def environment(language: str) -> Environment:
     """A Liquid environment that knows the extension's snippets and one language."""
     snippets = {path.stem: path.read_text() for path in (EXTENSION / "snippets").glob("*.liquid")}
     blocks = {
         path.stem: _SCHEMA.sub("", path.read_text()) for path in (EXTENSION / "blocks").glob("*.liquid")
     }
     words = locale(language)
-    env = Environment(
-        loader=DictLoader({**snippets, **blocks}), undefined=StrictUndefined if strict else Undefined
-    )
+    env = Environment(loader=DictLoader({**snippets, **blocks}))
 
     def translate(key: str, **values: object) -> str:
         return _SLOT.sub(lambda slot: str(values[slot[1]]), words[key])
