@@ -1,7 +1,21 @@
-"""The one form in which e-mail addresses are compared."""
+"""One spelling for an e-mail address, so that the same person is found by it wherever the address came from."""
+
+LONGEST = 254
 
 
 def normal_email(text: str | None) -> str | None:
-    """Trimmed and lower case, or None when there is nothing. It does not judge whether the address can receive mail."""
-    normal = (text or "").strip().lower()
-    return normal or None
+    """The address trimmed and in lower case, or None when there is none or it cannot be one.
+
+    It judges no further: what a shop has taken as a customer's address is that customer's address.
+    """
+    if not text:
+        return None
+    trimmed = text.strip().lower()
+    local, at, host = trimmed.rpartition("@")
+    if (
+        not (local and at and host)
+        or len(trimmed) > LONGEST
+        or any(character.isspace() for character in trimmed)
+    ):
+        return None
+    return trimmed
