@@ -17,7 +17,7 @@ from sandbox.klaviyo.state import DEFAULT_ACCOUNTS, State, system_clock
 __all__ = ["AccountSpec", "KlaviyoSandbox", "start"]
 
 DEFAULT_CLIENT_ID = "laurel-sandbox"
-DEFAULT_CLIENT_SECRET = "sandbox-secret-of-the-klaviyo-app"  # noqa: S105 - opens nothing but the sandbox
+DEFAULT_CLIENT_SECRET = "sandbox-secret-of-the-klaviyo-app"
 
 
 def start(

@@ -90,7 +90,7 @@ class Account:
         metric = self.events.metric(name, "Klaviyo", now)
         row, _ = self.profiles.upsert({"attributes": {"email": review.email}}, now)
         properties = event_properties(review, with_id=self._settings.review_id_in_events)
-        sent = SentEvent(name, int(now), f"{review.ident}-submitted", properties, None, False)
+        sent = SentEvent(name, int(now), f"{review.ident}-submitted", properties, value=None, backfill=False)
         recorded = self._record(metric, row, sent, now)
         if recorded is not None:
             review.events.append(event_id(recorded))

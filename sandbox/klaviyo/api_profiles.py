@@ -199,14 +199,17 @@ def _read_import(data: Any, problems: list[Problem]) -> tuple[list[dict[str, Any
         return [], []
     for index, item in enumerate(batch):
         check_profile(item, f"{here}/{index}", problems)
-    lists: list[str] = []
-    relationships = data.get("relationships")
-    if relationships is not None and known_members(
-        relationships, frozenset(("lists",)), "/data/relationships", problems, kind
-    ):
-        if "lists" in relationships:
-            lists = relationship_ids(relationships, "lists", "list", "/data/relationships", problems)
-    return batch, lists
+    return batch, _read_lists(data.get("relationships"), problems)
+
+
+def _read_lists(relationships: Any, problems: list[Problem]) -> list[str]:
+    if relationships is None:
+        return []
+    at, kind = "/data/relationships", "profile-bulk-import-job"
+    known = known_members(relationships, frozenset(("lists",)), at, problems, kind)
+    if not known or "lists" not in relationships:
+        return []
+    return relationship_ids(relationships, "lists", "list", at, problems)
 
 
 @blueprint.get("/api/profile-bulk-import-jobs")

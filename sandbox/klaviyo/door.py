@@ -65,7 +65,7 @@ class Door:
             time.sleep(fault.seconds)
             return self._app(environ, start_response)
         if fault.kind == "lost_reply":
-            for _ in self._app(environ, lambda *_: lambda data: None):
+            for _ in self._app(environ, _ignore):
                 pass
             _reset(environ)
         if fault.kind == "reset":
@@ -87,6 +87,11 @@ class Door:
         method = environ["REQUEST_METHOD"]
         entry = LoggedRequest(self._state.now(), method, path, status, seconds, account)
         self._state.log(entry, f"{method} {_IDENT.sub('{id}', path.rstrip('/'))}")
+
+
+def _ignore(*_: object) -> Callable[[bytes], object]:
+    """Stands in for start_response when nobody will hear the answer."""
+    return lambda _data: None
 
 
 def _broken(environ: dict[str, Any], fault: Fault, start_response: StartResponse) -> Iterable[bytes]:

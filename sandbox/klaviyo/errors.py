@@ -38,6 +38,10 @@ class Refused(Exception):
         self.headers = dict(headers or {})
 
 
+class NotUnderstood(ValueError):
+    """An order to the sandbox itself that makes no sense; the text says why."""
+
+
 def refuse_when(problems: Sequence[Problem]) -> None:
     """Raise one 400 with every problem that was found, or do nothing when there is none."""
     if problems:

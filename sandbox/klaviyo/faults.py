@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sandbox.klaviyo.errors import NotUnderstood
+
 KINDS = ("429", "500", "502", "503", "reset", "lost_reply", "slow")
 
 
@@ -50,15 +52,15 @@ class Faults:
         """Add one; ValueError says what is wrong with the order."""
         known = {"place", "kind", "times", "skip", "retry_after", "seconds", "account"}
         if unknown := given.keys() - known:
-            raise ValueError(f"unknown: {', '.join(sorted(unknown))}")
+            raise NotUnderstood(f"unknown: {', '.join(sorted(unknown))}")
         place, kind = given.get("place", "/api/*"), str(given.get("kind", ""))
         if kind not in KINDS:
-            raise ValueError(f"kind must be one of {', '.join(KINDS)}")
+            raise NotUnderstood(f"kind must be one of {', '.join(KINDS)}")
         if not isinstance(place, str) or "/" not in place:
-            raise ValueError('place is a path such as "/api/events", "POST /api/events" or "/api/*"')
+            raise NotUnderstood('place is a path such as "/api/events", "POST /api/events" or "/api/*"')
         times = given.get("times", 1)
         if times is not None and (isinstance(times, bool) or not isinstance(times, int) or times < 1):
-            raise ValueError("times is a number above zero, or null for ever")
+            raise NotUnderstood("times is a number above zero, or null for ever")
         with self._lock:
             self._made += 1
             fault = Fault(
@@ -103,5 +105,5 @@ class Faults:
 def _number(given: Mapping[str, Any], name: str, default: int) -> int:
     value = given.get(name, default)
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise ValueError(f"{name} must be a number")
+        raise NotUnderstood(f"{name} must be a number")
     return value

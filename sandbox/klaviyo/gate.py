@@ -10,8 +10,8 @@ import zlib
 from typing import Any
 
 from flask import Flask, Response, current_app, g, request
-from werkzeug.wrappers import Response as WerkzeugResponse
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.wrappers import Response as WerkzeugResponse
 
 from sandbox.klaviyo.account import Account
 from sandbox.klaviyo.checks import parse_json
@@ -99,16 +99,12 @@ def _enter() -> None:
     operation = OPERATIONS[("GET" if request.method == "HEAD" else request.method, request.url_rule.rule)]
     _demand_scopes(operation)
     _count(operation)
-    if request.method in ("POST", "PATCH", "DELETE") and request.get_data(cache=True):
-        if request.mimetype not in _JSON_TYPES:
-            raise Refused(
-                415,
-                [
-                    Problem(
-                        f"Use {CONTENT_TYPE}.", code="unsupported_media_type", title="Unsupported media type."
-                    )
-                ],
-            )
+    with_body = request.method in ("POST", "PATCH", "DELETE") and request.get_data(cache=True)
+    if with_body and request.mimetype not in _JSON_TYPES:
+        problem = Problem(
+            f"Use {CONTENT_TYPE}.", code="unsupported_media_type", title="Unsupported media type."
+        )
+        raise Refused(415, [problem])
 
 
 def _authenticate() -> Caller:

@@ -10,8 +10,8 @@ from flask import Blueprint, render_template, request
 
 from sandbox.klaviyo import documents
 from sandbox.klaviyo.account import Account
-from sandbox.klaviyo.control import count_account, find_events, show_event
 from sandbox.klaviyo.gate import state
+from sandbox.klaviyo.watch import count_account, find_events, show_event
 
 blueprint = Blueprint("inbox", __name__)
 

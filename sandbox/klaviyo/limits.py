@@ -10,6 +10,7 @@ import threading
 from collections import Counter
 from dataclasses import dataclass
 
+from sandbox.klaviyo.errors import NotUnderstood
 from sandbox.klaviyo.operations import Operation, Quota
 
 _SPANS = (1, 60, 86_400)
@@ -31,7 +32,7 @@ def parse_scale(limits: str | dict[str, float]) -> float | None:
         return 1.0
     scale = limits.get("scale") if isinstance(limits, dict) else None
     if isinstance(scale, bool) or not isinstance(scale, int | float) or not 0 < scale < math.inf:
-        raise ValueError('limits is "real", "off" or {"scale": a number above zero}')
+        raise NotUnderstood('limits is "real", "off" or {"scale": a number above zero}')
     return float(scale)
 
 
@@ -63,7 +64,7 @@ class Limiter:
     ) -> Verdict:
         """Use one call up, or say how long to wait."""
         if self._scale is None:
-            return Verdict(True, {})
+            return Verdict(allowed=True, headers={})
         quota = operation.extra if extra and operation.extra else operation.quota
         name = operation.name + ("+" if extra and operation.extra else "")
         caps = self._caps(quota)
@@ -73,10 +74,10 @@ class Limiter:
             if full:
                 self.refused[operation.name] += 1
                 wait = max(math.ceil(span - now % span) for span in full)
-                return Verdict(False, {"Retry-After": str(max(1, wait))})
+                return Verdict(allowed=False, headers={"Retry-After": str(max(1, wait))})
             for span, count in zip(_SPANS, used, strict=True):
                 self._windows[(app, account, name, span)] = (int(now // span), count + 1)
-            return Verdict(True, self._headers(caps, used[1] + 1, now))
+            return Verdict(allowed=True, headers=self._headers(caps, used[1] + 1, now))
 
     def _caps(self, quota: Quota) -> tuple[int, int, int | None]:
         scale = self._scale or 1.0

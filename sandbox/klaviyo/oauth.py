@@ -97,18 +97,21 @@ def token() -> Response:
     """Codes and refresh tokens in, access tokens out."""
     try:
         _authenticate()
-        form = _form()
-        grant_type = form.get("grant_type")
-        with state().lock:
-            grants, now = state().grants, state().now()
-            if grant_type == "authorization_code":
-                wanted = (_field(form, "code"), _field(form, "redirect_uri"), _field(form, "code_verifier"))
-                return _tokens(grants.exchange(*wanted, now))
-            if grant_type == "refresh_token":
-                return _tokens(grants.refresh(_field(form, "refresh_token"), now))
-        raise TokenError("invalid_grant_type", "grant_type must be authorization_code or refresh_token.")
+        return _tokens(_grant(_form()))
     except TokenError as error:
         return _token_error(error)
+
+
+def _grant(form: Mapping[str, str]) -> Tokens:
+    grant_type = form.get("grant_type")
+    with state().lock:
+        grants, now = state().grants, state().now()
+        if grant_type == "authorization_code":
+            wanted = (_field(form, "code"), _field(form, "redirect_uri"), _field(form, "code_verifier"))
+            return grants.exchange(*wanted, now)
+        if grant_type == "refresh_token":
+            return grants.refresh(_field(form, "refresh_token"), now)
+    raise TokenError("invalid_grant_type", "grant_type must be authorization_code or refresh_token.")
 
 
 @blueprint.post("/oauth/revoke")
@@ -116,15 +119,18 @@ def revoke() -> Response:
     """End an installation."""
     try:
         _authenticate()
-        form = _form()
-        wanted = _field(form, "token")
-        if form.get("token_type_hint", "refresh_token") not in ("refresh_token", "access_token"):
-            raise TokenError("unsupported_token_type", "token_type_hint is not known.")
+        wanted = _revocable(_form())
     except TokenError as error:
         return _token_error(error)
     with state().lock:
         state().grants.revoke(wanted)
     return jsonify({})
+
+
+def _revocable(form: Mapping[str, str]) -> str:
+    if form.get("token_type_hint", "refresh_token") not in ("refresh_token", "access_token"):
+        raise TokenError("unsupported_token_type", "token_type_hint is not known.")
+    return _field(form, "token")
 
 
 def _read(args: Mapping[str, str]) -> Demand:
@@ -189,7 +195,7 @@ def _field(form: Mapping[str, str], name: str) -> str:
 def _tokens(tokens: Tokens) -> Response:
     reply = jsonify(
         access_token=tokens.access,
-        token_type="Bearer",  # noqa: S106 - the name of a scheme, not a password
+        token_type="Bearer",
         expires_in=tokens.expires_in,
         refresh_token=tokens.refresh,
         scope=" ".join(sorted(tokens.scopes)),

@@ -82,9 +82,24 @@ _ALL = (
 OPERATIONS: dict[tuple[str, str], Operation] = {(op.method, op.rule): op for op in _ALL}
 
 # The names a consent page may be asked for; wider than what is served here, since an app may ask for more.
-SCOPES: frozenset[str] = frozenset().union(*(op.scopes for op in _ALL)) | frozenset(
-    "campaigns:read campaigns:write catalogs:read catalogs:write coupon-codes:read coupon-codes:write "
-    "coupons:read coupons:write data-privacy:read flows:read flows:write forms:read images:read images:write "
-    "metrics:write segments:read segments:write subscriptions:read subscriptions:write tags:read tags:write "
-    "templates:read templates:write tracking-settings:read web-feeds:read web-feeds:write".split()
-)
+SCOPES: frozenset[str] = frozenset().union(*(op.scopes for op in _ALL)) | {
+    f"{name}:{right}"
+    for right in ("read", "write")
+    for name in (
+        "campaigns",
+        "catalogs",
+        "coupon-codes",
+        "coupons",
+        "data-privacy",
+        "flows",
+        "forms",
+        "images",
+        "metrics",
+        "segments",
+        "subscriptions",
+        "tags",
+        "templates",
+        "tracking-settings",
+        "web-feeds",
+    )
+}

@@ -122,9 +122,9 @@ def _check_meta(value: Any, at: str, problems: list[Problem]) -> None:
         if patch.get(name) is not None and not isinstance(patch[name], dict):
             wrong(problems, f"{here}/{name}", "This must be an object.")
     unset = patch.get("unset")
-    if unset is not None and not isinstance(unset, str):
-        if not isinstance(unset, list) or not all(isinstance(item, str) for item in unset):
-            wrong(problems, f"{here}/unset", "This must be a string or an array of strings.")
+    listed = isinstance(unset, list) and all(isinstance(item, str) for item in unset)
+    if unset is not None and not isinstance(unset, str) and not listed:
+        wrong(problems, f"{here}/unset", "This must be a string or an array of strings.")
 
 
 def check_deletion(body: Mapping[str, Any], problems: list[Problem]) -> dict[str, str]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sandbox.klaviyo.errors import NotUnderstood
 from sandbox.klaviyo.profile_checks import valid_email
 
 TYPES = ("review", "rating", "question", "store")
@@ -57,9 +58,9 @@ class Review:
 def change_status(review: Review, status: str, reason: str | None, now: float) -> None:
     """Publish, unpublish, feature or reject; ValueError for what Klaviyo does not know."""
     if status not in STATUSES:
-        raise ValueError(f"status must be one of {', '.join(STATUSES)}")
+        raise NotUnderstood(f"status must be one of {', '.join(STATUSES)}")
     if reason is not None and reason not in REASONS:
-        raise ValueError(f"reason must be one of {', '.join(REASONS)}")
+        raise NotUnderstood(f"reason must be one of {', '.join(REASONS)}")
     review.status, review.updated = status, now
     review.rejection = (reason or "other") if status == "rejected" else None
 
@@ -69,21 +70,21 @@ def read_submission(given: Mapping[str, Any], ident: str, now: float) -> Review:
     known = {"account", "email", "author", "type", "rating", "title", "content", "verified"}
     known |= {"images", "video", "product", "status"}
     if unknown := given.keys() - known:
-        raise ValueError(f"unknown: {', '.join(sorted(unknown))}")
+        raise NotUnderstood(f"unknown: {', '.join(sorted(unknown))}")
     kind, email = given.get("type", "review"), given.get("email")
     if kind not in TYPES:
-        raise ValueError(f"type must be one of {', '.join(TYPES)}")
+        raise NotUnderstood(f"type must be one of {', '.join(TYPES)}")
     if not isinstance(email, str) or not valid_email(email):
-        raise ValueError("email must be an address")
+        raise NotUnderstood("email must be an address")
     rating = given.get("rating")
     if kind == "question":
         if rating is not None:
-            raise ValueError("a question has no rating")
+            raise NotUnderstood("a question has no rating")
     elif isinstance(rating, bool) or not isinstance(rating, int) or not 1 <= rating <= 5:
-        raise ValueError("rating must be 1 to 5")
+        raise NotUnderstood("rating must be 1 to 5")
     status = given.get("status", "pending")
     if status not in STATUSES:
-        raise ValueError(f"status must be one of {', '.join(STATUSES)}")
+        raise NotUnderstood(f"status must be one of {', '.join(STATUSES)}")
     return Review(
         ident=ident,
         email=email.lower(),
@@ -134,20 +135,20 @@ def review_id(account: str, number: int) -> str:
 def _text(given: Mapping[str, Any], name: str) -> str | None:
     value = given.get(name)
     if value is not None and not isinstance(value, str):
-        raise ValueError(f"{name} must be text")
+        raise NotUnderstood(f"{name} must be text")
     return value or None
 
 
 def _flag(given: Mapping[str, Any], name: str) -> bool:
     value = given.get(name, False)
     if not isinstance(value, bool):
-        raise ValueError(f"{name} must be true or false")
+        raise NotUnderstood(f"{name} must be true or false")
     return value
 
 
 def _images(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise ValueError("images must be a list of addresses")
+        raise NotUnderstood("images must be a list of addresses")
     return tuple(value)
 
 
@@ -161,5 +162,5 @@ def _product(value: Any) -> dict[str, Any]:
     if value is None:
         return default
     if not isinstance(value, dict) or value.keys() - default.keys():
-        raise ValueError("product has url, name, image_url and external_id")
+        raise NotUnderstood("product has url, name, image_url and external_id")
     return default | value

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flask import Flask
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from sandbox.klaviyo import api_events, api_lists, api_profiles, api_reviews, control, gate, inbox, oauth
+from sandbox.klaviyo import (
+    api_events,
+    api_lists,
+    api_profiles,
+    api_reviews,
+    api_webhooks,
+    control,
+    gate,
+    inbox,
+    oauth,
+    watch,
+)
 from sandbox.klaviyo.door import Door
 from sandbox.klaviyo.state import State
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
 
 _BLUEPRINTS = (
     oauth.blueprint,
@@ -22,6 +30,8 @@ _BLUEPRINTS = (
     api_profiles.blueprint,
     api_lists.blueprint,
     api_reviews.blueprint,
+    api_webhooks.blueprint,
+    watch.blueprint,
     control.blueprint,
     inbox.blueprint,
 )
@@ -42,7 +52,7 @@ def create_app(state: State) -> Flask:
 class _QuietHandler(WSGIRequestHandler):
     """Requests are in the sandbox's own log; a line for each on the terminal would hide everything else."""
 
-    def connection_dropped(self, error: BaseException, environ: WSGIEnvironment | None = None) -> None:
+    def connection_dropped(self, *_: object, **__: object) -> None:
         # The socket is gone, and reading another request from it would only raise.
         self.close_connection = True
 

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from sandbox.klaviyo.errors import NotUnderstood
+
 
 @dataclass
 class Settings:
@@ -34,14 +36,14 @@ class Settings:
         cleaned = {}
         for name, value in given.items():
             if name not in types:
-                raise ValueError(f"unknown setting: {name}")
+                raise NotUnderstood(f"unknown setting: {name}")
             wanted = types[name]
             if wanted is bool:
                 good = isinstance(value, bool)
             else:
                 good = not isinstance(value, bool) and isinstance(value, int | float) and value >= 0
             if not good:
-                raise ValueError(f"{name} must be {'true or false' if wanted is bool else 'a number'}")
+                raise NotUnderstood(f"{name} must be {'true or false' if wanted is bool else 'a number'}")
             cleaned[name] = wanted(value)
         for name, value in cleaned.items():
             setattr(self, name, value)

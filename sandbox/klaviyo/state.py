@@ -63,6 +63,8 @@ class State:
         self.dispatcher = Dispatcher(self)
         self.requests: deque[LoggedRequest] = deque(maxlen=20_000)
         self.statuses: Counter[tuple[str, str, int | None]] = Counter()
+        self.grants = Grants(client, self.settings)
+        self.accounts: dict[str, Account] = {}
         self._fill()
 
     def now(self) -> float:
@@ -87,10 +89,10 @@ class State:
     def reset(self, *, keep_grants: bool = False) -> None:
         """Back to an empty Klaviyo; grants may be kept so that a connected app stays connected."""
         with self.lock:
-            grants = self.grants
+            kept = self.grants
             self._fill()
             if keep_grants:
-                self.grants = grants
+                self.grants = kept
             self.faults.clear()
             self.limiter.reset()
             self.requests.clear()
