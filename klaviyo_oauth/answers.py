@@ -44,7 +44,9 @@ class Reply:
 
     @property
     def reason(self) -> str:
-        """The first error in words, or the bare status."""
+        """The first error in words, or the bare status when the server itself is what failed."""
+        if self.status >= 500:
+            return f"HTTP {self.status}"
         return self.errors[0].summary if self.errors else f"HTTP {self.status}"
 
     @property

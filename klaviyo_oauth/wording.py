@@ -42,4 +42,6 @@ def reason(text: str) -> str:
         return PROBLEMS.get(text.removeprefix("disconnected: "), text)
     if text.startswith("forbidden"):
         return f"Klaviyo does not allow this: a permission is missing. Connect again to grant it. ({text})"
+    if text.startswith("HTTP 5"):
+        return f"{REASONS['server errors']} ({text})"
     return REASONS.get(text, text)

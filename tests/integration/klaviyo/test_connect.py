@@ -1,0 +1,290 @@
+"""Connecting Klaviyo, staying connected and disconnecting, against the local Klaviyo over real HTTP."""
+
+import threading
+
+import pytest
+
+from klaviyo_oauth import authorization, connections, tokens
+from klaviyo_oauth.answers import NotConnected, Wait
+from klaviyo_oauth.config import SCOPES
+from klaviyo_oauth.tokens import Credentials
+from tests.integration.klaviyo.conftest import World, outcome_of
+
+
+class TestOAuth:
+    """POST /klaviyo/connect and GET /klaviyo/callback."""
+
+    @pytest.mark.acceptance("S4-09", "S4-11", "S1-03")
+    def test_connects(self, world: World) -> None:
+        """A merchant who presses Allow is linked to that account, with every scope, and sent back to the admin."""
+        assert world.connect() == "connected"
+        row = world.connection()
+        assert (row.state, row.road, row.account_id, row.account_name) == (
+            "connected",
+            "oauth",
+            "FernFg",
+            "Fern & Fig",
+        )
+        assert set(row.scopes.split()) == set(SCOPES)
+        assert ("check_klaviyo", world.shop.shop_id) in world.nudges
+
+    def test_seals(self, connected: World) -> None:
+        """What is stored is neither token, and opens for this shop's row only."""
+        row = connected.connection()
+        assert row.access_token is not None
+        assert row.refresh_token is not None
+        opened = connected.cipher.open(row.access_token, row=f"klaviyo:{connected.shop.shop_id}")
+        assert opened not in row.access_token
+
+    def test_denied(self, world: World) -> None:
+        """Whoever presses Deny comes back with a message, and nothing is linked."""
+        browser = world.browser()
+        url = browser.post("/klaviyo/connect").get_json()["redirect"]
+        back = browser.get(world.allow(url, decision="deny"))
+        assert outcome_of(back.headers["Location"]) == authorization.DENIED
+        assert back.headers["Location"].startswith("https://admin.shopify.com/store/fern-and-fig/")
+
+    def test_state_is_single_use(self, world: World) -> None:
+        """The same callback address works once."""
+        browser = world.browser()
+        url = browser.post("/klaviyo/connect").get_json()["redirect"]
+        path = world.allow(url)
+        assert outcome_of(browser.get(path).headers["Location"]) == authorization.CONNECTED
+        assert outcome_of(browser.get(path).headers["Location"]) == authorization.EXPIRED
+
+    def test_state_expires(self, world: World) -> None:
+        """After ten minutes the callback does nothing."""
+        browser = world.browser()
+        path = world.allow(browser.post("/klaviyo/connect").get_json()["redirect"])
+        world.clock.forward(minutes=10, seconds=1)
+        assert outcome_of(browser.get(path).headers["Location"]) == authorization.EXPIRED
+
+    def test_unknown_state(self, world: World) -> None:
+        """A state that we never made redirects nowhere and says so on a page that loads nothing."""
+        answer = world.browser().get("/klaviyo/callback?state=made-up&code=x")
+        assert answer.status_code == 400
+        assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
+        assert "Location" not in answer.headers
+
+    def test_account_of_another_shop(self, connected: World) -> None:
+        """A Klaviyo account serves one shop: the second is refused and the first keeps its link's row."""
+        other = connected.add_shop("harbour-coffee")
+        assert connected.connect(merchant=other) == authorization.TAKEN
+        assert connected.connection().account_id == "FernFg"
+        with connected.runtime.reading() as session:
+            assert connections.load(session, other.shop_id) is None
+
+    def test_klaviyo_away(self, world: World) -> None:
+        """When Klaviyo fails in the middle the merchant is told so, and nothing is linked."""
+        world.fault("POST /oauth/token", "500")
+        assert world.connect() == authorization.UNREACHABLE
+        world.fault("GET /api/accounts", "503")
+        assert world.connect() == authorization.UNREACHABLE
+
+    def test_without_app(self, world: World) -> None:
+        """An installation without a Klaviyo app says that only the key road is there."""
+        world.config = type(world.config)(app_url=world.config.app_url, api_url=world.klaviyo.url)
+        answer = world.browser().post("/klaviyo/connect")
+        assert (answer.status_code, answer.get_json()["error"]) == (409, "no_oauth")
+
+
+class TestReconnect:
+    """Connecting a shop that was connected before."""
+
+    def test_same_account(self, connected: World) -> None:
+        """The same account goes on where it was: cursor and webhook stay."""
+        cursor = connected.clock()
+        connected.change_connection(webhook_id="w1", webhook_key="k1", review_cursor=cursor)
+        connected.clock.forward(days=3)
+        assert connected.connect() == "connected"
+        row = connected.connection()
+        assert (row.webhook_id, row.webhook_key, row.review_cursor) == ("w1", "k1", cursor)
+
+    @pytest.mark.acceptance("S0-26")
+    def test_other_account(self, connected: World) -> None:
+        """Another account starts over: no webhook, a new cursor, and a sync is asked for."""
+        connected.change_connection(webhook_id="w1", webhook_key="k1")
+        connected.clock.forward(days=3)
+        assert connected.connect(account="HarbCf") == "connected"
+        row = connected.connection()
+        assert (row.account_id, row.webhook_id, row.webhook_key) == ("HarbCf", None, None)
+        assert row.review_cursor == connected.clock()
+        assert row.details["needs_sync"] == "other_account"
+
+
+class TestPrivateKey:
+    """POST /klaviyo/key."""
+
+    def test_good_key(self, world: World) -> None:
+        """A key with the scopes is linked on the spot, and events go out with it."""
+        answer = world.browser().post("/klaviyo/key", json={"key": " pk_sandbox_FernFg "})
+        assert answer.status_code == 200, answer.text
+        assert world.connection().road == "private_key"
+        world.put_news(world.add_member("ada@fernandfig.shop"), 1)
+        world.drain()
+        assert world.states() == {"delivered": 1}
+        assert world.counts()["events"]["recorded"] == 1
+
+    @pytest.mark.parametrize(
+        ("given", "code"),
+        [
+            ({"key": "public"}, "bad_key"),
+            ({"key": 7}, "bad_key"),
+            ([], "bad_key"),
+            ({"key": "pk_unknown_to_klaviyo"}, "key_rejected"),
+        ],
+    )
+    def test_bad_key(self, world: World, given: object, code: str) -> None:
+        """A key that cannot work is refused with a code and a sentence, and nothing is stored."""
+        answer = world.browser().post("/klaviyo/key", json=given)
+        assert (answer.status_code, answer.get_json()["error"]) == (422, code)
+        assert answer.get_json()["message"]
+
+    def test_missing_scopes(self, world: World) -> None:
+        """A key without a needed scope is refused, and the sentence names the scope."""
+        scopes = ["accounts:read", "profiles:read", "profiles:write", "lists:read", "lists:write"]
+        world.sandbox("POST", "/private-keys", key="pk_partly_scoped", scopes=scopes)
+        answer = world.browser().post("/klaviyo/key", json={"key": "pk_partly_scoped"})
+        assert answer.get_json()["error"] == "missing_scopes"
+        assert "events:write" in answer.get_json()["message"]
+        assert world.counts()["events"]["recorded"] == 0
+
+    def test_rejected_later(self, world: World) -> None:
+        """A key that Klaviyo stops accepting breaks the link with that reason, and news waits."""
+        world.browser().post("/klaviyo/key", json={"key": "pk_sandbox_FernFg"})
+        sealed = world.cipher.seal("pk_deleted_meanwhile", row=f"klaviyo:{world.shop.shop_id}")
+        world.change_connection(api_key=sealed)
+        world.put_news(world.add_member("ada@fernandfig.shop"), 1)
+        world.drain()
+        assert world.connection().problem == connections.KEY_REJECTED
+        assert world.states() == {"due": 1}
+
+
+class TestRefresh:
+    """Access tokens that run out."""
+
+    def test_before_expiry(self, connected: World) -> None:
+        """A token about to expire is traded for a new pair, and both are stored."""
+        before = connected.connection()
+        connected.clock.forward(seconds=3_550)
+        held = tokens.credentials(connected.runtime, connected.config, connected.shop.shop_id)
+        assert isinstance(held, Credentials)
+        after = connected.connection()
+        assert before.access_token != after.access_token
+        assert before.refresh_token != after.refresh_token
+        assert after.access_token_expires_at is not None
+        assert after.access_token_expires_at > connected.clock()
+
+    def test_on_401(self, connected: World) -> None:
+        """A token that Klaviyo no longer takes is refreshed once and the event still goes out."""
+        connected.sandbox("POST", "/expire-access-tokens")
+        connected.put_news(connected.add_member("ada@fernandfig.shop"), 1)
+        connected.drain()
+        assert connected.states() == {"delivered": 1}
+
+    def test_two_at_once(self, connected: World) -> None:
+        """Many processes that find the token expired make one refresh; the others wait a moment."""
+        connected.clock.forward(hours=2)
+        found: list[object] = []
+
+        def ask() -> None:
+            found.append(tokens.credentials(connected.runtime, connected.config, connected.shop.shop_id))
+
+        threads = [threading.Thread(target=ask) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert any(isinstance(answer, Credentials) for answer in found)
+        assert all(isinstance(answer, Credentials | Wait) for answer in found)
+        assert len(connected.requests_to("/oauth/token")) == 2  # the exchange, and one refresh
+
+    def test_dead_grant(self, connected: World) -> None:
+        """An app that was removed in Klaviyo is noticed, shown, and news waits for a new connection."""
+        connected.sandbox("POST", "/uninstall", account="FernFg")
+        connected.put_news(connected.add_member("ada@fernandfig.shop"), 1)
+        connected.drain()
+        row = connected.connection()
+        assert (row.state, row.problem, row.account_id) == (
+            "disconnected",
+            connections.AUTHORIZATION_LOST,
+            None,
+        )
+        assert connected.states() == {"due": 1}
+        assert connected.connect() == "connected"
+        connected.drain()
+        assert connected.states() == {"delivered": 1}
+
+    @pytest.mark.parametrize("kind", ["500", "503", "429", "reset", "lost_reply"])
+    def test_trouble_is_no_verdict(self, connected: World, kind: str) -> None:
+        """Whatever else happens at the token endpoint, the link lives on."""
+        connected.fault("POST /oauth/token", kind)
+        connected.clock.forward(hours=2)
+        held = tokens.credentials(connected.runtime, connected.config, connected.shop.shop_id)
+        assert isinstance(held, Wait)
+        assert connected.connection().state == "connected"
+
+    def test_reconnected_meanwhile(self, connected: World) -> None:
+        """The verdict on an old grant does not touch a link that was made anew while it was asked for."""
+        held = tokens.credentials(connected.runtime, connected.config, connected.shop.shop_id)
+        assert isinstance(held, Credentials)
+        assert connected.connect() == "connected"
+        again = tokens.credentials(
+            connected.runtime, connected.config, connected.shop.shop_id, stale=held.authorization
+        )
+        assert isinstance(again, Credentials)
+        assert again.authorization != held.authorization
+        assert len(connected.requests_to("/oauth/token")) == 2  # two exchanges, no refresh
+
+    def test_lost_key(self, connected: World) -> None:
+        """Tokens sealed with a key that is gone are waited for, not thrown away."""
+        connected.change_connection(access_token=connected.cipher.seal("x", row="klaviyo:999"))
+        held = tokens.credentials(connected.runtime, connected.config, connected.shop.shop_id)
+        assert isinstance(held, Wait)
+        assert connected.connection().state == "connected"
+
+    def test_kept_alive(self, connected: World) -> None:
+        """A link without traffic uses its refresh token, so that Klaviyo does not let it lapse."""
+        before = connected.connection().refresh_token
+        tokens.keep_alive(connected.runtime, connected.config, connected.shop.shop_id)
+        assert connected.connection().refresh_token != before
+
+
+class TestDisconnect:
+    """POST /klaviyo/disconnect."""
+
+    @pytest.mark.acceptance("S0-25")
+    def test_disconnects(self, connected: World) -> None:
+        """The tokens are gone here and worthless there."""
+        answer = connected.browser().post("/klaviyo/disconnect")
+        assert answer.get_json() == {"state": "disconnected"}
+        row = connected.connection()
+        assert (row.state, row.problem, row.access_token, row.refresh_token) == (
+            "disconnected",
+            None,
+            None,
+            None,
+        )
+        installed = {a["id"]: a["installed"] for a in connected.sandbox("GET", "/accounts")["accounts"]}
+        assert installed["FernFg"] is False
+
+    def test_klaviyo_away(self, connected: World) -> None:
+        """Disconnecting works when Klaviyo is down."""
+        connected.fault("/oauth/revoke", "reset", times=None)
+        connected.fault("/api/*", "reset", times=None)
+        connected.change_connection(webhook_id="w1")
+        assert connected.browser().post("/klaviyo/disconnect").status_code == 200
+        assert connected.connection().state == "disconnected"
+
+    def test_news_afterwards(self, connected: World) -> None:
+        """After a disconnect there is nobody to tell: news is dropped, and that is no error."""
+        connected.browser().post("/klaviyo/disconnect")
+        connected.put_news(connected.add_member("ada@fernandfig.shop"), 1)
+        connected.drain()
+        assert [(m.state, m.error) for m in connected.messages()] == [("dropped", "not_connected")]
+
+    def test_never_connected(self, world: World) -> None:
+        """A shop that was never connected has credentials of no kind, and disconnecting it is harmless."""
+        held = tokens.credentials(world.runtime, world.config, world.shop.shop_id)
+        assert held == NotConnected(None)
+        assert world.browser().post("/klaviyo/disconnect").status_code == 200

@@ -1,0 +1,240 @@
+"""Deliveries to the local Klaviyo: each event once, whatever happens on the way."""
+
+import pytest
+
+from klaviyo_oauth.limits import Limiter
+from loyalty import outbox
+from tests.integration.klaviyo.conftest import World
+
+ADA = "ada@fernandfig.shop"
+
+
+def _many(world: World, count: int) -> None:
+    ids = world.add_members(count)
+    with world.runtime.transaction() as session:
+        outbox.put_many(session, [world.news(member_id, number) for number, member_id in enumerate(ids)])
+
+
+class TestSingle:
+    """A few events, one request each."""
+
+    @pytest.mark.acceptance("S4-14", "S4-16", "S4-19", "S4-21")
+    def test_event_and_profile(self, connected: World) -> None:
+        """One request records the event as it happened and the profile as it is now, with the types that segments need."""
+        connected.put_news(connected.add_member(ADA, first_name="Ada", balance=700), 1)
+        connected.drain()
+        (event,) = connected.events()
+        assert (event["metric"], event["email"], event["unique_id"]) == ("Points Earned", ADA, "entry-1")
+        assert event["properties"] == {
+            "points": 120,
+            "points_balance": 540,
+            "source": "order",
+            "order_name": "#1001",
+            "$event_id": "entry-1",
+        }
+        profile = connected.profile(ADA)
+        assert profile["first_name"] == "Ada"
+        assert profile["properties"] == {
+            "Laurel Points Balance": 700,
+            "Laurel Lifetime Points": 600,
+            "Laurel Points Spent": 60,
+            "Laurel State": "member",
+            "Laurel Joined At": connected.clock().date().isoformat(),
+        }
+        assert len(connected.requests_to("/api/events")) == 1
+
+    @pytest.mark.acceptance("S4-20")
+    def test_no_email(self, connected: World) -> None:
+        """A member whom Klaviyo cannot know is skipped without a request; a bad address is refused with its reason."""
+        for number, email in enumerate((None, "x@example.com", "not an address")):
+            connected.put_news(connected.add_member(email), number)
+        connected.drain()
+        assert [(m.state, m.error) for m in connected.messages()] == [
+            ("dropped", "no_email"),
+            ("dropped", "test_address"),
+            ("refused", "invalid_email"),
+        ]
+        assert connected.requests_to("/api/events") == []
+
+    def test_backfill(self, connected: World) -> None:
+        """History is recorded and starts no flow."""
+        connected.put_news(connected.add_member(ADA), 1, backfill=True)
+        connected.drain()
+        assert connected.events()[0]["backfill"] is True
+        assert connected.counts()["flows"]["total"] == 0
+
+    @pytest.mark.parametrize("kind", ["500", "502", "503", "reset", "lost_reply", "429"])
+    def test_trouble(self, connected: World, kind: str) -> None:
+        """After any trouble the message is due again, and Klaviyo ends up with the event once."""
+        connected.fault("POST /api/events", kind)
+        connected.put_news(connected.add_member(ADA), 1)
+        sent = connected.drain()
+        assert connected.states() == {"due": 1}
+        assert sent.again_in is not None
+        assert 0 < sent.again_in <= 5
+        connected.no_pause()
+        connected.clock.forward(seconds=5)
+        connected.drain()
+        assert connected.states() == {"delivered": 1}
+        assert connected.counts()["events"]["recorded"] == 1
+
+    def test_lost_reply_is_harmless(self, connected: World) -> None:
+        """An event that was taken although its reply got lost is sent again and recorded once."""
+        connected.fault("POST /api/events", "lost_reply")
+        connected.put_news(connected.add_member(ADA), 1)
+        connected.drain()
+        connected.no_pause()
+        connected.clock.forward(seconds=5)
+        connected.drain()
+        counted = connected.counts()["events"]
+        assert (counted["recorded"], counted["duplicates"]) == (1, 1)
+
+    def test_outage_asks_rarely(self, connected: World) -> None:
+        """While Klaviyo is away one request finds it out for all, and the waits grow."""
+        connected.fault("/api/*", "503", times=None)
+        _many(connected, 10)
+        waits = []
+        for _ in range(4):
+            sent = connected.drain()
+            assert sent.again_in is not None
+            waits.append(sent.again_in)
+            connected.no_pause()
+            connected.clock.forward(seconds=400)
+        assert waits == sorted(waits)
+        assert waits[-1] >= 4 * waits[0]
+        assert len(connected.requests_to("/api/events")) == 4
+        assert {m.attempts for m in connected.messages()} == {0}
+        assert "503" in (connected.connection().last_error or "")
+
+    def test_missing_scope(self, world: World) -> None:
+        """A missing permission does not lose news: it waits, and the page can say why."""
+        world.sandbox("POST", "/private-keys", key="pk_without_events", scopes=["accounts:read"])
+        world.browser().post("/klaviyo/key", json={"key": "pk_sandbox_FernFg"})
+        sealed = world.cipher.seal("pk_without_events", row=f"klaviyo:{world.shop.shop_id}")
+        world.change_connection(api_key=sealed)
+        world.put_news(world.add_member(ADA), 1)
+        world.drain()
+        (message,) = world.messages()
+        assert (message.state, message.status_code) == ("due", 403)
+        assert (world.connection().last_error or "").startswith("forbidden")
+
+    def test_last_delivery(self, connected: World) -> None:
+        """A delivery is noted, and clears the last error."""
+        connected.change_connection(last_error="timeout", last_error_at=connected.clock())
+        connected.put_news(connected.add_member(ADA), 1)
+        connected.drain()
+        row = connected.connection()
+        assert (row.last_delivery_at, row.last_error) == (connected.clock(), None)
+
+    def test_limit_asked_first(self, connected: World) -> None:
+        """Without a grant nothing is sent, the wait is exact, and the attempt does not count."""
+        Limiter(connected.redis).pause("FernFg", "POST events", 7)
+        connected.put_news(connected.add_member(ADA), 1)
+        sent = connected.drain()
+        assert sent.again_in == pytest.approx(7, abs=0.5)
+        assert connected.requests_to("/api/events") == []
+        assert connected.messages()[0].attempts == 0
+
+
+class TestBulk:
+    """A backlog, many events in a request."""
+
+    def test_few_requests(self, either_world: World) -> None:
+        """A backlog goes in bulk and every event arrives with its profile."""
+        either_world.connect()
+        _many(either_world, 60)
+        either_world.drain()
+        assert either_world.states() == {"delivered": 60}
+        assert either_world.counts()["events"]["recorded"] == 60
+        assert len(either_world.requests_to("/api/event-bulk-create-jobs")) == 1
+        assert either_world.profile("member7@fernandfig.shop")["properties"]["Laurel Points Balance"] == 540
+
+    def test_refused_entry(self, connected: World) -> None:
+        """An entry that Klaviyo blames is refused with its reason, and its neighbours are sent at once."""
+        _many(connected, 30)
+        connected.put_news(connected.add_member("bad@fernandfig.shop"), 99, note="x" * 110_000)
+        connected.drain()
+        assert connected.states() == {"delivered": 30, "refused": 1}
+        (refused,) = [m for m in connected.messages() if m.state == "refused"]
+        assert refused.unique_id == "entry-99"
+        assert "100 KB" in (refused.error or "")
+        assert len(connected.requests_to("/api/event-bulk-create-jobs")) == 2
+
+    @pytest.mark.parametrize("kind", ["500", "503", "reset", "lost_reply", "429"])
+    def test_trouble(self, connected: World, kind: str) -> None:
+        """A batch that met trouble is delivered later, each event once."""
+        connected.fault("POST /api/event-bulk-create-jobs", kind)
+        _many(connected, 40)
+        connected.drain()
+        connected.no_pause()
+        connected.clock.forward(seconds=5)
+        connected.drain()
+        assert connected.states() == {"delivered": 40}
+        assert connected.counts()["events"]["recorded"] == 40
+
+    def test_server_errors(self, connected: World) -> None:
+        """When every part of a batch meets server errors, a few requests are enough to let Klaviyo be."""
+        connected.fault("POST /api/event-bulk-create-jobs", "500", times=None)
+        _many(connected, 64)
+        connected.drain()
+        assert connected.states() == {"due": 64}
+        assert len(connected.requests_to("/api/event-bulk-create-jobs")) == 3
+
+    def test_real_limits(self, connected: World) -> None:
+        """Under the published limits Klaviyo never has to refuse us."""
+        connected.sandbox("PUT", "/limits", limits="real")
+        _many(connected, 200)
+        connected.drain()
+        assert connected.states() == {"delivered": 200}
+        assert connected.counts()["throttled"]["total"] == 0
+
+
+class TestForget:
+    """The news kind ``forget_profile``."""
+
+    def _forget(self, world: World, email: str) -> None:
+        sealed = world.cipher.seal(email, row=f"forget:{world.shop.shop_id}")
+        with world.runtime.transaction() as session:
+            outbox.put(
+                session,
+                world.shop.shop_id,
+                "klaviyo",
+                "forget_profile",
+                "forget-1",
+                {"sealed": sealed},
+                occurred_at=world.clock(),
+                now=world.clock(),
+            )
+
+    def test_unsets(self, connected: World) -> None:
+        """Our properties go, the merchant's profile stays."""
+        connected.put_news(connected.add_member(ADA), 1)
+        connected.drain()
+        connected.clock.forward(seconds=5)
+        self._forget(connected, ADA)
+        connected.drain()
+        assert connected.states() == {"delivered": 2}
+        assert connected.profile(ADA)["properties"] == {}
+
+    def test_unknown_person(self, connected: World) -> None:
+        """Nobody is created in Klaviyo in order to be forgotten."""
+        self._forget(connected, "nobody@fernandfig.shop")
+        connected.drain()
+        assert connected.states() == {"delivered": 1}
+        assert connected.profile("nobody@fernandfig.shop") is None
+
+    def test_sealed_for_another(self, connected: World) -> None:
+        """An address that was sealed for another shop is refused."""
+        with connected.runtime.transaction() as session:
+            outbox.put(
+                session,
+                connected.shop.shop_id,
+                "klaviyo",
+                "forget_profile",
+                "forget-1",
+                {"sealed": connected.cipher.seal(ADA, row="forget:999")},
+                occurred_at=connected.clock(),
+                now=connected.clock(),
+            )
+        connected.drain()
+        assert connected.states() == {"refused": 1}
