@@ -24,6 +24,7 @@ from engines.lifeline import end, tied_to_us
 
 _USER = "laurel"
 _NOBODY = 65534
+_SYSTEM = Path("/usr/lib/postgresql")  # where Debian keeps each version
 _READY = 30.0
 _FAST = ("-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
 
@@ -100,7 +101,7 @@ def _programs(directory: Path, identity: dict[str, Any]) -> Path:
 
 
 def _system_programs() -> Path:
-    candidates = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name))
+    candidates = sorted(_SYSTEM.glob("*/bin"), key=lambda path: float(path.parent.name))
     if found := shutil.which("initdb"):
         candidates.append(Path(found).parent)
     if not candidates:

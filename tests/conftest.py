@@ -9,15 +9,18 @@ import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
 from redis import Redis
 from sqlalchemy import Engine
 
 from engines import postgres, schema
 from engines import valkey as valkey_engine
 from loyalty.database import make_engine
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 _TEMPLATE = "laurel_template"
 _numbers = itertools.count(1)
@@ -122,10 +125,12 @@ def _engine(url: str) -> Iterator[Engine]:
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
+def chromium() -> Iterator["Browser"]:
     """The machine's own Chromium, headless. Make a ``new_context()`` per test: it shares nothing with the others."""
     found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     assert found, "no Chromium: `make browser` installs it"
+    from playwright.sync_api import sync_playwright  # slow to import, and most tests have no browser
+
     with sync_playwright() as playwright:
         # Root may not use Chromium's own sandbox, and the pages are ours.
         browser = playwright.chromium.launch(
