@@ -96,11 +96,12 @@ acceptance: install node browser ## rows of the source documents that work, by p
 	$(PYTEST) -n $(JOBS) -q --acceptance $(ARGS)
 
 lock: install ## write constraints.txt and package-lock.json anew
-	@echo "Resolving the Python packages, about a minute"
-	$(BIN)/pip-compile -q --extra dev --generate-hashes --allow-unsafe --strip-extras $(ARGS) \
-	    --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header -o constraints.txt pyproject.toml
-	echo "Resolving the npm packages"
-	mkdir -p $(LOGS)
+	@mkdir -p $(LOGS)
+	echo "Resolving the Python packages, up to a minute (log: $(LOGS)/lock.log)"
+	$(BIN)/pip-compile -q --extra dev --generate-hashes --allow-unsafe --strip-extras $(ARGS) --no-emit-index-url \
+	    --no-emit-find-links --no-emit-trusted-host --no-header -o constraints.txt pyproject.toml \
+	    >$(LOGS)/lock.log 2>&1 || { tail -n 20 $(LOGS)/lock.log >&2; exit 1; }
+	echo "Resolving the npm packages (log: $(LOGS)/npm.log)"
 	npm install --package-lock-only --ignore-scripts >$(LOGS)/npm.log 2>&1 || { tail -n 20 $(LOGS)/npm.log >&2; exit 1; }
 
 clean: ## remove what was installed and built (var/ with its data stays)
