@@ -1,14 +1,16 @@
 """Long jobs for pages: how far each is, how fast it goes and when it may be done."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from sqlalchemy import select, text
 from sqlmodel import Session, col
 
 from loyalty.models import Run, RunItem
 from loyalty.runs import OPEN, progress
+from loyalty.statement.formats import Formats
 from loyalty.statement.keyset import Cursor, Page, fetch_page
 
 
@@ -104,3 +106,63 @@ def items_page(
         key_of=lambda row: (row[0].id,),
     )
     return Page(tuple(row[0] for row in page.rows), page.newer, page.older)
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """A run in words, for a progress bar. ``percent`` is None while nobody knows how much there is."""
+
+    title: str
+    text: str
+    percent: int | None
+    tone: str
+    badge: str
+    badge_tone: str
+
+
+TITLES = {
+    "customer_import": "Import of customers",
+    "order_import": "Import of past orders",
+    "klaviyo_sync": "Sync of customer data to Klaviyo",
+}
+_BADGES = {
+    "queued": ("Waiting", "info"),
+    "running": ("Running", "info"),
+    "cancelling": ("Stopping", "warning"),
+    "done": ("Done", "success"),
+    "cancelled": ("Cancelled", "neutral"),
+    "failed": ("Failed", "critical"),
+}
+_TONES = {"done": "success", "failed": "critical"}
+
+
+def describe(run: RunView, formats: Formats) -> Description:
+    """What to say about a run."""
+    badge, badge_tone = _BADGES[run.state]
+    fraction = run.fraction
+    return Description(
+        title=TITLES.get(run.kind, run.kind.replace("_", " ").capitalize()),
+        text=", ".join(_parts(run, formats)),
+        percent=None if fraction is None else int(fraction * 100),
+        tone=_TONES.get(run.state, "auto"),
+        badge=badge,
+        badge_tone=badge_tone,
+    )
+
+
+def _parts(run: RunView, formats: Formats) -> Iterator[str]:
+    if run.state == "queued" and not run.handled:
+        yield "Waiting for its turn"
+        return
+    amount = formats.number(run.handled)
+    yield f"{amount} of {formats.number(run.total)}" if run.total is not None else f"{amount} so far"
+    if run.skipped:
+        yield f"{formats.number(run.skipped)} skipped"
+    if run.failed:
+        yield f"{formats.number(run.failed)} failed"
+    if run.state == "running" and run.handled:
+        yield f"{formats.number(round(run.rate) or Decimal(str(round(run.rate, 2))))} per second"
+    if run.state == "running" and run.seconds_left is not None:
+        yield f"about {formats.span(run.seconds_left)} left"
+    if run.error:
+        yield f"stumbled over {run.error} and tries again" if run.is_open else run.error

@@ -1,0 +1,58 @@
+"""The filter of the events log, from an address to what is looked for. What makes no sense is named, not ignored."""
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+
+from sqlmodel import Session
+
+from klaviyo_oauth.dialect import LAUREL
+from loyalty.models import Shop
+from loyalty.statement import events
+from loyalty.statement.events import EventFilter
+from loyalty.statement.formats import Formats
+from loyalty.statement.members import member_by_email
+
+FIELDS = ("metric", "state", "email", "since", "until")
+_LONGEST = 320
+
+
+def read(query: Mapping[str, str]) -> dict[str, str]:
+    """The fields as they were asked for; a metric or a state that does not exist is none."""
+    asked = {name: query.get(name, "").replace("\x00", "").strip()[:_LONGEST] for name in FIELDS}
+    if asked["metric"] not in LAUREL.metrics:
+        asked["metric"] = ""
+    if asked["state"] not in events.STATES:
+        asked["state"] = ""
+    return asked
+
+
+def resolve(session: Session, shop: Shop, asked: Mapping[str, str]) -> tuple[EventFilter, str | None]:
+    """The filter, and what is wrong with what was asked (then nothing shall be looked for)."""
+    assert shop.id is not None
+    formats = Formats(shop.currency, shop.timezone)
+    since, until = _day(asked["since"]), _day(asked["until"])
+    if (asked["since"] and since is None) or (asked["until"] and until is None):
+        return EventFilter(), "Enter dates as year-month-day, for example 2026-11-30."
+    if since and until and until < since:
+        return EventFilter(), "The last day is before the first."
+    member_id = None
+    if asked["email"]:
+        member_id = member_by_email(session, shop.id, asked["email"])
+        if member_id is None:
+            return EventFilter(), "No member has this e-mail address."
+    wanted = EventFilter(
+        kind=asked["metric"],
+        state=asked["state"],
+        member_id=member_id,
+        since=formats.start_of_day(since) if since else None,
+        until=formats.start_of_day(until + timedelta(days=1)) if until else None,
+    )
+    return wanted, None
+
+
+def _day(text: str) -> date | None:
+    try:
+        found = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if date(2000, 1, 1) <= found <= date(9000, 1, 1) else None

@@ -1,0 +1,241 @@
+"""The merchant's Klaviyo pages: connect, status, sync, the log of everything that was sent, and reviews.
+
+The frame around the pages and the proof of who is looking come from the Shopify edge, handed in by the roots as ``AdminPages``.
+"""
+
+import json
+from typing import Any, Protocol
+
+from flask import Blueprint, jsonify, request
+from flask.wrappers import Response
+from sqlmodel import Session
+
+from klaviyo_oauth import checklist, connections, log_filter, wording
+from klaviyo_oauth.config import KlaviyoConfig
+from klaviyo_oauth.dialect import LAUREL
+from loyalty import outbox, programs, runs
+from loyalty.core.program import Program
+from loyalty.models import KlaviyoConnection, Shop
+from loyalty.runtime import Runtime
+from loyalty.statement import events, reviews
+from loyalty.statement import runs as run_statement
+from loyalty.statement.formats import Formats
+from loyalty.statement.keyset import Page, parse_cursor
+
+SYNC = "klaviyo_sync"
+# One press sends at most this many again; what is left is sent with the next.
+_MOST_RETRIED = 10_000
+
+_NOT_EARNING = {
+    "waiting_for_member": "Waits until somebody with this e-mail address has an account in your store.",
+    "no_email": "The review has no e-mail address, so nobody can be found for it.",
+    "rule_off": "Points for reviews were switched off when it came.",
+    "not_verified": "Klaviyo has not verified that the author bought the product.",
+    "not_a_product_review": "Only reviews and ratings of products earn, not questions or reviews of the store.",
+    "rejected": "You rejected this review in Klaviyo.",
+}
+
+
+class AdminPages(Protocol):
+    """What the Shopify edge offers to pages of the admin."""
+
+    def let_in(self) -> None: ...
+
+    def shop(self, session: Session) -> Shop: ...
+
+    def render(self, template: str, shop: Shop, /, *, status: int = 200, **values: Any) -> Response: ...
+
+    def missing(self, shop: Shop, what: str, *, back: str) -> Response: ...
+
+    def link(self, path: str, **query: object) -> str: ...
+
+
+def create_blueprint(runtime: Runtime, config: KlaviyoConfig, pages: AdminPages) -> Blueprint:
+    """The Klaviyo pages. Connecting and disconnecting themselves are in ``klaviyo_oauth.connect``."""
+    blueprint = Blueprint("klaviyo_pages", __name__)
+    blueprint.before_request(pages.let_in)
+    views = _Views(runtime, config, pages)
+    add = blueprint.add_url_rule
+    add("/klaviyo", "status", views.status)
+    add("/klaviyo/sync", "sync", views.sync, methods=["POST"])
+    add("/klaviyo/reset", "reset", views.reset, methods=["POST"])
+    add("/klaviyo/events", "events", views.events)
+    add("/klaviyo/events/retry", "retry_all", views.retry_all, methods=["POST"])
+    add("/klaviyo/events/<int:message_id>", "event", views.event)
+    add("/klaviyo/events/<int:message_id>/retry", "retry", views.retry, methods=["POST"])
+    add("/klaviyo/reviews", "reviews", views.reviews)
+    return blueprint
+
+
+class _Views:
+    def __init__(self, runtime: Runtime, config: KlaviyoConfig, pages: AdminPages) -> None:
+        self.runtime = runtime
+        self.config = config
+        self.pages = pages
+
+    def status(self) -> Response:
+        with self.runtime.reading() as session:
+            shop = self.pages.shop(session)
+            connection = connections.load(session, _id(shop))
+            return self.pages.render(
+                "klaviyo/status.html",
+                shop,
+                connection=connection,
+                connected=_is_connected(connection),
+                problem=_problem(connection),
+                last_error=wording.reason(connection.last_error)
+                if connection and connection.last_error
+                else None,
+                offers_oauth=self.config.offers_oauth,
+                metrics=list(LAUREL.metrics.values()),
+                properties=list(LAUREL.properties),
+                **_outcome(request.args.get("klaviyo", "")),
+                **self._details(session, shop, connection),
+            )
+
+    def _details(self, session: Session, shop: Shop, connection: KlaviyoConnection | None) -> dict[str, Any]:
+        """What the page says of a link that stands."""
+        if connection is None or not _is_connected(connection):
+            return {}
+        shop_id, now = _id(shop), self.runtime.clock()
+        found = run_statement.latest(session, shop_id, (SYNC,), now=now, limit=5)
+        seen = bool(reviews.reviews_page(session, shop_id, limit=1).rows)
+        return {
+            "waiting_since": events.oldest_waiting(session, shop_id, outbox.KLAVIYO),
+            "troubled": bool(events.troubled(session, shop_id, outbox.KLAVIYO, limit=1)),
+            "missing_scopes": checklist.missing_scopes(connection),
+            "needs_sync": connection.details.get("needs_sync"),
+            "sync": next((run for run in found if run.is_open), None),
+            "syncs": [run for run in found if not run.is_open],
+            "checks": checklist.review_checks(
+                connection,
+                _program(session, shop_id),
+                seen=seen,
+                formats=Formats(shop.currency, shop.timezone),
+                now=now,
+            ),
+        }
+
+    def sync(self) -> Response | tuple[Response, int]:
+        return self._begin_sync({}, "The sync has begun")
+
+    def reset(self) -> Response | tuple[Response, int]:
+        return self._begin_sync({"full": True}, "Everything is being synced again")
+
+    def _begin_sync(self, params: dict[str, Any], told: str) -> Response | tuple[Response, int]:
+        with self.runtime.transaction() as session:
+            shop_id = _id(self.pages.shop(session))
+            if not _is_connected(connections.load(session, shop_id)):
+                return _refused("Connect Klaviyo first.")
+            run = runs.start(session, shop_id, SYNC, params, now=self.runtime.clock())
+            run_id = run.id
+        assert run_id is not None
+        self.runtime.nudge("advance_run", run_id)
+        return jsonify({"ok": True, "message": told, "redirect": self.pages.link("/klaviyo")})
+
+    def events(self) -> Response:
+        asked = log_filter.read(request.args)
+        with self.runtime.reading() as session:
+            shop = self.pages.shop(session)
+            shop_id = _id(shop)
+            wanted, problem = log_filter.resolve(session, shop, asked)
+            cursor = parse_cursor(request.args.get("at"), size=1)
+            nothing = events.EventsPage(Page(()))
+            log = nothing
+            if problem is None:
+                log = events.events_page(session, shop_id, outbox.KLAVIYO, wanted, cursor=cursor)
+            return self.pages.render(
+                "klaviyo/events.html",
+                shop,
+                connected=_is_connected(connections.load(session, shop_id)),
+                troubled=bool(events.troubled(session, shop_id, outbox.KLAVIYO, limit=1)),
+                asked=asked,
+                filtered=any(asked.values()),
+                problem=problem,
+                log=log,
+                metrics=LAUREL.metrics,
+                states=events.STATES,
+                in_words=wording.reason,
+            )
+
+    def event(self, message_id: int) -> Response:
+        with self.runtime.reading() as session:
+            shop = self.pages.shop(session)
+            row = events.event(session, _id(shop), message_id)
+            if row is None:
+                return self.pages.missing(shop, "There is no such message.", back="/klaviyo/events")
+            return self.pages.render(
+                "klaviyo/event.html",
+                shop,
+                message=row.message,
+                member=row.member,
+                metric=LAUREL.metrics.get(row.message.kind, row.message.kind),
+                payload=json.dumps(row.message.payload, indent=2, sort_keys=True, ensure_ascii=False),
+                in_words=wording.reason,
+            )
+
+    def retry(self, message_id: int) -> Response | tuple[Response, int]:
+        return self._retry([message_id], "The message is on its way again")
+
+    def retry_all(self) -> Response | tuple[Response, int]:
+        return self._retry(None, "{} messages are on their way again")
+
+    def _retry(self, ids: list[int] | None, told: str) -> Response | tuple[Response, int]:
+        with self.runtime.transaction() as session:
+            shop_id = _id(self.pages.shop(session))
+            if not _is_connected(connections.load(session, shop_id)):
+                return _refused("Connect Klaviyo first.")
+            if ids is None:
+                ids = list(events.troubled(session, shop_id, outbox.KLAVIYO, limit=_MOST_RETRIED))
+            count = outbox.retry(session, shop_id, ids, now=self.runtime.clock())
+        if not count:
+            return _refused("There was nothing to send again.")
+        self.runtime.nudge("drain_outbox", shop_id, outbox.KLAVIYO)
+        return jsonify({"ok": True, "message": told.format(count)})
+
+    def reviews(self) -> Response:
+        state = request.args.get("state", "") if request.args.get("state") in reviews.STATES else ""
+        with self.runtime.reading() as session:
+            shop = self.pages.shop(session)
+            shop_id = _id(shop)
+            cursor = parse_cursor(request.args.get("at"), size=1)
+            return self.pages.render(
+                "klaviyo/reviews.html",
+                shop,
+                connected=_is_connected(connections.load(session, shop_id)),
+                list=reviews.reviews_page(session, shop_id, state=state, cursor=cursor),
+                state=state,
+                states=reviews.STATES,
+                why=lambda review: _NOT_EARNING.get(review.reason, review.reason) or "Earned its points.",
+            )
+
+
+def _id(shop: Shop) -> int:
+    assert shop.id is not None
+    return shop.id
+
+
+def _is_connected(connection: KlaviyoConnection | None) -> bool:
+    return connection is not None and connection.state == connections.CONNECTED
+
+
+def _problem(connection: KlaviyoConnection | None) -> str | None:
+    if connection is None or connection.problem is None:
+        return None
+    return wording.PROBLEMS.get(connection.problem, connection.problem)
+
+
+def _outcome(name: str) -> dict[str, Any]:
+    """What came of an attempt to connect, told by the address that Klaviyo's answer led back to."""
+    return {"outcome": wording.OUTCOMES.get(name), "outcome_good": name == "connected"}
+
+
+def _program(session: Session, shop_id: int) -> Program | None:
+    try:
+        return programs.current(session, shop_id)
+    except programs.NoProgram:
+        return None
+
+
+def _refused(message: str) -> tuple[Response, int]:
+    return jsonify({"ok": False, "message": message}), 409

@@ -1,0 +1,76 @@
+"""The imports' page: customers and past orders, each a long job that is begun here and followed."""
+
+from datetime import date, timedelta
+
+from flask import Blueprint, request
+from flask.wrappers import Response
+
+from loyalty import runs
+from loyalty.statement import runs as statement
+from loyalty.statement.formats import Formats
+from shopify_app.admin.answers import done, mistakes
+from shopify_app.admin.page import Pages
+
+CUSTOMERS = "customer_import"
+ORDERS = "order_import"
+# Without the scope for all orders, Shopify lets an app see those of the last 60 days.
+_VISIBLE_DAYS = 60
+_USUAL_DAYS = 365
+_EARLIEST = date(2006, 1, 1)
+
+
+def add_routes(blueprint: Blueprint, pages: Pages) -> None:
+    """``GET /imports`` and the two beginnings."""
+
+    @blueprint.get("/imports")
+    def show_imports() -> Response:
+        now = pages.runtime.clock()
+        with pages.runtime.reading() as session:
+            shop = pages.shop(session)
+            assert shop.id is not None
+            found = statement.latest(session, shop.id, (CUSTOMERS, ORDERS), now=now)
+            sees_all = "read_all_orders" in shop.scopes.split(",")
+            today = Formats(shop.currency, shop.timezone).today(now)
+            return pages.render(
+                "admin/imports.html",
+                shop,
+                open_runs=[run for run in found if run.is_open],
+                open_kinds={run.kind for run in found if run.is_open},
+                finished=[run for run in found if not run.is_open],
+                customers_imported=any(run.kind == CUSTOMERS and run.state == "done" for run in found),
+                since=(today - timedelta(days=_USUAL_DAYS if sees_all else _VISIBLE_DAYS)).isoformat(),
+                reach_back=None
+                if sees_all
+                else f"Shopify shows this app the orders of the last {_VISIBLE_DAYS} days.",
+            )
+
+    @blueprint.post("/imports/customers")
+    def import_customers() -> Response:
+        return _start(pages, CUSTOMERS, {}, "The import of your customers has begun")
+
+    @blueprint.post("/imports/orders")
+    def import_orders() -> Response | tuple[Response, int]:
+        with pages.runtime.reading() as session:
+            shop = pages.shop(session)
+        since = _day(request.form.get("since", ""))
+        today = Formats(shop.currency, shop.timezone).today(pages.runtime.clock())
+        if since is None or not _EARLIEST <= since <= today:
+            return mistakes({"since": "Enter a day that is not in the future."})
+        return _start(pages, ORDERS, {"since": since.isoformat()}, "The import of past orders has begun")
+
+
+def _start(pages: Pages, kind: str, params: dict[str, str], told: str) -> Response:
+    merchant = pages.merchant()
+    with pages.runtime.transaction() as session:
+        run = runs.start(session, merchant.shop_id, kind, dict(params), now=pages.runtime.clock())
+        assert run.id is not None
+        run_id = run.id
+    pages.runtime.nudge("advance_run", run_id)
+    return done(told, redirect=pages.link("/imports"))
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text.strip())
+    except ValueError:
+        return None

@@ -1,0 +1,146 @@
+"""What every page of the admin shares: who is looking, the frame around the page, and links that lead back in."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import make_response, render_template
+from flask.wrappers import Response
+from markupsafe import Markup
+from sqlmodel import Session, col, select
+
+from loyalty import programs
+from loyalty.core.program import PointsName, Program
+from loyalty.models import Shop
+from loyalty.runtime import Runtime
+from loyalty.statement.formats import Formats
+from loyalty.statement.runs import describe
+from shopify_app.config import ShopifyConfig
+from shopify_app.embedding import admin_of
+from shopify_app.merchant import Merchant
+
+_STATIC = Path(__file__).resolve().parents[2] / "static"
+_UNNAMED = PointsName("point", "points")
+
+
+@dataclass(frozen=True, slots=True)
+class NavigationItem:
+    """One entry of the app's navigation in the admin."""
+
+    path: str
+    title: str
+
+
+NAVIGATION = (
+    NavigationItem("/", "Home"),
+    NavigationItem("/program", "Program"),
+    NavigationItem("/members", "Members"),
+    NavigationItem("/klaviyo", "Klaviyo"),
+    NavigationItem("/imports", "Imports"),
+    NavigationItem("/privacy", "Privacy and messages"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What the frame around a page needs."""
+
+    api_key: str
+    cdn_url: str
+    navigation: tuple[NavigationItem, ...]
+    asset: Callable[[str], str]
+
+
+class Pages:
+    """Hands the pages what they share. ``gate`` gives the merchant of the request or ends it."""
+
+    def __init__(self, runtime: Runtime, config: ShopifyConfig, gate: Callable[[], Merchant]) -> None:
+        self.runtime = runtime
+        self.config = config
+        self.gate = gate
+
+    def merchant(self) -> Merchant:
+        """Who is looking."""
+        return self.gate()
+
+    def let_in(self) -> None:
+        """Ends the request here unless it comes from a merchant (for ``before_request``)."""
+        self.gate()
+
+    def shop(self, session: Session) -> Shop:
+        """The shop of whoever is looking."""
+        return session.exec(select(Shop).where(col(Shop.id) == self.merchant().shop_id)).one()
+
+    def render(self, template: str, shop: Shop, *, status: int = 200, **values: Any) -> Response:
+        """A whole page for the shop."""
+        html = render_template(
+            template,
+            page=self._frame,
+            fmt=Formats(shop.currency, shop.timezone),
+            link=self.link,
+            carry=self.carry,
+            describe=lambda run: describe(run, Formats(shop.currency, shop.timezone)),
+            now=self.runtime.clock(),
+            **values,
+        )
+        response = make_response(html, status)
+        response.headers["Link"] = (
+            f"<{self._frame.cdn_url}>; rel=preconnect, <{self._frame.cdn_url}/shopifycloud/app-bridge.js>; rel=preload; as=script"
+        )
+        return response
+
+    def missing(self, shop: Shop, what: str, *, back: str) -> Response:
+        """A page that says that there is no such thing."""
+        return self.render("admin/missing.html", shop, status=404, what=what, back=back)
+
+    def link(self, path: str, **query: object) -> str:
+        """An address inside the app. It names the shop, so that a page that is loaded anew finds its way to a fresh ID token."""
+        asked = {name: str(value) for name, value in query.items() if value not in (None, "")}
+        return f"{path}?{urlencode(asked | self._origin())}"
+
+    def carry(self) -> Markup:
+        """The same for a form that is sent with GET: its own query replaces the address's."""
+        hidden = Markup('<input type="hidden" name="{}" value="{}">')
+        return Markup("").join(hidden.format(name, value) for name, value in self._origin().items())
+
+    def in_admin(self, path: str) -> str:
+        """An address in the shop's own admin."""
+        merchant = self.merchant()
+        return admin_of(self.config, merchant.domain, merchant.host) + path
+
+    def _origin(self) -> dict[str, str]:
+        merchant = self.merchant()
+        host = {"host": merchant.host} if merchant.host else {}
+        return {"shop": merchant.domain, **host, "embedded": "1"}
+
+    @cached_property
+    def _frame(self) -> Frame:
+        return Frame(self.config.api_key, self.config.cdn_url.rstrip("/"), NAVIGATION, self._asset)
+
+    @cached_property
+    def _digests(self) -> Mapping[str, str]:
+        return {
+            path.name: hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+            for path in sorted(_STATIC.glob("admin.*"))
+        }
+
+    def _asset(self, name: str) -> str:
+        # The digest makes a changed file a new address, so browsers may keep the old one for as long as they like.
+        return f"/static/{name}?v={self._digests[name]}"
+
+
+def program_in_force(session: Session, shop_id: int) -> Program | None:
+    """The shop's program, or None before there is one."""
+    try:
+        return programs.current(session, shop_id)
+    except programs.NoProgram:
+        return None
+
+
+def points_name(program: Program | None) -> PointsName:
+    """What the shop calls its points."""
+    return program.points_name if program else _UNNAMED

@@ -1,0 +1,72 @@
+"""Long jobs: what the progress bars ask for, cancelling, and who was skipped and why."""
+
+from flask import Blueprint, abort, jsonify, request
+from flask.wrappers import Response
+
+from loyalty import runs
+from loyalty.statement import runs as statement
+from loyalty.statement.formats import Formats
+from loyalty.statement.keyset import parse_cursor
+from shopify_app.admin.answers import done, refused
+from shopify_app.admin.imports import CUSTOMERS, ORDERS
+from shopify_app.admin.page import NavigationItem, Pages
+
+_IMPORTS = NavigationItem("/imports", "Imports")
+_ELSEWHERE = NavigationItem("/klaviyo", "Klaviyo")
+
+
+def add_routes(blueprint: Blueprint, pages: Pages) -> None:
+    """``GET /runs/<id>.json``, ``GET /runs/<id>`` and ``POST /runs/<id>/cancel``."""
+
+    @blueprint.get("/runs/<int:run_id>.json")
+    def show_progress(run_id: int) -> Response:
+        with pages.runtime.reading() as session:
+            shop = pages.shop(session)
+            assert shop.id is not None
+            run = statement.one(session, shop.id, run_id, now=pages.runtime.clock())
+        if run is None:
+            abort(404)
+        said = statement.describe(run, Formats(shop.currency, shop.timezone))
+        return jsonify(
+            {
+                "id": run.id,
+                "kind": run.kind,
+                "state": run.state,
+                "is_open": run.is_open,
+                "total": run.total,
+                "done": run.done,
+                "failed": run.failed,
+                "skipped": run.skipped,
+                "percent": said.percent,
+                "text": said.text,
+                "tone": said.tone,
+                "badge": {"text": said.badge, "tone": said.badge_tone},
+            }
+        )
+
+    @blueprint.get("/runs/<int:run_id>")
+    def show_run(run_id: int) -> Response:
+        with pages.runtime.reading() as session:
+            shop = pages.shop(session)
+            assert shop.id is not None
+            run = statement.one(session, shop.id, run_id, now=pages.runtime.clock())
+            if run is None:
+                return pages.missing(shop, "There is no such job.", back="/")
+            cursor = parse_cursor(request.args.get("at"), size=1)
+            return pages.render(
+                "admin/run.html",
+                shop,
+                run=run,
+                items=statement.items_page(session, run.id, cursor=cursor),
+                back=_IMPORTS if run.kind in (CUSTOMERS, ORDERS) else _ELSEWHERE,
+            )
+
+    @blueprint.post("/runs/<int:run_id>/cancel")
+    def cancel_run(run_id: int) -> Response | tuple[Response, int]:
+        merchant = pages.merchant()
+        with pages.runtime.transaction() as session:
+            asked = runs.cancel(session, merchant.shop_id, run_id, now=pages.runtime.clock())
+        if not asked:
+            return refused("It had ended already.")
+        pages.runtime.nudge("advance_run", run_id)
+        return done("It stops after the piece that it is at")

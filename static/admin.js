@@ -1,0 +1,303 @@
+// What the pages do in the browser: send forms and buttons with the ID token, show mistakes in their fields, follow long jobs,
+// and ask App Bridge whether the theme shows the program. It knows no addresses but those in the markup.
+"use strict";
+
+(() => {
+  const bridge = () => window.shopify;
+
+  // --- Talking to the server ---
+
+  async function send(path, options = {}) {
+    const attempt = async () => {
+      const headers = new Headers(options.headers);
+      headers.set("Accept", "application/json");
+      if (bridge()?.idToken) headers.set("Authorization", `Bearer ${await bridge().idToken()}`);
+      return fetch(path, { ...options, headers });
+    };
+    const answer = await attempt();
+    // A token lives for a minute; a page that was left open for long asks with one that has just run out.
+    return answer.status === 401 ? attempt() : answer;
+  }
+
+  async function read(answer) {
+    const isJson = (answer.headers.get("Content-Type") || "").includes("json");
+    const body = isJson ? await answer.json() : {};
+    return { ok: answer.ok && body.ok !== false, ...body };
+  }
+
+  function say(message, isError = false) {
+    if (!message) return;
+    if (bridge()?.toast) {
+      bridge().toast.show(message, { isError });
+      return;
+    }
+    let place = document.querySelector("[data-said-here]");
+    if (!place) {
+      place = document.createElement("p");
+      place.dataset.saidHere = "";
+      place.setAttribute("role", "status");
+      document.body.append(place);
+    }
+    place.textContent = message;
+  }
+
+  function goTo(address) {
+    const target = new URL(address, location.href);
+    if (target.origin === location.origin) location.assign(target);
+    else window.open(target, "_top");
+  }
+
+  // What follows a successful answer, by what the answer and the element that asked say.
+  function follow(asker, result) {
+    say(result.message || asker.dataset.said);
+    if (result.redirect) goTo(result.redirect);
+    else if ("reload" in asker.dataset) location.reload();
+  }
+
+  const OUTAGE = "That did not work. Check your connection and try again.";
+
+  // --- Forms ---
+
+  const fieldsOf = (form) => [...form.querySelectorAll("[name]")];
+
+  function clearMistakes(form) {
+    for (const field of fieldsOf(form)) field.removeAttribute("error");
+  }
+
+  function showMistakes(form, errors) {
+    const fields = fieldsOf(form);
+    let first = null;
+    for (const [name, text] of Object.entries(errors)) {
+      const field = fields.find((candidate) => candidate.getAttribute("name") === name);
+      if (field) field.setAttribute("error", text);
+      else say(text, true);
+      first ||= field;
+    }
+    if (!first) return;
+    first.scrollIntoView({ block: "center" });
+    first.focus?.();
+    touch(form);
+  }
+
+  // The save bar shows while a form has changes. It hears of them by events, which scripted changes do not fire by themselves.
+  function touch(form) {
+    const marker = form.querySelector("[data-touched]");
+    if (!marker) return;
+    marker.value = String(Number(marker.value || 0) + 1);
+    for (const kind of ["input", "change"]) marker.dispatchEvent(new Event(kind, { bubbles: true }));
+  }
+
+  function bodyOf(form) {
+    const values = new FormData(form);
+    if (!("json" in form.dataset)) return { body: values };
+    return { body: JSON.stringify(Object.fromEntries(values)), headers: { "Content-Type": "application/json" } };
+  }
+
+  async function submit(form) {
+    if (form.dataset.busy) return;
+    form.dataset.busy = "yes";
+    const buttons = [...document.querySelectorAll(`[data-submits="${form.id}"]`), ...form.querySelectorAll('[type="submit"]')];
+    for (const button of buttons) button.setAttribute("loading", "");
+    clearMistakes(form);
+    try {
+      const result = await read(await send(form.getAttribute("action"), { method: "POST", ...bodyOf(form) }));
+      if (result.ok) follow(form, result);
+      else if (result.errors) showMistakes(form, result.errors);
+      else if (form.dataset.errorField) showMistakes(form, { [form.dataset.errorField]: result.message || OUTAGE });
+      else {
+        say(result.message || OUTAGE, true);
+        touch(form);
+      }
+    } catch {
+      say(OUTAGE, true);
+      touch(form);
+    } finally {
+      delete form.dataset.busy;
+      for (const button of buttons) button.removeAttribute("loading");
+    }
+  }
+
+  document.addEventListener("submit", (event) => {
+    if (!event.target.matches("form[data-submit]")) return;
+    event.preventDefault();
+    submit(event.target);
+  });
+
+  // Added and removed parts are not undone by a reset, so the page is read anew.
+  document.addEventListener("reset", (event) => {
+    if (event.target.matches("form[data-program]")) setTimeout(() => location.reload());
+  });
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.isComposing) return;
+    const form = event.target.closest?.("form[data-search]");
+    if (form && /^s-(search|email|date)-field$/.test(event.target.localName)) form.requestSubmit();
+  });
+
+  // --- Buttons ---
+
+  async function post(button) {
+    if (button.hasAttribute("loading")) return;
+    button.setAttribute("loading", "");
+    try {
+      const result = await read(await send(button.dataset.post, { method: "POST" }));
+      if (button.dataset.closes) document.getElementById(button.dataset.closes)?.hideOverlay?.();
+      if (result.ok) follow(button, result);
+      else say(result.message || OUTAGE, true);
+    } catch {
+      say(OUTAGE, true);
+    } finally {
+      button.removeAttribute("loading");
+    }
+  }
+
+  async function download(button) {
+    button.setAttribute("loading", "");
+    try {
+      const answer = await send(button.dataset.download);
+      if (!answer.ok) throw new Error(String(answer.status));
+      const link = document.createElement("a");
+      link.href = URL.createObjectURL(await answer.blob());
+      link.download = button.dataset.filename;
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+    } catch {
+      say("The file could not be downloaded. Try again.", true);
+    } finally {
+      button.removeAttribute("loading");
+    }
+  }
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest?.("[data-post],[data-download],[data-submits],[data-add-reward],[data-remove-reward]");
+    if (!button || button.hasAttribute("disabled")) return;
+    if ("post" in button.dataset) post(button);
+    else if ("download" in button.dataset) download(button);
+    else if ("submits" in button.dataset) document.getElementById(button.dataset.submits)?.requestSubmit();
+    else if ("addReward" in button.dataset) addReward(button);
+    else removeReward(button);
+  });
+
+  // --- The program's form ---
+
+  function addReward(button) {
+    const form = button.closest("form");
+    const template = form.querySelector("[data-reward-template]");
+    const taken = [...form.querySelectorAll("[data-reward] [name]")].map((field) => Number(/\[(\d+)\]/.exec(field.getAttribute("name"))?.[1] ?? -1));
+    const index = String(Math.max(-1, ...taken) + 1);
+    const copy = template.content.cloneNode(true);
+    for (const field of copy.querySelectorAll("[name]")) {
+      field.setAttribute("name", field.getAttribute("name").replace("__index__", index));
+    }
+    const list = form.querySelector("[data-rewards]");
+    list.append(copy);
+    list.lastElementChild.querySelector("s-text-field")?.focus?.();
+    form.querySelector("[data-no-rewards]").hidden = true;
+    touch(form);
+  }
+
+  function removeReward(button) {
+    const form = button.closest("form");
+    button.closest("[data-reward]").remove();
+    form.querySelector("[data-no-rewards]").hidden = Boolean(form.querySelector("[data-rewards] [data-reward]"));
+    touch(form);
+  }
+
+  const EXAMPLE_FIELDS = ["earn.order.rate", "earn.order.rounding", "points.one", "points.many"];
+
+  function liveExample(form) {
+    const place = form.querySelector("[data-example]");
+    let waiting, latest = 0;
+    const ask = async () => {
+      const values = new FormData(form);
+      const query = new URLSearchParams(EXAMPLE_FIELDS.map((name) => [name, values.get(name) ?? ""]));
+      const turn = ++latest;
+      try {
+        const result = await read(await send(`/program/example.json?${query}`));
+        if (turn === latest && result.text) place.textContent = result.text;
+      } catch {
+        // The example is a courtesy: without an answer the last one stays, and saving says what is wrong.
+      }
+    };
+    form.addEventListener("input", (event) => {
+      if (!EXAMPLE_FIELDS.includes(event.target.getAttribute?.("name"))) return;
+      clearTimeout(waiting);
+      waiting = setTimeout(ask, 250);
+    });
+  }
+
+  // --- Long jobs ---
+
+  const FIRST_WAIT = 1000;
+  const LONGEST_WAIT = 10_000;
+
+  function showRun(place, run) {
+    const bar = place.querySelector("s-progress");
+    if (run.percent === null) bar.removeAttribute("value");
+    else bar.setAttribute("value", String(run.percent));
+    bar.setAttribute("tone", run.tone);
+    place.querySelector("[data-run-text]").textContent = run.text;
+    const badge = place.querySelector("[data-run-state] s-badge");
+    badge.textContent = run.badge.text;
+    badge.setAttribute("tone", run.badge.tone);
+    if (!run.is_open || run.state === "cancelling") place.querySelector("[data-run-cancel]")?.remove();
+  }
+
+  async function followRun(place) {
+    let wait = FIRST_WAIT;
+    for (;;) {
+      await new Promise((resolve) => setTimeout(resolve, wait));
+      if (!place.isConnected) return;
+      if (document.hidden) continue;
+      try {
+        const answer = await send(place.dataset.run);
+        if (answer.status === 404) return;
+        if (!answer.ok) throw new Error(String(answer.status));
+        const run = await answer.json();
+        showRun(place, run);
+        if (!run.is_open) return;
+        wait = FIRST_WAIT;
+      } catch {
+        // The job goes on without anybody looking: ask again, less and less often.
+        wait = Math.min(wait * 2, LONGEST_WAIT);
+      }
+    }
+  }
+
+  // --- The theme ---
+
+  // Only the browser can ask this: App Bridge knows which of our theme blocks are switched on in the published theme.
+  async function checkEmbed(step) {
+    let extensions;
+    try {
+      extensions = await bridge()?.app?.extensions?.();
+    } catch {
+      return; // The step stays open, which is right: nobody could tell that it is done.
+    }
+    const active = (extensions || []).some((extension) => (extension.activations || []).some((one) => one.status === "active"));
+    if (!active) {
+      document.querySelector("[data-setup]").hidden = false;
+      return;
+    }
+    step.classList.add("l-step-done");
+    const icon = step.querySelector("s-icon");
+    icon.setAttribute("type", "check-circle-filled");
+    icon.setAttribute("tone", "success");
+    step.querySelector("[data-step-state]").textContent = " (done)";
+    for (const part of step.querySelectorAll("p, s-button")) part.remove();
+    const counted = document.querySelector("[data-steps-done]");
+    counted.textContent = String(Number(counted.textContent) + 1);
+    const total = Number(document.querySelector("[data-steps-all]").textContent);
+    if (Number(counted.textContent) === total) document.querySelector("[data-setup]").hidden = true;
+  }
+
+  function begin() {
+    for (const form of document.querySelectorAll("form[data-program]")) liveExample(form);
+    for (const place of document.querySelectorAll("[data-run]")) followRun(place);
+    const step = document.querySelector("[data-embed-step]");
+    if (step) checkEmbed(step);
+  }
+
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", begin);
+  else begin();
+})();
