@@ -18,9 +18,9 @@ from shopify_app.errors import NeedsReauthorization, RequestInvalid, ShopUnavail
 from shopify_app.token_endpoint import retry_after
 from shopify_app.tokens import Access
 
-TIMEOUT = (3.05, 20)
+TIMEOUT = (3.05, 10)
 LONGEST_WAIT = 5.0
-_TRIES = 4
+_TRIES = 3
 _UNAVAILABLE = frozenset({402, 403, 404, 423})
 
 

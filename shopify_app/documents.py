@@ -26,20 +26,24 @@ totalOutstandingSet { shopMoney { amount } }
 customer { id defaultEmailAddress { emailAddress } }
 """
 
+# The sizes keep the worst case well under what one query may cost. An order with more refunds or transactions than these
+# falls back on its own totals (order_node).
 ORDER = (
     """
 query Order($id: ID!, $after: String) {
   order(id: $id) {"""
     + _ORDER_HEAD
     + """
-    lineItems(first: 50, after: $after) {
+    totalRefundedSet { shopMoney { amount } }
+    totalRefundedShippingSet { shopMoney { amount } }
+    lineItems(first: 20, after: $after) {
       pageInfo { hasNextPage endCursor }
       nodes {"""
     + _ORDER_LINE
     + """}
     }
-    refunds(first: 50) {
-      transactions(first: 5) { nodes { kind status amountSet { shopMoney { amount } } } }
+    transactions(first: 100) { kind status amountSet { shopMoney { amount } } }
+    refunds(first: 25) {
       refundShippingLines(first: 2) {
         nodes { subtotalAmountSet { shopMoney { amount } } taxAmountSet { shopMoney { amount } } }
       }
@@ -48,8 +52,10 @@ query Order($id: ID!, $after: String) {
 }
 """
 )
+MOST_TRANSACTIONS = 100
+MOST_REFUNDS = 25
 
-# A bulk query may hold no connection inside a list, so refunds come as the order's own totals.
+# A bulk query may hold no connection inside a list, so shipping that was given back comes as the order's own total.
 BULK_ORDERS = (
     """
 {
@@ -59,6 +65,7 @@ BULK_ORDERS = (
     + """
       totalRefundedSet { shopMoney { amount } }
       totalRefundedShippingSet { shopMoney { amount } }
+      transactions { kind status amountSet { shopMoney { amount } } }
       lineItems { edges { node {"""
     + _ORDER_LINE
     + """} } }

@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlmodel import Session, col, select
@@ -17,6 +17,9 @@ from loyalty.models import Run, Shop
 CUSTOMER_IMPORT = "customer_import"
 IMPORT_KINDS = (CUSTOMER_IMPORT, "order_import")
 PROGRAM_METAFIELD = "program_metafield"
+CONFIRM_INSTALLED = "confirm_installed"
+# Shopify repeats a delivery for four hours; a message that old can still be on its way.
+LATEST_DELIVERY = timedelta(hours=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,18 +81,26 @@ def tell_program(session: Session, shop_id: int, *, occasion: str, now: datetime
 
 
 def uninstalled(session: Session, shop: Shop, message: ShopMessage, now: datetime) -> None:
-    """The app was removed: its tokens are worthless and go, and nothing is sent or imported any more. The books stay.
-
-    A message from before the latest installation (webhooks come late) is no news.
-    """
-    if message.payload["received_at"] < shop.installed_at.isoformat():
+    """The app was removed. A shop that was installed anew a little while ago may only be hearing of the time before."""
+    assert shop.id is not None
+    is_back = shop.installed_at > shop.first_installed_at
+    if is_back and now - shop.installed_at < LATEST_DELIVERY and shop.uninstalled_at is None:
+        unique_id = f"confirm:{message.payload['received_at']}"
+        outbox.put(
+            session, shop.id, outbox.SHOPIFY, CONFIRM_INSTALLED, unique_id, {}, occurred_at=now, now=now
+        )
         return
+    forget_access(session, shop, now=now)
+
+
+def forget_access(session: Session, shop: Shop, *, now: datetime) -> None:
+    """The tokens are worthless and go; nothing is sent or imported any more. The books stay."""
+    assert shop.id is not None
     shop.access_token = shop.access_token_expires_at = None
     shop.refresh_token = shop.refresh_token_expires_at = None
     shop.scopes = ""
     shop.uninstalled_at = shop.uninstalled_at or now
     session.add(shop)
-    assert shop.id is not None
     open_imports = select(Run.id).where(
         Run.shop_id == shop.id, col(Run.kind).in_(IMPORT_KINDS), col(Run.state).in_(runs.OPEN)
     )

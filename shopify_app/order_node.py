@@ -11,6 +11,7 @@ from loyalty.core.email import normal_email
 from loyalty.core.facts import Identity, OrderLine, OrderSnapshot
 from loyalty.inbox import Malformed
 from shopify_app import reading
+from shopify_app.documents import MOST_REFUNDS, MOST_TRANSACTIONS
 from shopify_app.gids import number_of
 
 _NOTHING = Decimal(0)
@@ -67,27 +68,23 @@ def _line(line: Mapping[str, Any], *, taxes_included: bool) -> OrderLine:
 
 
 def _refunded(order: Mapping[str, Any]) -> Decimal:
-    """The successful refunds; an import's file has only the order's own total of them."""
-    if "refunds" not in order:
+    """Money that really went back: the successful refunds, or the order's own total when there are too many to list."""
+    moves = reading.tables(order, "transactions")
+    if len(moves) >= MOST_TRANSACTIONS:
         return _shop_money(order, "totalRefundedSet")
-    return sum(
-        (
-            _shop_money(moved, "amountSet")
-            for refund in reading.tables(order, "refunds")
-            for moved in reading.tables(reading.table(refund, "transactions"), "nodes")
-            if moved.get("kind") == "REFUND" and moved.get("status") == "SUCCESS"
-        ),
-        _NOTHING,
-    )
+    back = (move for move in moves if move.get("kind") == "REFUND" and move.get("status") == "SUCCESS")
+    return sum((_shop_money(move, "amountSet") for move in back), _NOTHING)
 
 
 def _refunded_shipping(order: Mapping[str, Any]) -> Decimal:
-    if "refunds" not in order:
+    """With its tax, if the refunds were asked for; an import's file has only the order's own total."""
+    refunds = reading.tables(order, "refunds")
+    if "refunds" not in order or len(refunds) >= MOST_REFUNDS:
         return _shop_money(order, "totalRefundedShippingSet")
     return sum(
         (
             _shop_money(line, part)
-            for refund in reading.tables(order, "refunds")
+            for refund in refunds
             for line in reading.tables(reading.table(refund, "refundShippingLines"), "nodes")
             for part in ("subtotalAmountSet", "taxAmountSet")
         ),

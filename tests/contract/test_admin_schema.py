@@ -21,7 +21,7 @@ VERSION = ShopifyConfig(api_key="", api_secret="").api_version
 TEXTS = {
     name: value.replace("%s", "created_at:>=2026-01-01")
     for name, value in vars(documents).items()
-    if name.isupper() and not name.startswith("_")
+    if isinstance(value, str) and name.isupper() and not name.startswith("_")
 }
 
 pytestmark = pytest.mark.node

@@ -120,7 +120,7 @@ class TestQuery:
         httpserver.expect_request(GRAPHQL).respond_with_data("x", status=503)
         with pytest.raises(Unreachable):
             client.query("q")
-        assert len(httpserver.log) == 4
+        assert len(httpserver.log) == 3
 
     @pytest.mark.parametrize("status", [402, 403, 404, 423])
     def test_unavailable(self, client, httpserver, status):

@@ -1,0 +1,21 @@
+"""Asks whether the app is still in a shop, when a message says that it was removed and may be an old one come late."""
+
+from loyalty.delivery import Delivered, Outcome
+from loyalty.models import Shop
+from loyalty.runtime import Runtime
+from shopify_app import documents
+from shopify_app.admin_api import AdminClient
+from shopify_app.errors import NeedsReauthorization
+from shopify_app.lifecycle import forget_access
+
+
+def confirm_installed(api: AdminClient, runtime: Runtime, shop_id: int) -> Outcome:
+    """Ask something small. If no token of ours is taken, the message was true. Raises ``ShopifyError`` otherwise."""
+    try:
+        api.query(documents.INSTALLATION)
+    except NeedsReauthorization:
+        with runtime.transaction() as session:
+            shop = session.get(Shop, shop_id, with_for_update=True)
+            if shop is not None:
+                forget_access(session, shop, now=runtime.clock())
+    return Delivered(200)

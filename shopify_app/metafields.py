@@ -1,0 +1,112 @@
+"""Writes what the storefront shows at first paint: each customer's balance, and the program itself.
+
+A balance is the truth at the moment of sending, so many movements of one member need one writing, and a late one harms nothing.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import update
+from sqlmodel import col
+
+from loyalty import programs
+from loyalty.delivery import Delivered, Dropped, Later, Message, Outcome, Refused
+from loyalty.models import Member, Shop
+from loyalty.runtime import Runtime
+from shopify_app import documents
+from shopify_app.admin_api import AdminClient
+from shopify_app.discounts import later_by
+from shopify_app.gids import gid
+from shopify_app.program_view import program_view
+
+MOST_AT_ONCE = 25
+_TYPE = "number_integer"
+
+
+def write_balances(api: AdminClient, runtime: Runtime, messages: Sequence[Message]) -> Mapping[int, Outcome]:
+    """One writing for each member that the messages (at most 25 members) are about. Raises ``ShopifyError``."""
+    outcomes: dict[int, Outcome] = {}
+    balances: dict[int, tuple[int, int]] = {}
+    about: dict[int, list[Message]] = {}
+    for message in messages:
+        person = message.recipient
+        if person is None or person.customer_id is None or person.state not in ("member", "guest"):
+            outcomes[message.id] = Dropped("no_customer")
+            continue
+        balances[person.member_id] = (person.customer_id, person.balance)
+        about.setdefault(person.member_id, []).append(message)
+    refused = _set(api, balances)
+    for member_id, found in about.items():
+        for message in found:
+            reason = refused.get(member_id)
+            outcomes[message.id] = Delivered(200) if reason is None else _refusal(reason, message)
+    _remember(runtime, {m: balance for m, (_, balance) in balances.items() if m not in refused})
+    return outcomes
+
+
+def write_program(api: AdminClient, runtime: Runtime, shop_id: int, *, attempt: int) -> Outcome:
+    """Write the program in force where the theme reads it. Raises ``ShopifyError``."""
+    with runtime.reading() as session:
+        shop = session.get(Shop, shop_id)
+        if shop is None:
+            return Dropped("no_shop")
+        try:
+            program = programs.current(session, shop_id)
+        except programs.NoProgram:
+            return Dropped("no_program")
+        value = program_view(program, currency=shop.currency)
+    installation = api.query(documents.INSTALLATION).data["currentAppInstallation"]["id"]
+    field = {
+        "ownerId": installation,
+        "namespace": "laurel",
+        "key": "program",
+        "type": "json",
+        "value": json.dumps(value, ensure_ascii=False, separators=(",", ":")),
+    }
+    answer = api.mutate(documents.METAFIELDS_SET, {"metafields": [field]}, idempotent=True)
+    errors = (answer.data.get("metafieldsSet") or {}).get("userErrors")
+    if errors:
+        return Refused(",".join(str(error.get("code")) for error in errors).lower(), 200)
+    return Later(later_by(attempt), ",".join(answer.errors), 200) if answer.errors else Delivered(200)
+
+
+def _set(api: AdminClient, balances: Mapping[int, tuple[int, int]]) -> dict[int, str]:
+    """Write the balances, all or none; those that Shopify names as wrong are left out and the rest is written again.
+
+    Returns the reasons of the members that could not be written.
+    """
+    refused: dict[int, str] = {}
+    while True:
+        members = [member_id for member_id in balances if member_id not in refused]
+        if not members:
+            return refused
+        fields = [
+            {"ownerId": gid("Customer", customer_id), "key": "points", "type": _TYPE, "value": str(balance)}
+            for customer_id, balance in (balances[member_id] for member_id in members)
+        ]
+        answer = api.mutate(documents.METAFIELDS_SET, {"metafields": fields}, idempotent=True)
+        errors = (answer.data.get("metafieldsSet") or {}).get("userErrors") or ()
+        if not errors:
+            return refused | dict.fromkeys(members if answer.errors else (), ",".join(answer.errors))
+        for error in errors:
+            index = error.get("elementIndex")
+            named = (
+                members[index : index + 1]
+                if isinstance(index, int) and 0 <= index < len(members)
+                else members
+            )
+            refused |= dict.fromkeys(named, str(error.get("code")).lower())
+
+
+def _refusal(reason: str, message: Message) -> Outcome:
+    # Codes in capitals are the API's own trouble (not allowed just now); the others are about this customer.
+    return Later(later_by(message.attempts), reason, 200) if reason.isupper() else Refused(reason, 200)
+
+
+def _remember(runtime: Runtime, told: Mapping[int, int]) -> None:
+    if told:
+        with runtime.transaction() as session:
+            for member_id, balance in sorted(told.items()):
+                session.execute(
+                    update(Member).where(col(Member.id) == member_id).values(told_balance=balance)
+                )

@@ -1,0 +1,51 @@
+"""Asks Shopify for an order as it is now: the only word on which points are taken back."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from loyalty.core.facts import OrderSeen
+from loyalty.delivery import Delivered, Dropped, Outcome, Refused
+from loyalty.inbox import Malformed
+from shopify_app import documents
+from shopify_app.admin_api import AdminClient
+from shopify_app.errors import Unreachable
+from shopify_app.gids import gid
+from shopify_app.order_node import identity_of_node, snapshot_of_node
+
+_MOST_PAGES = 50
+
+
+def reread(api: AdminClient, order_id: int) -> Outcome:
+    """The order as a fact. Raises ``ShopifyError``."""
+    order, lines = _read(api, order_id)
+    if order is None:
+        return Dropped("order_is_gone")
+    try:
+        seen = OrderSeen(snapshot_of_node(order, lines), identity_of_node(order), authoritative=True)
+    except Malformed as error:
+        return Refused(f"unreadable: {error}", 200)
+    return Delivered(200, (seen,))
+
+
+def _read(api: AdminClient, order_id: int) -> tuple[Mapping[str, Any] | None, list[Mapping[str, Any]]]:
+    lines: list[Mapping[str, Any]] = []
+    first: Mapping[str, Any] | None = None
+    after = None
+    for _ in range(_MOST_PAGES):
+        answer = api.query(documents.ORDER, {"id": gid("Order", order_id), "after": after})
+        order = answer.data.get("order")
+        if order is None and answer.errors:
+            raise Unreachable(",".join(answer.errors), status=200)
+        if order is None:
+            return None, []
+        if first is not None and order["updatedAt"] != first["updatedAt"]:
+            # The order changed between two pages: lines of two states do not make one.
+            first, lines, after = None, [], None
+            continue
+        first = first or order
+        lines.extend(order["lineItems"]["nodes"])
+        page = order["lineItems"]["pageInfo"]
+        if not page["hasNextPage"]:
+            return first, lines
+        after = page["endCursor"]
+    raise Unreachable("order_keeps_changing")
