@@ -86,7 +86,7 @@ def _check_values(given: Mapping[str, Any], at: str, problems: list[Problem]) ->
                 )
         elif name == "location":
             _check_location(value, f"{at}/location", problems)
-        elif name != "meta":
+        elif name in TEXTS or name == "anonymous_id":
             nullable_string(value, f"{at}/{name}", problems)
 
 

@@ -66,7 +66,9 @@ class KlaviyoSandbox:
 
     def __init__(self, server: BaseWSGIServer, state: State) -> None:
         self._server = server
-        self._thread = threading.Thread(target=server.serve_forever, name="klaviyo-sandbox", daemon=True)
+        self._thread = threading.Thread(
+            target=server.serve_forever, kwargs={"poll_interval": 0.05}, name="klaviyo-sandbox", daemon=True
+        )
         self.state = state
         self.url = f"http://127.0.0.1:{server.server_port}"
 
