@@ -41,9 +41,12 @@ def transaction(engine: Engine) -> Iterator[Session]:
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Session]:
-    """A session for pages and reports. It takes no write lock on SQLite, and whatever it changes is rolled back."""
+    """A session for pages and reports. It sees one moment, takes no write lock, and whatever it changes is rolled back."""
+    options: dict[str, Any] = {"laurel_reading": True}
+    if engine.dialect.name == "postgresql":
+        options["isolation_level"] = "REPEATABLE READ"  # SQLite's readers see one moment as it is
     with (
-        engine.connect().execution_options(laurel_reading=True) as connection,
+        engine.connect().execution_options(**options) as connection,
         Session(connection, expire_on_commit=False, autoflush=False) as session,
     ):
         yield session

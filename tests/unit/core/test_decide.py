@@ -39,6 +39,10 @@ class TestCustomer:
         """The same customer again changes nothing."""
         assert Decision() == self.decide(standing=Standing(100, joined=True, posted=100, postings=1))
 
+    def test_given_back(self):
+        """A sign-up that was rewarded and taken back is not rewarded again."""
+        assert not self.decide(standing=Standing(joined=True, posted=0, postings=2)).entries
+
     def test_old_account(self):
         """An account from before the program joins without points, and as history: no flow greets an old friend."""
         decision = self.decide(customer(created_at=later(days=-400)))

@@ -182,6 +182,10 @@ class TestEdits:
         edited = order(line("20"), line("10", remaining=0), outstanding="12", received="18", refunded="0")
         assert 8 == counted_amount(edited)
 
+    def test_less_received(self):
+        """Where nothing was removed, money that is not accounted for takes nothing off."""
+        assert 20 == counted_amount(order(line("20"), received="15"))
+
 
 class TestPoints:
     @pytest.mark.parametrize(
