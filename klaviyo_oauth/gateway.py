@@ -3,6 +3,7 @@
 Everything that talks to Klaviyo's API after the link was made goes through here. No caller may hold a transaction open.
 """
 
+import time
 from collections.abc import Callable, Mapping
 from random import random
 from typing import Any
@@ -22,6 +23,8 @@ from loyalty.runtime import Runtime
 _AWAY = frozenset((502, 503, 504))
 _UNSAID_RETRY_AFTER = 1.0
 _AFTER_SECOND_401 = 60.0
+# A turn that comes this soon is waited for here: giving the work back and taking it up again would take longer.
+PATIENCE = 1.5
 
 
 class Gateway:
@@ -35,12 +38,14 @@ class Gateway:
         http: requests.Session,
         *,
         jitter: Callable[[], float] = random,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._runtime = runtime
         self._config = config
         self._client = Client(config, http)
         self._limiter = Limiter(redis)
         self._outage = Outage(redis, jitter)
+        self._sleep = sleep
 
     def call(
         self,
@@ -58,7 +63,7 @@ class Gateway:
             return held
 
         def send(who: Credentials) -> Answer:
-            wait = self._limiter.acquire(who.account_id, endpoint)
+            wait = self._turn(who.account_id, endpoint)
             if wait:
                 return Wait(wait, "rate_limit")
             method = endpoint.partition(" ")[0]
@@ -86,6 +91,16 @@ class Gateway:
         """Klaviyo keeps answering 500: leave the account in peace. Returns for how many seconds."""
         held = self.account_of(shop_id)
         return self._pause(held.account_id, None) if isinstance(held, Credentials) else 1.0
+
+    def _turn(self, account: str, endpoint: str) -> float:
+        """0.0 when it is our turn, else how long it is until then; short waits are over when this returns."""
+        patience = PATIENCE
+        while wait := self._limiter.acquire(account, endpoint):
+            if wait > patience:
+                return wait
+            patience -= wait
+            self._sleep(wait)
+        return 0.0
 
     def _judge(self, who: Credentials, endpoint: str, found: Reply | NoReply) -> Answer:
         account = who.account_id

@@ -195,7 +195,7 @@ class World:
         ]
         with self.runtime.transaction() as session:
             session.execute(insert(Member), rows)
-            return list(session.exec(select(Member.id).order_by(Member.id)).all())[-count:]  # type: ignore[arg-type]
+            return list(session.exec(select(Member.id).order_by(Member.id)).all())[-count:]  # type: ignore[arg-type,return-value]
 
     def news(
         self,
