@@ -4,10 +4,12 @@ import base64
 import hashlib
 import hmac
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import time_machine
 
 from shopify_app.config import ShopifyConfig
 from shopify_app.id_token import IdTokenRefused, bearer, verify_id_token
@@ -15,8 +17,14 @@ from shopify_app.id_token import IdTokenRefused, bearer, verify_id_token
 SECRET = "n" * 40
 OLD = "o" * 40
 CONFIG = ShopifyConfig(api_key="client-1", api_secret=SECRET, api_secret_old=OLD)
-# The library reads the real clock for exp and nbf, so tokens are made for the present.
-NOW = datetime.now(UTC).replace(microsecond=0)
+NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def _at_that_time() -> Iterator[None]:
+    """The library reads the clock for exp and nbf, and a token lives for a minute: the clock stands where the tokens are."""
+    with time_machine.travel(NOW, tick=False):
+        yield
 
 
 def encode(value: Any) -> str:
