@@ -48,6 +48,8 @@ class Settings(BaseSettings):
 
     laurel_env: Literal["development", "production"] = "development"
     laurel_var: Path = ROOT / "var"
+    # How long work that a process took stays reserved for it: after a kill, others wait that long.
+    laurel_lease_seconds: Annotated[float, Field(ge=1, le=3600)] = 60.0
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     flask_debug: bool = False
     metrics_token: str | None = MissingSecret

@@ -122,6 +122,8 @@ class TestRefused:
         ("variable", "value"),
         [
             ("LAUREL_ENV", "hunter2"),
+            ("LAUREL_LEASE_SECONDS", "hunter2"),
+            ("LAUREL_LEASE_SECONDS", "0"),
             ("LOG_LEVEL", "hunter2"),
             ("FLASK_DEBUG", "hunter2"),
             ("TOKEN_KEYS", "hunter2"),
