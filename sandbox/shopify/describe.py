@@ -128,5 +128,7 @@ def shop(world: World, item: Shop) -> dict[str, Any]:
         "orders": len(item.orders),
         "discounts": len(item.discounts),
         "admin": f"{world.base_url}/store/{item.handle}",
+        "storefront": world.storefronts.get(item.domain, f"{world.base_url}/storefront/{item.domain}"),
+        "embeds": dict(item.embeds),
         "app": f"{world.base_url}/store/{item.handle}/apps/{world.config.client_id}",
     }

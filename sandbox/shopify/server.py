@@ -15,8 +15,10 @@ from typing import Any
 from flask import Flask
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from sandbox.shopify import api, config, control
+from sandbox.shopify import admin, api, config, control, storefront
 from sandbox.shopify.actions import shops
+from sandbox.shopify.sessions import Visitors
+from sandbox.shopify.theme import Theme
 from sandbox.shopify.webhooks.sender import Sender
 from sandbox.shopify.world import World
 
@@ -38,8 +40,10 @@ def create_app(world: World, extension: Path | None) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.extensions["world"] = world
     app.extensions["buckets"] = {}
-    app.extensions["theme"] = extension
-    for blueprint in (api.blueprint, control.blueprint):
+    app.extensions["visitors"] = Visitors()
+    app.extensions["theme"] = Theme(extension) if extension else None
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    for blueprint in (api.blueprint, control.blueprint, admin.blueprint, storefront.blueprint):
         app.register_blueprint(blueprint)
     return app
 
@@ -71,6 +75,12 @@ class ShopifySandbox:
         self._servers.append(server)
         self._threads.append(thread)
         return f"http://{HOST}:{server.server_port}"
+
+    def open_storefront(self, domain: str, port: int = 0) -> str:
+        """Give a shop a listener of its own, where its paths are as in a real store."""
+        address = self.listen(storefront.OwnAddress(self.app, domain), port)
+        self.state.storefronts[domain] = address
+        return address
 
     def stop(self) -> None:
         """Stop listening and delivering, and remove the files."""
@@ -117,4 +127,5 @@ def start(
         made = shops.create(world, shop, **name)
         if install:
             shops.install(world, made)
+        sandbox.storefront_url = sandbox.open_storefront(shop, storefront_port)
     return sandbox

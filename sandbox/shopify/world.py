@@ -49,6 +49,7 @@ class World:
     requests: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=REQUEST_LOG_LENGTH))
     # Known only once the servers listen.
     base_url: str = ""
+    storefronts: dict[str, str] = field(default_factory=dict)
     # Where the results of bulk operations are written.
     directory: str = ""
     closing: threading.Event = field(default_factory=threading.Event)

@@ -140,3 +140,11 @@ def expire_tokens(domain: str) -> dict[str, Any]:
             if body().get("refresh"):
                 installation.refresh.clear()
     return {"expired": True}
+
+
+@routes.post("/shops/<domain>/embeds")
+def embeds(domain: str) -> dict[str, Any]:
+    """The merchant switches app embeds on or off: `{"launcher": true}`."""
+    with world().lock:
+        shop(domain).embeds.update({name: bool(on) for name, on in body().items()})
+        return {"embeds": shop(domain).embeds}
