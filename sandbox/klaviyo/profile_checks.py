@@ -25,6 +25,8 @@ LOCATION = frozenset(
 )
 MEMBERS = frozenset(("type", "id", "attributes", "meta"))
 _REQUIRED = ("type", "attributes")
+_PLAIN_MEMBERS = frozenset(_REQUIRED)
+_PLAIN_ATTRIBUTES = frozenset(("email", "properties"))
 
 _EMAIL = re.compile(
     r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
@@ -48,6 +50,8 @@ def check_profile(
     identified: bool = True,
 ) -> None:
     """A profile resource: known attributes of the right types, an identifier, at most 100 KB."""
+    if attributes is ATTRIBUTES and _plainly_good(data):
+        return
     if not resource(data, "profile", at, problems, members=members, required=_REQUIRED):
         return
     given = data["attributes"]
@@ -67,6 +71,25 @@ def check_profile(
         and len(json.dumps(given, ensure_ascii=False).encode()) > MAX_PROFILE
     ):
         wrong(problems, at, "A profile may not be larger than 100 KB.")
+
+
+def _plainly_good(data: Any) -> bool:
+    """Whether the usual profile, an address with a few flat properties, is beyond doubt: most of a million are."""
+    if not isinstance(data, dict) or data.keys() != _PLAIN_MEMBERS or data["type"] != "profile":
+        return False
+    given = data["attributes"]
+    if not isinstance(given, dict) or not _PLAIN_ATTRIBUTES.issuperset(given):
+        return False
+    email, properties = given.get("email"), given.get("properties", {})
+    if not isinstance(email, str) or not isinstance(properties, dict) or len(properties) > 50:
+        return False
+    return all(map(_small, properties, properties.values())) and valid_email(email)
+
+
+def _small(key: str, value: Any) -> bool:
+    if isinstance(value, str):
+        return len(value) <= 200 and len(key) <= 200
+    return not isinstance(value, dict | list) and len(key) <= 200
 
 
 def _check_values(given: Mapping[str, Any], at: str, problems: list[Problem]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.sandbox.klaviyo_rig import Rig, bulk_entry, bulk_events, pointers, profile
+from tests.unit.sandbox.klaviyo_rig import Rig, bulk_entry, bulk_events, pointers, profile, single_event
 
 
 @pytest.fixture(name="rig")
@@ -109,12 +109,8 @@ class TestQuirks:
     def test_metric_of_app(self, rig):
         """Metrics sent with OAuth belong to the app; with a private key they are the API's own."""
         rig.send(unique_id="a")
-        rig.call(
-            "POST",
-            "/api/events",
-            {"data": {}},
-            headers={"Authorization": "Klaviyo-API-Key pk_sandbox_FernFg"},
-        )
+        key = {"Authorization": "Klaviyo-API-Key pk_sandbox_FernFg"}
+        rig.call("POST", "/api/events", {"data": single_event("Placed by hand")}, headers=key)
         found = rig.call(
             "GET", "/api/metrics", params={"filter": 'equals(integration.name,"Laurel")'}
         ).json()["data"]
@@ -175,10 +171,19 @@ class TestRefused:
 
     def test_old_revision(self, rig):
         """Before backfill existed it was an unknown attribute."""
-        body = {"data": {"type": "event", "attributes": {}}}
+        body = {"data": single_event(backfill=True)}
         reply = rig.call("POST", "/api/events", body, headers={"revision": "2026-04-15"})
-        assert reply.status_code == 400
-        assert rig.send(backfill=True).status_code == 202
+        assert pointers(reply) == ["/data/attributes/backfill"]
+        assert rig.call("POST", "/api/events", body).status_code == 202
+
+    def test_place_of_meta(self, rig):
+        """The profile's meta moved from among its attributes to beside them with the newest revision."""
+        patch = {"patch_properties": {"unset": ["Old"]}}
+        inside = {"type": "profile", "attributes": {"email": "ann@fernandfig.shop", "meta": patch}}
+        body = {"data": single_event(who=inside)}
+        assert rig.call("POST", "/api/events", body).status_code == 400
+        assert rig.call("POST", "/api/events", body, headers={"revision": "2026-07-15"}).status_code == 202
+        assert rig.send(who={**profile(), "meta": patch}, unique_id="b").status_code == 202
 
 
 class TestBulk:
