@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from klaviyo_oauth.dialect import Dialect, standing_of
+from klaviyo_oauth.dialect import Dialect, Standing, standing_of
 from loyalty.delivery import Message, Recipient
 
 MOST_EVENTS = 1_000
@@ -14,20 +14,29 @@ MOST_PROFILES = 10_000
 # Klaviyo's limit is 5 MB for either kind of batch; the rest is room for the envelope.
 MOST_BYTES = 4_900_000
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, check_circular=False)
 _EVENTS_OPEN = b'{"data":{"type":"event-bulk-create-job","attributes":{"events-bulk-create":{"data":['
 _EVENTS_CLOSE = b"]}}}}"
-_PROFILES_OPEN = b'{"data":{"type":"profile-bulk-import-job","attributes":{"profiles":{"data":['
-_PROFILES_CLOSE = b"]}}}}"
 
 
 def profile(dialect: Dialect, recipient: Recipient) -> dict[str, Any]:
     """The profile resource of a recipient who has an e-mail address."""
-    attributes: dict[str, Any] = {"email": recipient.email}
-    if recipient.first_name:
-        attributes["first_name"] = recipient.first_name
-    if recipient.last_name:
-        attributes["last_name"] = recipient.last_name
-    attributes["properties"] = dialect.profile_properties(standing_of(recipient))
+    assert recipient.email is not None
+    return profile_of(
+        dialect, recipient.email, recipient.first_name, recipient.last_name, standing_of(recipient)
+    )
+
+
+def profile_of(
+    dialect: Dialect, email: str, first_name: str | None, last_name: str | None, standing: Standing
+) -> dict[str, Any]:
+    """A profile resource. A name that is not known is left out."""
+    attributes: dict[str, Any] = {"email": email}
+    if first_name:
+        attributes["first_name"] = first_name
+    if last_name:
+        attributes["last_name"] = last_name
+    attributes["properties"] = dialect.profile_properties(standing)
     return {"type": "profile", "attributes": attributes}
 
 
@@ -60,9 +69,11 @@ def bulk_events(entries: Sequence[bytes]) -> bytes:
     return b"".join((_EVENTS_OPEN, b",".join(entries), _EVENTS_CLOSE))
 
 
-def bulk_profiles(entries: Sequence[bytes]) -> bytes:
-    """The body of a bulk profile import out of ready profile resources."""
-    return b"".join((_PROFILES_OPEN, b",".join(entries), _PROFILES_CLOSE))
+def bulk_profiles(profiles: Sequence[Mapping[str, Any]]) -> bytes:
+    """The body of a bulk profile import."""
+    return encode(
+        {"data": {"type": "profile-bulk-import-job", "attributes": {"profiles": {"data": profiles}}}}
+    )
 
 
 def forget(dialect: Dialect, profile_id: str) -> dict[str, Any]:
@@ -101,7 +112,7 @@ def event_properties(payload: Mapping[str, Any]) -> dict[str, Any]:
 
 def encode(value: Mapping[str, Any]) -> bytes:
     """Compact JSON."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+    return _ENCODER.encode(value).encode()
 
 
 def instant(moment: datetime) -> str:

@@ -1,0 +1,100 @@
+"""One batch of profiles into as few import jobs as Klaviyo allows. Klaviyo checks a batch whole: the profiles that it blames are taken
+out and the rest is sent at once; when it blames nobody, the batch is halved until the one is found.
+"""
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from klaviyo_oauth import payloads, pointers
+from klaviyo_oauth.answers import Answer, NotConnected, Reply, Trouble, Wait
+from klaviyo_oauth.gateway import Gateway
+
+_CAN_BE_HALVED = frozenset((400, 413, 500))
+_SERVER_ERRORS_IN_A_ROW = 3
+_WHILE_DISCONNECTED = 60.0
+
+Pair = tuple[int, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """Klaviyo took the batch: the jobs (id, size) it became, and the members (id, reason) that it would not take."""
+
+    jobs: tuple[tuple[str, int], ...]
+    refused: tuple[tuple[int, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """The batch has to be sent again after ``seconds``; with ``error`` there is no point in that."""
+
+    seconds: float
+    error: str | None = None
+
+
+def post(gateway: Gateway, shop_id: int, pairs: Sequence[Pair]) -> Posted | Stopped:
+    """Send member ids and their profiles. Sending them again is harmless: every profile is an upsert."""
+    parts = deque([pairs] if pairs else [])
+    jobs: list[tuple[str, int]] = []
+    refused: list[tuple[int, str]] = []
+    server_errors = 0
+    while parts:
+        part = parts.popleft()
+        body = payloads.bulk_profiles([profile for _, profile in part])
+        if len(body) > payloads.MOST_BYTES and len(part) > 1:
+            parts.extend(_halves(part))
+            continue
+        answer = gateway.call(
+            shop_id, "POST profile-bulk-import-jobs", "/api/profile-bulk-import-jobs", raw_body=body
+        )
+        if isinstance(answer, Reply) and answer.ok:
+            server_errors = 0
+            jobs.append((_job_id(answer), len(part)))
+            continue
+        if not isinstance(answer, Reply) or answer.status not in _CAN_BE_HALVED:
+            return stopped(answer)
+        server_errors += answer.status == 500
+        if server_errors >= _SERVER_ERRORS_IN_A_ROW:
+            return Stopped(gateway.step_back(shop_id))
+        parts.extend(_without_blamed(part, answer, refused))
+    return Posted(tuple(jobs), tuple(refused))
+
+
+def stopped(answer: Answer) -> Stopped:
+    """When to go on after an answer that was no success."""
+    match answer:
+        case Wait(seconds=seconds) | Trouble(seconds=seconds):
+            return Stopped(seconds)
+        case NotConnected(problem=None):
+            return Stopped(0.0, "not_connected")
+        case NotConnected():
+            return Stopped(_WHILE_DISCONNECTED)
+        case Reply(status=status) if status >= 500:
+            return Stopped(_WHILE_DISCONNECTED)
+        case Reply():
+            return Stopped(0.0, f"forbidden: {answer.reason}" if answer.status == 403 else answer.reason)
+
+
+def _without_blamed(
+    part: Sequence[Pair], reply: Reply, refused: list[tuple[int, str]]
+) -> list[Sequence[Pair]]:
+    blamed = pointers.blamed(reply, len(part)) if reply.status == 400 else {}
+    if blamed:
+        refused.extend((part[index][0], reason) for index, reason in blamed.items())
+        rest = [pair for index, pair in enumerate(part) if index not in blamed]
+        return [rest] if rest else []
+    if len(part) == 1:
+        refused.append((part[0][0], reply.reason))
+        return []
+    return _halves(part)
+
+
+def _halves(part: Sequence[Pair]) -> list[Sequence[Pair]]:
+    middle = len(part) // 2
+    return [part[:middle], part[middle:]]
+
+
+def _job_id(answer: Reply) -> str:
+    return str(answer.data.get("id")) if isinstance(answer.data, Mapping) else ""

@@ -1,0 +1,185 @@
+"""Sync customer data: every member's profile properties to Klaviyo, in bulk import jobs that are followed to their end.
+
+A run for ``loyalty.runs``. Its cursor holds the last member that Klaviyo took and the jobs under way, so a killed sync goes on where it
+was; sending a batch twice is harmless. It subscribes nobody, and live updates never wait for it.
+"""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import requests
+from redis import Redis
+from sqlmodel import Session
+
+from klaviyo_oauth import bulk_profiles, connections, sync_batches, sync_jobs
+from klaviyo_oauth.bulk_profiles import Posted, Stopped
+from klaviyo_oauth.config import KlaviyoConfig
+from klaviyo_oauth.dialect import LAUREL
+from klaviyo_oauth.gateway import Gateway
+from klaviyo_oauth.payloads import MOST_PROFILES
+from klaviyo_oauth.sync_batches import Batch
+from klaviyo_oauth.sync_jobs import Job
+from klaviyo_oauth.tokens import Credentials
+from loyalty import runs
+from loyalty.models import Run
+from loyalty.runs import RunView, Step, StepFunction
+from loyalty.runtime import Runtime
+
+KIND = "klaviyo_sync"
+# While one batch is on its way the next one is read and encoded; more than two would only cost memory.
+_ON_THE_WAY = 2
+_BATCHES_A_STEP = 8
+# Klaviyo works its jobs off one after the other; a long tail of them is followed before more are added.
+_JOBS_UNDER_WAY = 200
+
+
+def start_sync(session: Session, shop_id: int, *, now: datetime) -> Run:
+    """Begin a sync of all members, or give the one that is under way."""
+    return runs.start(session, shop_id, KIND, {}, now=now)
+
+
+def create_step(
+    runtime: Runtime,
+    config: KlaviyoConfig,
+    redis: Redis,
+    http: requests.Session | None = None,
+    *,
+    batch_size: int = MOST_PROFILES,
+) -> StepFunction:
+    """The step function of this kind of run, for ``loyalty.runs.advance``."""
+    gateway = Gateway(runtime, config, redis, http or requests.Session())
+
+    def step(runtime: Runtime, run: RunView) -> Step:
+        return _Sync(runtime, gateway, run, batch_size).step()
+
+    return step
+
+
+@dataclass(slots=True)
+class _Cursor:
+    """Where a sync is. ``sent_all``: every member was read; ``jobs``: what Klaviyo has not finished yet."""
+
+    after: int = 0
+    sent_all: bool = False
+    jobs: list[Job] = field(default_factory=list)
+
+    @staticmethod
+    def read(value: dict[str, Any]) -> "_Cursor":
+        jobs = [Job.from_json(job) for job in value.get("jobs", ())]
+        return _Cursor(value.get("after", 0), value.get("sent_all", False), jobs)
+
+    def to_json(self) -> dict[str, Any]:
+        jobs = [job.to_json() for job in self.jobs]
+        return {"after": self.after, "sent_all": self.sent_all, "jobs": jobs}
+
+
+class _Sync:
+    def __init__(self, runtime: Runtime, gateway: Gateway, run: RunView, batch_size: int) -> None:
+        self._runtime = runtime
+        self._gateway = gateway
+        self._run = run
+        self._batch_size = batch_size
+        self._cursor = _Cursor.read(run.cursor)
+        self._at_the_end = False
+
+    def step(self) -> Step:
+        who = self._gateway.account_of(self._run.shop_id)
+        if not isinstance(who, Credentials):
+            return _ended(bulk_profiles.stopped(who))
+        if self._run.total is None:
+            with self._runtime.transaction() as session:
+                runs.save(session, self._run.id, total=sync_batches.count(session, self._run.shop_id))
+        if not self._cursor.sent_all and len(self._cursor.jobs) < _JOBS_UNDER_WAY:
+            stop = self._send_some()
+            return Step() if stop is None else _ended(stop)
+        if self._cursor.jobs:
+            return self._follow()
+        self._finish()
+        return Step(finished=True)
+
+    def _send_some(self) -> Stopped | None:
+        """Send a few batches. They are recorded in their order, so the cursor never passes one that was not taken."""
+        with ThreadPoolExecutor(_ON_THE_WAY) as pool:
+            on_the_way: list[tuple[Batch, Future[Posted | Stopped]]] = []
+            for batch in self._batches():
+                on_the_way.append((batch, pool.submit(self._post, batch)))
+                if len(on_the_way) >= _ON_THE_WAY:
+                    stop = self._record(*on_the_way.pop(0))
+                    if stop is not None:
+                        return stop
+            for pair in on_the_way:
+                stop = self._record(*pair)
+                if stop is not None:
+                    return stop
+        if self._at_the_end:
+            self._cursor.sent_all = True
+            with self._runtime.transaction() as session:
+                runs.save(session, self._run.id, cursor=self._cursor.to_json())
+        return None
+
+    def _batches(self) -> Iterator[Batch]:
+        after = self._cursor.after
+        for _ in range(_BATCHES_A_STEP):
+            batch = sync_batches.read(
+                self._runtime, self._run.shop_id, LAUREL, after=after, size=self._batch_size
+            )
+            if batch is None:
+                self._at_the_end = True
+                return
+            after = batch.last_id
+            yield batch
+
+    def _post(self, batch: Batch) -> Posted | Stopped:
+        return bulk_profiles.post(self._gateway, self._run.shop_id, batch.sendable)
+
+    def _record(self, batch: Batch, result: "Future[Posted | Stopped]") -> Stopped | None:
+        posted = result.result()
+        if isinstance(posted, Stopped):
+            return posted
+        now = self._runtime.clock()
+        self._cursor.after = batch.last_id
+        self._cursor.jobs.extend(Job(job_id, size, now) for job_id, size in posted.jobs)
+        items = _items("skipped", batch.skipped) + _items("failed", posted.refused)
+        with self._runtime.transaction() as session:
+            runs.note(session, self._run.id, items)
+            runs.save(
+                session,
+                self._run.id,
+                cursor=self._cursor.to_json(),
+                skipped=len(batch.skipped),
+                failed=len(posted.refused),
+            )
+        return None
+
+    def _follow(self) -> Step:
+        """Look at the oldest job, the one that Klaviyo works on."""
+        found = sync_jobs.look(
+            self._runtime, self._gateway, self._run.shop_id, self._cursor.jobs[0], now=self._runtime.clock()
+        )
+        if isinstance(found, Stopped):
+            return _ended(found)
+        left = [] if found.job is None else [found.job]
+        self._cursor.jobs[:1] = left
+        with self._runtime.transaction() as session:
+            runs.note(session, self._run.id, list(found.items))
+            cursor = self._cursor.to_json()
+            runs.save(session, self._run.id, cursor=cursor, done=found.done, failed=found.failed)
+        return Step(wait=found.wait)
+
+    def _finish(self) -> None:
+        with self._runtime.transaction() as session:
+            row = connections.load(session, self._run.shop_id, lock=True)
+            if row is not None:
+                now = self._runtime.clock()
+                connections.change_details(row, needs_sync=None, synced_at=now.isoformat())
+
+
+def _items(outcome: str, pairs: Sequence[tuple[int, str]]) -> list[tuple[str, int | None, str, str]]:
+    return [(f"member:{id_}", id_, outcome, reason) for id_, reason in pairs]
+
+
+def _ended(stop: Stopped) -> Step:
+    return Step(error=stop.error) if stop.error is not None else Step(wait=max(stop.seconds, 0.05))

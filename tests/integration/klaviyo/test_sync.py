@@ -1,0 +1,190 @@
+"""Sync customer data against the local Klaviyo: everybody arrives, whoever cannot is named, and a kill costs nothing."""
+
+from typing import Any
+
+import pytest
+from sqlmodel import select
+
+from klaviyo_oauth import connections, sync
+from loyalty import runs
+from loyalty.models import Run, RunItem
+from tests.integration.klaviyo.conftest import World
+
+
+def _start(world: World) -> int:
+    with world.runtime.transaction() as session:
+        run = sync.start_sync(session, world.shop.shop_id, now=world.clock())
+        session.flush()
+        assert run.id is not None
+        return run.id
+
+
+def _advance(world: World, run_id: int, *, size: int = 40) -> float | None:
+    step = sync.create_step(world.runtime, world.config, world.redis, world.http, batch_size=size)
+    return runs.advance(world.runtime, run_id, step, seconds=0)
+
+
+def _finish(world: World, run_id: int, *, size: int = 40) -> Run:
+    for _ in range(200):
+        world.no_pause()
+        wait = _advance(world, run_id, size=size)
+        if wait is None:
+            break
+        world.clock.forward(seconds=wait)
+        # Imports at Klaviyo take as long as they take; its clock may run ahead.
+        world.sandbox("POST", "/clock", forward_seconds=max(wait, 0.1))
+    return _run(world, run_id)
+
+
+def _run(world: World, run_id: int) -> Run:
+    with world.runtime.reading() as session:
+        run = session.get(Run, run_id)
+        assert run is not None
+        return run
+
+
+def _items(world: World) -> list[tuple[str, str]]:
+    with world.runtime.reading() as session:
+        found = session.exec(select(RunItem).order_by(RunItem.id)).all()  # type: ignore[arg-type]
+        return [(item.outcome, item.reason) for item in found]
+
+
+def _counts(run: Run) -> dict[str, Any]:
+    return {
+        "state": run.state,
+        "total": run.total,
+        "done": run.done,
+        "failed": run.failed,
+        "skipped": run.skipped,
+    }
+
+
+class TestSync:
+    """A run of the kind ``klaviyo_sync``."""
+
+    @pytest.mark.acceptance("S4-12", "S4-13", "S4-20", "S0-28")
+    def test_everybody(self, either_world: World) -> None:
+        """Every member with a usable address arrives with typed properties; the others are skipped with a reason."""
+        world = either_world
+        world.connect()
+        world.add_members(100)
+        world.add_member(None)
+        world.add_member("x@test.com")
+        world.add_member("gone@fernandfig.shop", state="redacted")
+        run = _finish(world, _start(world))
+        assert _counts(run) == {"state": "done", "total": 102, "done": 100, "failed": 0, "skipped": 2}
+        assert sorted(_items(world)) == [("skipped", "no_email"), ("skipped", "test_address")]
+        assert world.counts()["profiles"] == 100
+        properties = world.profile("member99@fernandfig.shop")["properties"]
+        assert properties["Laurel Points Balance"] == 540
+        assert properties["Laurel State"] == "member"
+        assert world.profile("gone@fernandfig.shop") is None
+        assert len(world.requests_to("/api/profile-bulk-import-jobs")) >= 6  # three posted, each looked at
+        assert "needs_sync" not in world.connection().details
+
+    def test_no_flow(self, connected: World) -> None:
+        """A sync tells no event, so no flow starts."""
+        connected.add_members(5)
+        _finish(connected, _start(connected))
+        assert connected.counts()["events"]["recorded"] == 0
+        assert connected.counts()["flows"]["total"] == 0
+
+    def test_nobody(self, connected: World) -> None:
+        """A shop without members has nothing to sync and is done."""
+        run = _finish(connected, _start(connected))
+        assert _counts(run) == {"state": "done", "total": 0, "done": 0, "failed": 0, "skipped": 0}
+
+    def test_started_twice(self, connected: World) -> None:
+        """Pressing the button twice is one sync."""
+        assert _start(connected) == _start(connected)
+
+    def test_resumes(self, connected: World) -> None:
+        """A sync whose worker was killed goes on after the last batch that was recorded."""
+        connected.add_members(100)
+        run_id = _start(connected)
+        step = sync.create_step(
+            connected.runtime, connected.config, connected.redis, connected.http, batch_size=10
+        )
+        with pytest.raises(KeyboardInterrupt):
+            runs.advance(connected.runtime, run_id, _killed_after(connected, step), seconds=0)
+        assert 0 < _run(connected, run_id).cursor["after"]
+        run = _finish(connected, run_id, size=10)
+        assert (run.state, run.done) == ("done", 100)
+        assert connected.counts()["profiles"] == 100
+
+    def test_refused_at_the_door(self, connected: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A profile that spoils its batch is taken out and named, and its neighbours arrive."""
+        connected.add_members(30)
+        connected.add_member("spoiler@fernandfig.shop", first_name="x" * 110_000)
+        run = _finish(connected, _start(connected))
+        assert (run.done, run.failed) == (30, 1)
+        ((outcome, reason),) = _items(connected)
+        assert outcome == "failed"
+        assert "100 KB" in reason
+
+    def test_failed_later(self, connected: World) -> None:
+        """What an accepted job could not take is fetched, page by page, with its reasons."""
+        connected.add_members(250)
+        emails = [f"member{number}@fernandfig.shop" for number in range(120)]
+        connected.sandbox("POST", "/import-failures", emails=emails, code="suppressed")
+        run = _finish(connected, _start(connected), size=250)
+        assert (run.state, run.done, run.failed) == ("done", 130, 120)
+        items = _items(connected)
+        assert len(items) == 120
+        assert items[0][1].startswith("suppressed: ")
+        with connected.runtime.reading() as session:
+            assert all(item.member_id for item in session.exec(select(RunItem)))
+
+    @pytest.mark.parametrize("kind", ["429", "500", "503", "reset", "lost_reply"])
+    @pytest.mark.parametrize("place", ["POST /api/profile-bulk-import-jobs", "GET /api/profile-bulk-*"])
+    def test_trouble(self, connected: World, place: str, kind: str) -> None:
+        """Trouble on the way delays the sync and costs nobody."""
+        connected.fault(place, kind)
+        connected.add_members(60)
+        run = _finish(connected, _start(connected))
+        assert (run.state, run.failed, run.skipped) == ("done", 0, 0)
+        assert run.done == 60
+        assert connected.counts()["profiles"] == 60
+
+    def test_cancel(self, connected: World) -> None:
+        """A cancelled sync stops before its next step."""
+        connected.add_members(100)
+        run_id = _start(connected)
+        _advance(connected, run_id, size=5)
+        with connected.runtime.transaction() as session:
+            assert runs.cancel(session, connected.shop.shop_id, run_id, now=connected.clock())
+        assert _advance(connected, run_id, size=5) is None
+        run = _run(connected, run_id)
+        assert run.state == "cancelled"
+        assert connected.counts()["profiles"] < 100
+
+    def test_disconnected(self, connected: World) -> None:
+        """Without a link the sync ends and says so; with a broken one it waits."""
+        connected.add_members(5)
+        run_id = _start(connected)
+        connected.change_connection(
+            state="disconnected", problem=connections.AUTHORIZATION_LOST, account_id=None
+        )
+        assert (_advance(connected, run_id) or 0) > 0
+        connected.change_connection(problem=None)
+        assert _advance(connected, run_id) is None
+        run = _run(connected, run_id)
+        assert (run.state, run.error) == ("failed", "not_connected")
+
+    def test_real_limits(self, connected: World) -> None:
+        """Under the published limits Klaviyo never has to refuse a sync."""
+        connected.sandbox("PUT", "/limits", limits="real")
+        connected.add_members(120)
+        run = _finish(connected, _start(connected), size=10)
+        assert run.done == 120
+        assert connected.counts()["throttled"]["total"] == 0
+
+
+def _killed_after(world: World, step: Any) -> Any:
+    """A step that is killed right after its first batches were recorded."""
+
+    def killed(runtime: Any, view: Any) -> Any:
+        step(runtime, view)
+        raise KeyboardInterrupt
+
+    return killed
