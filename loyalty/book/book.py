@@ -125,10 +125,9 @@ class Book:
         """Put decided entries and news on an account."""
         for entry in entries:
             account.balance += entry.points
-            if entry.kind in (ledger.EARN, ledger.REVERSE):
-                account.lifetime_earned += entry.points
-            elif entry.kind in (ledger.REDEEM, ledger.RETURN):
-                account.lifetime_spent -= entry.points
+            earned, spent = ledger.lifetime(entry.kind, entry.points)
+            account.lifetime_earned += earned
+            account.lifetime_spent += spent
             total, count = self.posted(entry.source)
             self._posted[entry.source.kind, entry.source.ref] = (total + entry.points, count + 1)
             account.pending.append(entry)
