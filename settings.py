@@ -40,7 +40,7 @@ class BadSettings(SystemExit):
 
 
 class Settings(BaseSettings):
-    """What operators may set. Field names are the variables' names in lower case; ``docs/operating.md`` lists them."""
+    """What operators may set. Field names are the variables' names in lower case; ``docs/settings.md`` lists them."""
 
     model_config = SettingsConfigDict(
         frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True, validate_default=True
