@@ -94,13 +94,7 @@ mutation BulkRun($query: String!) {
 
 BULK_STATE = """
 query BulkState($id: ID!) {
-  bulkOperation(id: $id) { id status errorCode rootObjectCount url partialDataUrl }
-}
-"""
-
-BULK_CANCEL = """
-mutation BulkCancel($id: ID!) {
-  bulkOperationCancel(id: $id) { bulkOperation { id status } userErrors { field } }
+  bulkOperation(id: $id) { id status errorCode rootObjectCount url }
 }
 """
 

@@ -38,6 +38,10 @@ class ConfigurationWrong(ShopifyError):
     """Our client id or secret is not accepted. An operator has to mend it; the shop's tokens are kept."""
 
 
+class BeingErased(ShopifyError):
+    """The shop's rows are being removed, as Shopify asked; it can be installed anew when that is done."""
+
+
 class TokenBusy(ShopifyError):
     """Somebody else is renewing the token and was not done in time."""
 

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlmodel import Session, col, select
@@ -13,9 +14,13 @@ from loyalty.core.document import DEFAULT_DOCUMENT
 from loyalty.core.facts import ShopMessage
 from loyalty.encryption import Cipher
 from loyalty.models import Run, Shop
+from loyalty.receiving import ShopHandler
+from shopify_app import erasure, privacy
+from shopify_app.errors import BeingErased
 
 CUSTOMER_IMPORT = "customer_import"
-IMPORT_KINDS = (CUSTOMER_IMPORT, "order_import")
+ORDER_IMPORT = "order_import"
+IMPORT_KINDS = (CUSTOMER_IMPORT, ORDER_IMPORT)
 PROGRAM_METAFIELD = "program_metafield"
 CONFIRM_INSTALLED = "confirm_installed"
 # Shopify repeats a delivery for four hours; a message that old can still be on its way.
@@ -32,7 +37,9 @@ class Installed:
 
 
 def install(session: Session, cipher: Cipher, domain: str, *, now: datetime) -> Installed:
-    """Make sure that the shop is installed. A shop that comes back keeps all that it had."""
+    """Make sure that the shop is installed. A shop that comes back keeps all that it had. Raises ``BeingErased``."""
+    # Shopify tells times in whole seconds: a customer of this very second came after the installation, not before it.
+    began = now.replace(microsecond=0)
     made = session.execute(
         outbox.insert_or_ignore(session, Shop).values(
             domain=domain,
@@ -43,18 +50,20 @@ def install(session: Session, cipher: Cipher, domain: str, *, now: datetime) -> 
             scopes="",
             needs_reauthorization=False,
             code_key=cipher.seal(secrets.token_urlsafe(32), row=f"shop:{domain}"),
-            first_installed_at=now,
-            installed_at=now,
+            first_installed_at=began,
+            installed_at=began,
         )
     )
     is_first = bool(made.rowcount)  # type: ignore[attr-defined]
     shop = session.exec(select(Shop).where(Shop.domain == domain).with_for_update()).one()
     assert shop.id is not None
-    is_back = shop.uninstalled_at is not None or shop.erasing_at is not None
+    if shop.erasing_at is not None:
+        raise BeingErased("being_erased")
+    is_back = shop.uninstalled_at is not None
     if not (is_first or is_back):
         return Installed(shop.id, is_new=False, run_id=None)
     if is_back:
-        shop.uninstalled_at, shop.erasing_at, shop.installed_at = None, None, now
+        shop.uninstalled_at, shop.installed_at = None, now
         session.add(shop)
         session.flush()
     tell_program(session, shop.id, occasion=f"install:{now.isoformat()}", now=now)
@@ -139,3 +148,16 @@ def bulk_operation_finished(session: Session, shop: Shop, message: ShopMessage, 
         if run.cursor.get("operation") == message.payload["operation"]:
             run.due_at = now
             session.add(run)
+
+
+def shop_handlers(cipher: Cipher) -> Mapping[str, ShopHandler]:
+    """What answers each message about the shop itself."""
+    return {
+        "app/uninstalled": uninstalled,
+        "app/scopes_update": scopes_updated,
+        "shop/update": shop_updated,
+        "bulk_operations/finish": bulk_operation_finished,
+        "customers/data_request": privacy.data_requested,
+        "customers/redact": partial(privacy.customer_redacted, cipher),
+        "shop/redact": erasure.shop_redacted,
+    }

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import requests
 import structlog
-from flask import Flask, Request, Response, abort, g, redirect, request
+from flask import Request, Response, abort, g, redirect, request
 from sqlmodel import select
 
 from loyalty.models import Shop
@@ -44,6 +44,9 @@ class MerchantGate:
         self._runtime = runtime
         self._config = config
         self._installer = Installer(runtime, config, session)
+        # The bounce page, and the framing policy on every page that the application answers with.
+        self.blueprint = pages.create_blueprint(config)
+        self.blueprint.after_app_request(self._protect)
 
     def __call__(self) -> Merchant:
         """The merchant of the current request."""
@@ -57,10 +60,6 @@ class MerchantGate:
         )
         g.laurel_merchant = merchant
         return merchant
-
-    def init_app(self, app: Flask) -> None:
-        """Put the framing policy on every page that the application answers with."""
-        app.after_request(self._protect)
 
     def _protect(self, response: Response) -> Response:
         if response.mimetype == "text/html":

@@ -6,12 +6,9 @@ A balance is the truth at the moment of sending, so many movements of one member
 import json
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import update
-from sqlmodel import col
-
 from loyalty import programs
 from loyalty.delivery import Delivered, Dropped, Later, Message, Outcome, Refused
-from loyalty.models import Member, Shop
+from loyalty.models import Shop
 from loyalty.runtime import Runtime
 from shopify_app import documents
 from shopify_app.admin_api import AdminClient
@@ -23,7 +20,7 @@ MOST_AT_ONCE = 25
 _TYPE = "number_integer"
 
 
-def write_balances(api: AdminClient, runtime: Runtime, messages: Sequence[Message]) -> Mapping[int, Outcome]:
+def write_balances(api: AdminClient, messages: Sequence[Message]) -> Mapping[int, Outcome]:
     """One writing for each member that the messages (at most 25 members) are about. Raises ``ShopifyError``."""
     outcomes: dict[int, Outcome] = {}
     balances: dict[int, tuple[int, int]] = {}
@@ -40,7 +37,6 @@ def write_balances(api: AdminClient, runtime: Runtime, messages: Sequence[Messag
         for message in found:
             reason = refused.get(member_id)
             outcomes[message.id] = Delivered(200) if reason is None else _refusal(reason, message)
-    _remember(runtime, {m: balance for m, (_, balance) in balances.items() if m not in refused})
     return outcomes
 
 
@@ -101,12 +97,3 @@ def _set(api: AdminClient, balances: Mapping[int, tuple[int, int]]) -> dict[int,
 def _refusal(reason: str, message: Message) -> Outcome:
     # Codes in capitals are the API's own trouble (not allowed just now); the others are about this customer.
     return Later(later_by(message.attempts), reason, 200) if reason.isupper() else Refused(reason, 200)
-
-
-def _remember(runtime: Runtime, told: Mapping[int, int]) -> None:
-    if told:
-        with runtime.transaction() as session:
-            for member_id, balance in sorted(told.items()):
-                session.execute(
-                    update(Member).where(col(Member.id) == member_id).values(told_balance=balance)
-                )

@@ -89,19 +89,17 @@ def access_token(runtime: Runtime, config: ShopifyConfig, shop_id: int, *, sessi
     return access(runtime, config, shop_id, session=session).token
 
 
-def keep_alive(
-    runtime: Runtime, config: ShopifyConfig, shop_id: int, *, session: requests.Session | None = None
-) -> bool:
+def keep_alive(runtime: Runtime, config: ShopifyConfig, shop_id: int, *, session: requests.Session) -> bool:
     """Renew the shop's token, so that a shop which nobody opens for months keeps its access. False when it could not be done.
 
     That is no cause for alarm: a dead token is marked as such, and after any other trouble the next night is early enough.
     """
-    with session or requests.Session() as http:
-        try:
-            access(runtime, config, shop_id, session=http, not_this=_read(runtime, shop_id).access_token)
-        except ShopifyError as error:
-            log.warning("token_not_renewed", shop_id=shop_id, reason=error.reason, kind=type(error).__name__)
-            return False
+    try:
+        kept = _read(runtime, shop_id).access_token
+        access(runtime, config, shop_id, session=session, not_this=kept)
+    except ShopifyError as error:
+        log.warning("token_not_renewed", shop_id=shop_id, reason=error.reason, kind=type(error).__name__)
+        return False
     return True
 
 

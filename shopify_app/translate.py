@@ -31,7 +31,8 @@ _Translator = Callable[[InboxMessage, _Payload], Sequence[Fact]]
 def translate(message: InboxMessage) -> Sequence[Fact]:
     """The facts of a delivery; none for a topic that nobody asked for. Raises ``Malformed``."""
     translator = TOPICS.get(message.topic)
-    if translator is None:
+    # A delivery may have been emptied, after it was claimed, by one before it that asked to forget its person.
+    if translator is None or message.state == "ignored":
         return ()
     return translator(message, reading.document(message.body))
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from loyalty import inbox
-from loyalty.runtime import Runtime
+from loyalty.intake import Intake, NotKept
+from loyalty.runtime import Nudge, Runtime
 from shopify_app.config import ShopifyConfig, canonical_domain
 from shopify_app.signatures import webhook_signature_holds
 
@@ -54,12 +54,15 @@ class WebhookDoor:
         config: ShopifyConfig,
         *,
         keep: Callable[[Delivery], bool] | None = None,
+        nudge: Nudge | None = None,
         most_in_flight: int = 64,
     ) -> None:
         self._app = app
         self._runtime = runtime
         self._secrets = config.secrets
-        self._keep = keep or self._insert
+        self._keep = keep or self._receive
+        self._intake = Intake(runtime.engine)
+        self._nudge = nudge or runtime.nudge
         self._places = threading.BoundedSemaphore(most_in_flight)
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
@@ -84,26 +87,27 @@ class WebhookDoor:
             self._keep(delivery)
         except Refused as refused:
             return refused.status
-        except SQLAlchemyError as error:
-            # The error's text and trace may quote the row, and with it the customer: only its kind is told.
-            log.error("webhook_not_kept", error=type(error).__name__)  # noqa: TRY400
+        except NotKept as problem:
+            log.error("webhook_not_kept", error=problem.kind)  # noqa: TRY400  # a trace would show the database's own text
             return "503 Service Unavailable"
         finally:
             self._places.release()
-        self._runtime.nudge("drain_inbox", delivery.shop_domain)
+        self._nudge("drain_inbox", delivery.shop_domain)
         return "200 OK"
 
-    def _insert(self, delivery: Delivery) -> bool:
-        with self._runtime.engine.begin() as connection:
-            return inbox.receive(
-                connection,
-                shop_domain=delivery.shop_domain,
-                source=inbox.SHOPIFY,
-                delivery_id=delivery.delivery_id,
-                topic=delivery.topic,
-                body=delivery.body,
-                now=self._runtime.clock(),
-            )
+    def close(self) -> None:
+        """Close what the door keeps open."""
+        self._intake.close()
+
+    def _receive(self, delivery: Delivery) -> bool:
+        return self._intake.receive(
+            shop_domain=delivery.shop_domain,
+            source=inbox.SHOPIFY,
+            delivery_id=delivery.delivery_id,
+            topic=delivery.topic,
+            body=delivery.body,
+            now=self._runtime.clock(),
+        )
 
 
 def read_delivery(environ: "WSGIEnvironment", secrets: tuple[str, ...]) -> Delivery:

@@ -1,4 +1,4 @@
-"""The bars of the home page's chart: points earned above the line, points spent below it. Pure arithmetic."""
+"""The bars of the home page's chart: for each day the points earned and, beside them, the points spent. Pure arithmetic."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,8 @@ from loyalty.statement.home import Day
 
 WIDTH = 600
 HEIGHT = 180
-_GAP = 0.25
+_KINDS = ("earned", "spent")
+_GAP = 0.3
 # A day with any points at all must be seen.
 _SMALLEST = 1.5
 
@@ -28,11 +29,10 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Everything that the template draws. ``top`` is the number at the upper edge, ``zero`` the height of the line."""
+    """Everything that the template draws. ``top`` is the number at the upper edge."""
 
     bars: tuple[Bar, ...]
     top: int
-    zero: float
     width: int = WIDTH
     height: int = HEIGHT
 
@@ -43,22 +43,16 @@ class Chart:
 
 def draw(days: Sequence[Day]) -> Chart:
     """The chart of ``days``, one step of equal width for each."""
-    up = max((day.earned for day in days), default=0)
-    down = max((day.spent for day in days), default=0)
-    span = max(1, max(up, 0) + max(down, 0))
-    zero = HEIGHT * max(up, 0) / span
+    top = max((max(day.earned, day.spent) for day in days), default=0)
     step = WIDTH / max(1, len(days))
+    width = step * (1 - _GAP) / len(_KINDS)
     bars: list[Bar] = []
     for place, day in enumerate(days):
-        x, width = round(place * step + step * _GAP / 2, 2), round(step * (1 - _GAP), 2)
-        for kind, points in (("earned", day.earned), ("spent", day.spent)):
+        for number, (kind, points) in enumerate(zip(_KINDS, (day.earned, day.spent), strict=True)):
             if points <= 0:
                 continue
-            height = round(max(_SMALLEST, HEIGHT * points / span), 2)
-            y = (
-                round(max(0.0, zero - height), 2)
-                if kind == "earned"
-                else round(min(zero, HEIGHT - height), 2)
-            )
-            bars.append(Bar(kind, day.day, points, x, y, width, height))
-    return Chart(tuple(bars), top=up, zero=round(zero, 2))
+            height = max(_SMALLEST, HEIGHT * points / top)
+            x = place * step + step * _GAP / 2 + number * width
+            rounded = (round(value, 2) for value in (x, HEIGHT - height, width, height))
+            bars.append(Bar(kind, day.day, points, *rounded))
+    return Chart(tuple(bars), top=top)

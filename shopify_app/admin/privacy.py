@@ -2,28 +2,23 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 from flask import Blueprint, abort
 from flask.wrappers import Response
-from sqlmodel import Session
+from sqlmodel import col, select
 
-from loyalty.models import Shop
+from loyalty.models import Member
 from loyalty.statement import messages, privacy
 from shopify_app.admin.page import Pages
+from shopify_app.person_export import answer_request, member_export
 
 log = structlog.get_logger(__name__)
 
 
-class Export(Protocol):
-    """Gives everything that is kept of one member of the shop, or None when there is no such member."""
-
-    def __call__(self, session: Session, shop: Shop, member_id: int, /) -> Mapping[str, Any] | None: ...
-
-
-def add_routes(blueprint: Blueprint, pages: Pages, export: Export) -> None:
-    """``GET /privacy`` and ``GET /members/<id>/export.json``."""
+def add_routes(blueprint: Blueprint, pages: Pages) -> None:
+    """``GET /privacy``, and the data of a person: to look at, or as the answer to a request."""
 
     @blueprint.get("/privacy")
     def show_privacy() -> Response:
@@ -41,13 +36,28 @@ def add_routes(blueprint: Blueprint, pages: Pages, export: Export) -> None:
     def export_member(member_id: int) -> Response:
         merchant = pages.merchant()
         with pages.runtime.reading() as session:
-            kept = export(session, pages.shop(session), member_id)
-        if kept is None:
-            abort(404)
-        # Who looked at personal data is written down; what they saw is not.
-        log.info("member_exported", shop=merchant.domain, staff=merchant.user_id, member=member_id)
-        body = json.dumps(kept, ensure_ascii=False, indent=2, sort_keys=True, default=str)
-        response = Response(body, mimetype="application/json")
-        response.headers["Content-Disposition"] = f'attachment; filename="member-{member_id}.json"'
-        response.headers["Cache-Control"] = "no-store"
-        return response
+            mine = select(Member).where(col(Member.id) == member_id, col(Member.shop_id) == merchant.shop_id)
+            member = session.exec(mine).first()
+            kept = member_export(session, member) if member else None
+        return _file(pages, f"member-{member_id}.json", kept)
+
+    @blueprint.post("/privacy/requests/<int:request_id>/export.json")
+    def answer_data_request(request_id: int) -> Response:
+        merchant = pages.merchant()
+        with pages.runtime.transaction() as session:
+            kept = answer_request(session, merchant.shop_id, request_id, now=pages.runtime.clock())
+        return _file(pages, f"data-request-{request_id}.json", kept)
+
+
+def _file(pages: Pages, name: str, kept: Mapping[str, Any] | None) -> Response:
+    if kept is None:
+        abort(404)
+    merchant = pages.merchant()
+    # Who looked at personal data is written down; what they saw is not.
+    log.info("person_exported", shop=merchant.domain, staff=merchant.user_id, file=name)
+    response = Response(
+        json.dumps(kept, ensure_ascii=False, indent=2, default=str), mimetype="application/json"
+    )
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    response.headers["Cache-Control"] = "no-store"
+    return response

@@ -13,7 +13,6 @@ from flask import Flask, jsonify
 from sqlmodel import select
 
 from loyalty.models import OutboxMessage, ProgramVersion, Run, Shop
-from shopify_app import pages
 from shopify_app.config import ShopifyConfig
 from shopify_app.merchant import RETRY_HEADER, MerchantGate
 
@@ -51,7 +50,7 @@ def clock(clock):
     """The present: the library that checks ID tokens reads the real clock."""
     from datetime import UTC, datetime
 
-    clock.now = datetime.now(UTC)
+    clock.now = datetime.now(UTC).replace(microsecond=0)
     return clock
 
 
@@ -72,8 +71,7 @@ def client(runtime, config):
     app = Flask(__name__)
     with requests.Session() as session:
         gate = MerchantGate(runtime, config, session)
-        gate.init_app(app)
-        app.register_blueprint(pages.create_blueprint(config))
+        app.register_blueprint(gate.blueprint)
 
         @app.route("/members", methods=["GET", "POST"])
         def members():

@@ -213,10 +213,10 @@ class TestKeepAlive:
         assert tokens.keep_alive(runtime, config, shop.id, session=http)
         assert opened(runtime, current(runtime, shop).refresh_token) == "shprt_2"
 
-    def test_trouble(self, runtime, config, shop, httpserver):
+    def test_trouble(self, runtime, config, shop, http, httpserver):
         """A shop that cannot be reached tonight is left for the next night."""
         httpserver.expect_request(PATH).respond_with_data("", status=503)
-        assert not tokens.keep_alive(runtime, config, shop.id)
+        assert not tokens.keep_alive(runtime, config, shop.id, session=http)
         assert opened(runtime, current(runtime, shop).refresh_token) == "shprt_1"
 
 

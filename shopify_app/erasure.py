@@ -1,0 +1,117 @@
+"""Removes everything of a shop, when Shopify asks for it two days after the app was removed.
+
+It is a run of small batches. While it lasts the shop is marked, which is what lets the ledger's guard allow the removal, and
+nobody can install the app anew in the middle of it.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, select, update
+from sqlmodel import Session, col
+
+from loyalty import runs
+from loyalty.core.facts import ShopMessage
+from loyalty.models import (
+    InboxMessage,
+    KlaviyoConnection,
+    Lease,
+    LedgerEntry,
+    Member,
+    OAuthState,
+    OrderStanding,
+    OutboxMessage,
+    PrivacyRequest,
+    ProgramVersion,
+    Review,
+    RewardIssue,
+    Run,
+    RunItem,
+    Shop,
+)
+from loyalty.runs import RunView, Step
+from loyalty.runtime import Runtime
+
+SHOP_ERASURE = "shop_erasure"
+BATCH = 2_000
+# What refers to others goes before what it refers to.
+_TABLES: tuple[Any, ...] = (
+    OutboxMessage,
+    RewardIssue,
+    Review,
+    LedgerEntry,
+    OrderStanding,
+    PrivacyRequest,
+    OAuthState,
+    KlaviyoConnection,
+    Member,
+    ProgramVersion,
+)
+
+
+def shop_redacted(session: Session, shop: Shop, _message: ShopMessage, now: datetime) -> None:
+    """Begin the erasure. A shop that has the app again is not erased, whatever an old message says."""
+    if shop.uninstalled_at is None:
+        return
+    assert shop.id is not None
+    shop.erasing_at = shop.erasing_at or now
+    shop.name, shop.contact_email, shop.code_key = "", None, ""
+    shop.access_token = shop.refresh_token = None
+    session.add(shop)
+    session.flush()
+    runs.start(session, shop.id, SHOP_ERASURE, {}, now=now)
+
+
+def erase_step(runtime: Runtime, view: RunView) -> Step:
+    """Remove one batch. The last step removes the shop and with it the run."""
+    with runtime.transaction() as session:
+        shop = session.get(Shop, view.shop_id, with_for_update=True)
+        if shop is None or shop.erasing_at is None:
+            return Step(error="not_being_erased")
+        removed = _remove_some(session, shop)
+        if removed:
+            runs.save(session, view.id, done=removed)
+            return Step()
+        _remove_shop(session, shop)
+    return Step(finished=True)
+
+
+def _remove_some(session: Session, shop: Shop) -> int:
+    deliveries = _remove(session, InboxMessage, col(InboxMessage.shop_domain) == shop.domain)
+    if deliveries:
+        return deliveries
+    # Members point at each other; a batch must not leave one that points at nothing.
+    signposts = select(col(Member.id)).where(
+        col(Member.shop_id) == shop.id, col(Member.merged_into).is_not(None)
+    )
+    cut = session.execute(
+        update(Member)
+        .where(col(Member.id).in_(signposts.limit(BATCH)))
+        .values(merged_into=None)
+        .execution_options(synchronize_session=False)
+    ).rowcount  # type: ignore[attr-defined]
+    if cut:
+        return int(cut)
+    for table in _TABLES:
+        removed = _remove(session, table, table.shop_id == shop.id)
+        if removed:
+            return removed
+    mine = select(col(Run.id)).where(col(Run.shop_id) == shop.id)
+    return _remove(session, RunItem, col(RunItem.run_id).in_(mine))
+
+
+def _remove(session: Session, table: Any, condition: Any) -> int:
+    (key,) = table.__table__.primary_key.columns
+    some = select(key).where(condition).limit(BATCH)
+    removed = session.execute(delete(table).where(key.in_(some)).execution_options(synchronize_session=False))
+    return int(removed.rowcount)  # type: ignore[attr-defined]
+
+
+def _remove_shop(session: Session, shop: Shop) -> None:
+    # Leases are named after what they guard; those of runs end by themselves.
+    mine = col(Lease.name).like(f"%:{shop.id}") & col(Lease.name).not_like("run:%")
+    session.execute(delete(Lease).where(mine))
+    session.execute(
+        delete(Run).where(col(Run.shop_id) == shop.id).execution_options(synchronize_session=False)
+    )
+    session.execute(delete(Shop).where(col(Shop.id) == shop.id).execution_options(synchronize_session=False))

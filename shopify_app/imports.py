@@ -1,0 +1,209 @@
+"""Brings in the customers and the orders that a shop had before us, by Shopify's bulk queries.
+
+A run asks for the file, waits for it, and reads it in chunks: some lines over the network first, then one transaction that settles
+them and notes how far the file was read. Whatever is read twice settles to nothing new. History starts no flow.
+"""
+
+import itertools
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
+from typing import Any
+
+import requests
+
+from loyalty import runs
+from loyalty.core.email import normal_email
+from loyalty.core.facts import CustomerSeen, Fact, Identity, OrderSeen
+from loyalty.inbox import Malformed
+from loyalty.models import Shop
+from loyalty.points import absorb
+from loyalty.runs import RunView, Step, StepFunction
+from loyalty.runtime import Runtime
+from shopify_app import documents, reading
+from shopify_app.admin_api import AdminClient
+from shopify_app.bulk_file import AddressRanOut, Group, groups
+from shopify_app.config import ShopifyConfig
+from shopify_app.discounts import error_codes
+from shopify_app.erasure import SHOP_ERASURE, erase_step
+from shopify_app.errors import (
+    ConfigurationWrong,
+    NeedsReauthorization,
+    NotInstalled,
+    RequestInvalid,
+    ShopifyError,
+    ShopUnavailable,
+    Throttled,
+)
+from shopify_app.gids import number_of
+from shopify_app.lifecycle import CUSTOMER_IMPORT, ORDER_IMPORT
+from shopify_app.order_node import identity_of_node, snapshot_of_node
+
+CHUNK = 500
+# A step must end well before its lease does.
+_SHARE_OF_LEASE = 0.25
+_MOST_RESTARTS = 3
+_RUNNING = frozenset({"CREATED", "RUNNING"})
+_BUSY = frozenset({"LIMIT_REACHED", "OPERATION_IN_PROGRESS"})
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What is brought in: the bulk query, and the fact of a group of its lines."""
+
+    query: Callable[[Mapping[str, Any]], str]
+    fact: Callable[[Group], Fact]
+
+
+def steps(config: ShopifyConfig, session: requests.Session) -> Mapping[str, StepFunction]:
+    """The step functions of this edge's runs."""
+    imports = {kind: partial(import_step, config, session) for kind in KINDS}
+    return {**imports, SHOP_ERASURE: erase_step}
+
+
+def import_step(config: ShopifyConfig, session: requests.Session, runtime: Runtime, view: RunView) -> Step:
+    """Ask for the file, wait for it, or read a part of it."""
+    api = AdminClient(runtime, config, view.shop_id, session)
+    try:
+        operation = view.cursor.get("operation")
+        if operation is None:
+            return _ask(runtime, api, view)
+        return _go_on(runtime, api, session, view, operation)
+    except AddressRanOut:
+        return Step(wait=1.0)  # the next step asks the operation for a new address
+    except ShopifyError as error:
+        return _trouble(error)
+
+
+def order_query(params: Mapping[str, Any]) -> str:
+    """The bulk query for orders since a day (or all that we may see). Raises ``RequestInvalid`` for a day that is none."""
+    since = params.get("since")
+    if since is None:
+        return documents.BULK_ORDERS % ""
+    try:
+        day = date.fromisoformat(str(since))
+    except ValueError:
+        raise RequestInvalid("since_is_not_a_day") from None
+    return documents.BULK_ORDERS % f"created_at:>={day.isoformat()}"
+
+
+def customer_fact(group: Group) -> Fact:
+    """A customer as history."""
+    person = group.parent
+    address = person.get("defaultEmailAddress") or {}
+    return CustomerSeen(
+        identity=Identity(number_of(person.get("id"), "Customer"), normal_email(address.get("emailAddress"))),
+        first_name=reading.optional_text(person, "firstName"),
+        last_name=reading.optional_text(person, "lastName"),
+        locale=reading.optional_text(person, "locale"),
+        created_at=reading.instant(person, "createdAt"),
+        updated_at=reading.instant(person, "updatedAt"),
+        history=True,
+    )
+
+
+def order_fact(group: Group) -> Fact:
+    """An order as history. It is not the last word: where it would take points back, the order is read again."""
+    snapshot = snapshot_of_node(group.parent, group.children)
+    return OrderSeen(snapshot, identity_of_node(group.parent), history=True)
+
+
+KINDS: Mapping[str, Kind] = {
+    CUSTOMER_IMPORT: Kind(lambda _params: documents.BULK_CUSTOMERS, customer_fact),
+    ORDER_IMPORT: Kind(order_query, order_fact),
+}
+
+
+def _ask(runtime: Runtime, api: AdminClient, view: RunView) -> Step:
+    query = KINDS[view.kind].query(view.params)
+    answer = api.mutate(documents.BULK_RUN, {"query": query}, idempotent=False)
+    payload = answer.data.get("bulkOperationRunQuery") or {}
+    codes = error_codes(payload)
+    if _BUSY & set(codes):
+        return Step(wait=30.0)
+    operation = (payload.get("bulkOperation") or {}).get("id")
+    if codes or operation is None:
+        return Step(error=",".join(codes or answer.errors).lower() or "no_operation")
+    restarts = int(view.cursor.get("restarts", 0))
+    with runtime.transaction() as session:
+        cursor = {"operation": operation, "offset": 0, "polls": 0, "restarts": restarts}
+        runs.save(session, view.id, cursor=cursor)
+    return Step(wait=1.0)
+
+
+def _go_on(
+    runtime: Runtime, api: AdminClient, session: requests.Session, view: RunView, operation: str
+) -> Step:
+    found = api.query(documents.BULK_STATE, {"id": operation}).data.get("bulkOperation") or {}
+    status = found.get("status")
+    if status in _RUNNING:
+        polls = int(view.cursor.get("polls", 0)) + 1
+        with runtime.transaction() as database:
+            runs.save(database, view.id, cursor=view.cursor | {"polls": polls})
+        return Step(wait=float(min(2**polls, 30)))
+    if status != "COMPLETED":
+        return _restart(runtime, view, str(found.get("errorCode") or status or "operation_is_gone"))
+    total = int(found.get("rootObjectCount") or 0)
+    if found.get("url") is None:
+        # Shopify makes no file when nothing was found, and keeps a file for a week.
+        return Step(finished=True) if total == 0 else _restart(runtime, view, "file_is_gone")
+    return _read(runtime, session, view, str(found["url"]), total)
+
+
+def _restart(runtime: Runtime, view: RunView, reason: str) -> Step:
+    """Ask for a new file, from its beginning: what was settled stays settled."""
+    restarts = int(view.cursor.get("restarts", 0)) + 1
+    if restarts > _MOST_RESTARTS:
+        return Step(error=reason.lower())
+    with runtime.transaction() as session:
+        runs.save(session, view.id, cursor={"restarts": restarts}, done=-view.done, failed=-view.failed)
+    return Step(wait=5.0 * restarts)
+
+
+def _read(runtime: Runtime, session: requests.Session, view: RunView, address: str, total: int) -> Step:
+    """Settle chunks until the file ends or the time is up. The connection stays open between chunks, the transaction does not."""
+    until = time.monotonic() + runtime.lease_seconds * _SHARE_OF_LEASE
+    cursor = dict(view.cursor)
+    found = groups(session, address, offset=int(cursor["offset"]))
+    try:
+        while chunk := list(itertools.islice(found, CHUNK)):
+            cursor["offset"] = chunk[-1].end
+            _settle(runtime, view, chunk, cursor, total)
+            if time.monotonic() > until:
+                return Step()
+    finally:
+        found.close()
+    return Step(finished=True)
+
+
+def _settle(
+    runtime: Runtime, view: RunView, chunk: Iterable[Group], cursor: dict[str, Any], total: int
+) -> None:
+    facts: list[Fact] = []
+    unreadable: list[tuple[str, int | None, str, str]] = []
+    for group in chunk:
+        try:
+            facts.append(KINDS[view.kind].fact(group))
+        except (Malformed, ValueError) as error:
+            subject = str(group.parent.get("id") or f"place {group.end}")[:100]
+            unreadable.append((subject, None, "failed", str(error)))
+    with runtime.transaction() as session:
+        shop = session.get_one(Shop, view.shop_id)
+        if shop.uninstalled_at is not None:
+            raise NotInstalled("uninstalled")
+        absorb(session, shop, facts, now=runtime.clock())
+        runs.note(session, view.id, unreadable)
+        runs.save(session, view.id, cursor=dict(cursor), total=total, done=len(facts), failed=len(unreadable))
+
+
+def _trouble(error: ShopifyError) -> Step:
+    match error:
+        case Throttled(seconds=seconds):
+            return Step(wait=max(seconds, 1.0))
+        case NeedsReauthorization() | NotInstalled() | ConfigurationWrong() | ShopUnavailable():
+            return Step(wait=900.0)
+        case RequestInvalid(reason=reason):
+            return Step(error=reason)
+    return Step(wait=10.0)

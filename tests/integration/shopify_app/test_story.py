@@ -1,0 +1,467 @@
+"""A shop's life with the app, over real HTTP in both directions and on both databases."""
+
+import json
+from decimal import Decimal
+
+import pytest
+
+from loyalty import outbox, programs
+from loyalty.core.facts import OrderSeen, RewardRequested
+from loyalty.models import InboxMessage, LedgerEntry, Member, OrderStanding, OutboxMessage, RewardIssue, Run
+from loyalty.redemption import request_reward
+from shopify_app import documents
+from shopify_app.admin_api import AdminClient
+from shopify_app.discounts import reward_code, title_of
+from shopify_app.gids import gid
+from shopify_app.order_node import snapshot_of_node
+from shopify_app.reread import reread
+from shopify_app.translate import translate
+
+
+def redeem(store, customer_id: int, key: str = "key-00000001", reward: str = "five_off") -> RewardIssue:
+    """A member asks for a reward."""
+    now = store.runtime.clock()
+    with store.runtime.transaction() as session:
+        shop = session.get_one(type(store.shop()), store.shop().id)
+        member = session.get_one(Member, store.member(customer_id).id)
+        issue_id = f"issue-{key}"
+        asked = RewardRequested(reward, key, issue_id, reward_code(store.runtime.cipher, shop, issue_id), now)
+        return request_reward(session, shop, member, asked, now=now)
+
+
+class TestInstall:
+    """The first visit, against the local Shopify."""
+
+    def test_visit(self, store):
+        """The visit brings tokens and details; the queued work then puts the program where themes read it."""
+        shop = store.shop()
+        assert (shop.name, shop.currency) == ("Fern & Fig", "USD")
+        assert "write_discounts" in shop.scopes
+        store.settle()
+        written = json.loads(store.metafield(installation(store), "program"))
+        assert written["points_name"] == {"one": "point", "many": "points"}
+        assert written["earn"][0]["detail"] == "1 point for every $1 spent"
+        assert written["rewards"] == [{"key": "five_off", "title": "$5 off", "points": 500}]
+        assert written["proxy"] == "/apps/laurel"
+
+    def test_waiting_deliveries(self, unvisited):
+        """What arrived before the first visit waits for it and counts."""
+        customer = unvisited.sign_up()
+        unvisited.buy(customer=customer)
+        assert unvisited.sandbox.state.sender.idle(10)
+        assert unvisited.open_app().status_code == 200
+        unvisited.settle()
+        assert unvisited.member(customer).balance == 100 + (
+            0 if unvisited.member(customer).joined_at < unvisited.shop().first_installed_at else 100
+        )
+
+    def test_uninstall_and_back(self, store):
+        """Removing the app takes the tokens and stops the sending; coming back finds everything as it was."""
+        customer = store.sign_up()
+        store.settle()
+        balance = store.member(customer).balance
+        store.act("POST", "/uninstall")
+        store.receive()
+        gone = store.shop()
+        assert gone.uninstalled_at is not None
+        assert (gone.access_token, gone.refresh_token, gone.scopes) == (None, None, "")
+        assert {run.state for run in store.rows(Run)} <= {"cancelling", "cancelled"}
+        store.act("POST", "/install")
+        assert store.open_app().status_code == 200
+        back = store.shop()
+        assert (back.id, back.uninstalled_at, back.first_installed_at) == (
+            gone.id,
+            None,
+            gone.first_installed_at,
+        )
+        assert store.member(customer).balance == balance
+
+    def test_late_uninstall(self, store):
+        """An old message of a removal, come late after the return, does not switch the shop off."""
+        store.act("POST", "/uninstall")
+        store.receive()
+        (old,) = store.sandbox.state.sender.deliveries(topic="app/uninstalled")
+        store.act("POST", "/install")
+        store.open_app()
+        store.settle()
+        copy = {**old.headers, "X-Shopify-Webhook-Id": "another-delivery"}
+        assert store.http.post(old.uri, data=old.body, headers=copy, timeout=5).status_code == 200
+        store.settle()
+        assert store.shop().uninstalled_at is None
+        assert [row.state for row in store.outbox("confirm_installed")] == ["delivered"]
+
+    def test_true_uninstall_after_return(self, store):
+        """A removal soon after a return is believed once Shopify refuses our token."""
+        store.act("POST", "/uninstall")
+        store.receive()
+        store.act("POST", "/install")
+        store.open_app()
+        store.settle()
+        store.act("POST", "/uninstall")
+        store.settle()
+        assert store.shop().uninstalled_at is not None
+
+    def test_scopes_and_details(self, store):
+        """Scopes and the shop's own details follow what the merchant does."""
+        store.act("POST", "/scopes", add=["read_all_orders"])
+        store.act("PATCH", "", name="Fern, Fig & Sons", timezone="Europe/Berlin")
+        store.receive()
+        assert "read_all_orders" in store.shop().scopes.split(",")
+        assert (store.shop().name, store.shop().timezone) == ("Fern, Fig & Sons", "Europe/Berlin")
+
+
+class TestPoints:
+    """From a purchase to the balance at the storefront."""
+
+    def test_purchase(self, store):
+        """A purchase by a new customer earns, and the balance is written where the theme reads it."""
+        customer = store.sign_up()
+        store.buy(customer=customer)
+        store.settle()
+        assert store.member(customer).balance == 200
+        assert store.metafield(gid("Customer", customer), "points") == "200"
+
+    def test_repeats_and_disorder(self, store):
+        """Deliveries that come three times and in any order end at the same balance."""
+        store.switch("/webhooks/modes", copies=3, shuffle=True)
+        customer = store.sign_up()
+        for _ in range(3):
+            store.buy(customer=customer)
+        store.settle()
+        assert store.member(customer).balance == 400
+        assert len({row.delivery_id for row in store.rows(InboxMessage)}) == len(store.rows(InboxMessage))
+
+    def test_refund(self, store):
+        """A refund is only believed when Shopify says so itself, and ends at what the order is still worth."""
+        customer = store.sign_up()
+        order = store.buy(customer=customer, lines=[{"price": "30.00", "quantity": 2}, {"price": "40.00"}])
+        store.settle()
+        store.act("POST", f"/orders/{order['id']}/refund", lines=[{"index": 0, "quantity": 1}])
+        store.settle()
+        assert store.member(customer).balance == 100 + 70
+        (standing,) = store.rows(OrderStanding)
+        assert standing.authoritative
+        store.act("POST", f"/orders/{order['id']}/refund", full=True)
+        store.settle()
+        assert store.member(customer).balance == 100
+        points = [row.points for row in store.rows(LedgerEntry, source_kind="order")]
+        assert sorted(points) == [-70, -30, 100]
+        assert store.metafield(gid("Customer", customer), "points") == "100"
+
+    def test_pending_refund(self, store):
+        """Money that has not moved yet takes no points for an amount-only refund; when it moves, it does."""
+        customer = store.sign_up()
+        order = store.buy(customer=customer)
+        store.act("POST", f"/orders/{order['id']}/refund", amount="25.00", status="pending")
+        store.settle()
+        assert store.member(customer).balance == 200
+        store.act("POST", f"/orders/{order['id']}/settle")
+        store.settle()
+        assert store.member(customer).balance == 175
+
+    def test_cancel(self, store):
+        """A cancelled order leaves exactly nothing."""
+        customer = store.sign_up()
+        order = store.buy(customer=customer)
+        store.settle()
+        store.act("POST", f"/orders/{order['id']}/cancel")
+        store.settle()
+        assert store.member(customer).balance == 100
+
+    def test_merge(self, store):
+        """Two customers become one, and so do their balances; a failed merge changes nothing."""
+        first, second = store.sign_up(), store.sign_up("rowan@fernandfig.shop")
+        store.buy(customer=second)
+        store.settle()
+        store.act("POST", f"/customers/{first}/merge", **{"with": second, "fail": True})
+        store.settle()
+        assert store.member(first).balance == 100
+        store.act("POST", f"/customers/{first}/merge", **{"with": second})
+        store.settle()
+        assert store.member(first).balance == 300
+
+    def test_many_balances(self, store):
+        """More members than one call takes are written in several, and one that is gone does not stop the others."""
+        customers = [store.sign_up(f"shopper-{n}@fernandfig.shop") for n in range(30)]
+        store.receive()
+        gone = customers[3]
+        with store.sandbox.state.lock:
+            store.sandbox.state.shop(store.domain).customers.remove(gone)
+        store.settle()
+        rows = store.outbox("balance_metafield")
+        assert sorted({row.state for row in rows}) == ["delivered", "refused"]
+        assert [row.member_id for row in rows if row.state == "refused"] == [store.member(gone).id]
+        assert store.metafield(gid("Customer", customers[29]), "points") == "100"
+
+
+class TestOneNormalForm:
+    """The same order in the form of a webhook and in that of the Admin API."""
+
+    @pytest.mark.parametrize(
+        "order",
+        [
+            {"lines": [{"price": "19.99", "quantity": 3}]},
+            {"lines": [{"price": "10.00"}, {"product": "Gift Card"}], "shipping": "4.90"},
+            {"lines": [{"price": "33.33", "quantity": 3}], "tax_rate": "0.0825", "discount_amount": "10.00"},
+            {"lines": [{"price": "100.00"}], "tax_rate": "0.19", "taxes_included": True, "shipping": "5.00"},
+            {"lines": [{"price": "50.00"}], "presentment_currency": "EUR"},
+            {"lines": [{"price": "50.00"}], "paid": False},
+            {"lines": [{"price": "50.00"}], "test": True, "source_name": "pos"},
+            {"lines": [{"price": "1.50"} for _ in range(45)], "email": "guest@fernandfig.shop"},
+        ],
+        ids=[
+            "plain",
+            "gift card",
+            "discount and tax",
+            "tax included",
+            "two currencies",
+            "unpaid",
+            "test",
+            "long",
+        ],
+    )
+    @pytest.mark.parametrize("after", ["", "refund", "cancel", "edit"])
+    def test_equal(self, store, order, after):
+        """Both forms give equal snapshots, whatever has happened to the order."""
+        placed = store.buy(**({"email": "iris@fernandfig.shop"} | order))
+        if after == "refund" and order.get("paid", True):
+            body = {
+                "lines": [{"index": 0, "quantity": 1}],
+                "shipping": "2.00" if order.get("shipping") else "0",
+            }
+            store.act("POST", f"/orders/{placed['id']}/refund", **body)
+        if after == "cancel":
+            store.act("POST", f"/orders/{placed['id']}/cancel")
+        if after == "edit":
+            store.act(
+                "POST",
+                f"/orders/{placed['id']}/edit",
+                add=[{"price": "3.00"}],
+                remove=[{"index": 0, "quantity": 1}],
+            )
+        assert store.sandbox.state.sender.idle(10)
+        told = [
+            fact.order
+            for row in store.rows(InboxMessage, source="shopify")
+            for fact in translate(row)
+            if isinstance(fact, OrderSeen)
+        ]
+        api = AdminClient(store.runtime, store.config, store.shop().id, store.http)
+        (seen,) = reread(api, placed["id"]).facts
+        newest = max(told, key=lambda snapshot: snapshot.updated_at)
+        assert newest == seen.order
+        assert seen.authoritative
+
+
+class TestReread:
+    """Reading an order that is not simple."""
+
+    def test_gone(self, store):
+        """An order that Shopify no longer has is let go."""
+        api = AdminClient(store.runtime, store.config, store.shop().id, store.http)
+        assert reread(api, 1).reason == "order_is_gone"
+
+    def test_without_personal_data(self, store):
+        """Where the app may not see who bought, the order still counts for the customer's id."""
+        customer = store.sign_up()
+        order = store.buy(customer=customer)
+        store.act("PATCH", "", protected_data="none")
+        api = AdminClient(store.runtime, store.config, store.shop().id, store.http)
+        outcome = reread(api, order["id"])
+        (seen,) = outcome.facts
+        assert seen.order.order_id == order["id"]
+        assert seen.identity.email is None
+
+
+class TestReward:
+    """From points to a code that works at the checkout."""
+
+    @pytest.fixture
+    def rich(self, store):
+        """A customer with 600 points."""
+        customer = store.sign_up()
+        store.buy("500.00", customer=customer)
+        store.settle()
+        return customer
+
+    def test_issued_and_used(self, store, rich):
+        """The code is the customer's own, works once, and its use is noticed."""
+        issue = redeem(store, rich)
+        store.settle()
+        row = get(store, issue.id)
+        assert row.state == "issued"
+        (discount,) = store.act("GET", "/discounts")["discounts"]
+        assert (discount["code"], discount["title"]) == (row.code, title_of(row))
+        order = store.buy(customer=rich, code=row.code)
+        store.settle()
+        assert get(store, issue.id).state == "used"
+        assert get(store, issue.id).used_order_id == order["id"]
+        assert store.member(rich).balance == 100 + 95
+
+    @pytest.mark.parametrize("kind", ["reset_after", "reset_before"])
+    def test_lost_reply(self, store, rich, kind):
+        """A reply that is lost, before or after the code was made, ends in one code and one debit."""
+        issue = redeem(store, rich)
+        store.switch("/faults", place="graphql", kind=kind, match="discountCodeBasicCreate")
+        store.settle()
+        if kind == "reset_before":
+            (message,) = store.outbox("issue_reward")
+            assert (message.state, message.error) == ("due", "lost:ConnectionError")
+            make_due(store, message)
+            store.settle()
+        assert get(store, issue.id).state == "issued"
+        assert len(store.act("GET", "/discounts")["discounts"]) == 1
+        assert store.member(rich).balance == 100
+
+    def test_asked_twice(self, store, rich):
+        """Sending the message again finds the first one's code."""
+        issue = redeem(store, rich)
+        store.settle()
+        (message,) = store.outbox("issue_reward")
+        with store.runtime.transaction() as session:
+            session.get_one(RewardIssue, issue.id).state = "issuing"
+        make_due(store, message)
+        store.settle()
+        assert get(store, issue.id).state == "issued"
+        assert len(store.act("GET", "/discounts")["discounts"]) == 1
+
+    def test_taken_by_another(self, store, rich):
+        """A code that belongs to something else is not adopted: the points come back."""
+        issue = redeem(store, rich)
+        api = AdminClient(store.runtime, store.config, store.shop().id, store.http)
+        foreign = {
+            "title": "Summer",
+            "code": issue.code.lower(),
+            "startsAt": "2026-01-01T00:00:00Z",
+            "context": {"all": "ALL"},
+            "customerGets": {"items": {"all": True}, "value": {"percentage": 0.1}},
+        }
+        made = api.mutate(documents.DISCOUNT_CREATE, {"discount": foreign}, idempotent=False)
+        assert made.data["discountCodeBasicCreate"]["userErrors"] == []
+        store.settle()
+        assert (get(store, issue.id).state, get(store, issue.id).failure) == (
+            "failed",
+            "code_taken_by_another",
+        )
+        assert store.member(rich).balance == 600
+
+    def test_no_right(self, store, rich):
+        """When the merchant took the right to make discounts back, the points come back."""
+        store.act("POST", "/scopes", remove=["write_discounts"])
+        issue = redeem(store, rich)
+        store.settle()
+        assert get(store, issue.id).state == "failed"
+        assert store.member(rich).balance == 600
+
+    def test_throttled(self, store, rich):
+        """Throttling delays and counts nothing against the message."""
+        issue = redeem(store, rich)
+        store.switch("/faults", place="graphql", kind="throttled", times=1)
+        store.settle()
+        assert get(store, issue.id).state == "issued"
+        assert [row.attempts for row in store.outbox("issue_reward")] == [1]
+
+    def test_shopify_down(self, store, rich):
+        """With Shopify down the points wait with the reward; when it is back the code comes."""
+        issue = redeem(store, rich)
+        store.switch("/faults", place="graphql", kind="status", status=503, times=50)
+        store.receive()
+        outbox_before = store.sender.send(store.shop().id, claimed(store))
+        assert all(type(outcome).__name__ == "Later" for outcome in outbox_before.values())
+        assert get(store, issue.id).state == "issuing"
+
+    def test_deactivated(self, store, rich):
+        """A code whose reward was given up is made unusable."""
+        issue = redeem(store, rich)
+        store.settle()
+        now = store.runtime.clock()
+        with store.runtime.transaction() as session:
+            outbox.put(
+                session,
+                store.shop().id,
+                "shopify",
+                "deactivate_code",
+                "deactivate:1",
+                {"issue_id": issue.id},
+                occurred_at=now,
+                now=now,
+            )
+        store.settle()
+        (discount,) = store.act("GET", "/discounts")["discounts"]
+        assert discount["status"] == "EXPIRED"
+
+    def test_minimum(self, store, rich):
+        """A minimum and an end of the program's reward are the discount's too."""
+        now = store.runtime.clock()
+        document = {
+            "points": {"one": "leaf", "many": "leaves"},
+            "rewards": [
+                {
+                    "key": "big",
+                    "title": "$20 off",
+                    "points": 300,
+                    "amount": "20.00",
+                    "minimum_subtotal": "80.00",
+                }
+            ],
+        }
+        with store.runtime.transaction() as session:
+            programs.apply(session, store.shop().id, document, author="test", now=now)
+        issue = redeem(store, rich, reward="big")
+        store.settle()
+        assert get(store, issue.id).state == "issued"
+        refused = store.http.post(
+            f"{store.sandbox.url}/_sandbox/shops/{store.domain}/orders",
+            json={"customer": rich, "lines": [{"price": "79.00"}], "code": issue.code},
+            timeout=5,
+        )
+        assert refused.status_code >= 400
+        assert Decimal(str(store.buy("80.00", customer=rich, code=issue.code)["total"])) == Decimal("60.00")
+
+
+def get(store, issue_id: str) -> RewardIssue:
+    """A reward as it is now."""
+    with store.runtime.reading() as session:
+        return session.get_one(RewardIssue, issue_id)
+
+
+def make_due(store, message: OutboxMessage) -> None:
+    """Let the wait of a message be over."""
+    with store.runtime.transaction() as session:
+        row = session.get_one(OutboxMessage, message.id)
+        row.state, row.due_at = "due", store.runtime.clock()
+
+
+def claimed(store):
+    """The due messages, as a drain would claim them."""
+    from datetime import timedelta
+
+    with store.runtime.transaction() as session:
+        return outbox.claim(
+            session,
+            store.shop().id,
+            "shopify",
+            limit=50,
+            now=store.runtime.clock(),
+            lease=timedelta(seconds=60),
+        )
+
+
+def installation(store) -> str:
+    """The global id of the app's installation."""
+    api = AdminClient(store.runtime, store.config, store.shop().id, store.http)
+    return api.query(documents.INSTALLATION).data["currentAppInstallation"]["id"]
+
+
+def test_snapshot_needs_lines():
+    """A node's snapshot is made of the lines that it is given."""
+    node = {
+        "id": "gid://shopify/Order/1",
+        "name": "#1",
+        "createdAt": "2026-01-01T00:00:00Z",
+        "updatedAt": "2026-01-01T00:00:00Z",
+        "currencyCode": "USD",
+        "totalOutstandingSet": {"shopMoney": {"amount": "0.0"}},
+        "totalRefundedShippingSet": {"shopMoney": {"amount": "0.0"}},
+    }
+    assert snapshot_of_node(node, ()).lines == ()
