@@ -25,7 +25,8 @@ _SQLITE_PRAGMAS = (
 
 def make_engine(url: str, **options: Any) -> Engine:
     """An engine whose write transactions neither lose updates nor, on SQLite, fail for being upgraded half-way."""
-    engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"), **options)
+    options.setdefault("pool_pre_ping", not url.startswith("sqlite"))
+    engine = create_engine(url, **options)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)

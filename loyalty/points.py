@@ -3,8 +3,10 @@
 ``absorb`` may be given any facts in any order, any number of times: it ends at the same ledger. It opens no transaction.
 """
 
+import hashlib
+import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import update
 from sqlmodel import Session, col, select
@@ -20,6 +22,7 @@ from loyalty.core.facts import (
     Identity,
     OrderChanged,
     OrderSeen,
+    OrderSnapshot,
     ReviewSeen,
     RewardFailed,
     RewardIssued,
@@ -27,6 +30,8 @@ from loyalty.core.facts import (
 from loyalty.core.ledger import Source
 from loyalty.models import RewardIssue, Shop
 from loyalty.redemption import reward_failed, reward_issued
+
+_REPLICA_LAG = timedelta(seconds=20)
 
 
 def absorb(session: Session, shop: Shop, facts: Sequence[Fact], *, now: datetime) -> frozenset[str]:
@@ -169,8 +174,7 @@ def _order_seen(book: Book, fact: OrderSeen) -> None:
     standing = Standing(record.account.balance, joined=True, posted=record.posted, postings=record.postings)
     decision = decide_order(standing, newest, program)
     if decision.reread:
-        unique_id = f"reread:{record.order_id}:{record.snapshot.updated_at.isoformat()}"
-        book.tell_shopify("reread_order", unique_id, {"order_id": record.order_id})
+        _reread(book, record, record.snapshot.updated_at.isoformat())
     if decision.entries:
         record.posted += sum(entry.points for entry in decision.entries)
         record.postings += len(decision.entries)
@@ -180,16 +184,33 @@ def _order_seen(book: Book, fact: OrderSeen) -> None:
 
 
 def _record(book: Book, fact: OrderSeen) -> OrderRecord:
-    """The order's record with the newest snapshot of those seen: a later one wins, and on a tie the one we asked for."""
+    """The order's record with the newest snapshot of those seen; of two of the same second, the one that we asked for.
+
+    Shopify's times are whole seconds. Two webhooks of one second that differ do not tell which is the later, so the order is read.
+    """
     record = book.orders.get(fact.order.order_id)
     if record is None:
         record = OrderRecord(fact.order.order_id, fact.order, fact.authoritative)
         book.orders[record.order_id] = record
         return record
     seen, known = fact.order.updated_at, record.snapshot.updated_at
-    if seen > known or (seen == known and fact.authoritative and not record.authoritative):
+    if seen > known or (seen == known and fact.authoritative):
         record.snapshot, record.authoritative, record.changed = fact.order, fact.authoritative, True
+    elif seen == known and fact.order != record.snapshot:
+        _reread(book, record, f"{seen.isoformat()}:{_digest(fact.order)}")
+    elif seen < known and fact.authoritative and not record.authoritative:
+        # A reading that is older than what a webhook told came from a replica that lags: ask again, a little later.
+        _reread(book, record, f"{known.isoformat()}:{book.now.isoformat()}", delay=_REPLICA_LAG)
     return record
+
+
+def _reread(book: Book, record: OrderRecord, occasion: str, *, delay: timedelta = timedelta()) -> None:
+    unique_id = f"reread:{record.order_id}:{occasion}"
+    book.tell_shopify("reread_order", unique_id, {"order_id": record.order_id}, delay=delay)
+
+
+def _digest(order: OrderSnapshot) -> str:
+    return hashlib.sha256(json.dumps(order.to_json(), sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _buyer(book: Book, identity: Identity) -> Account | None:

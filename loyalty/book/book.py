@@ -1,7 +1,7 @@
 """The book of one batch. See the package."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import update
@@ -135,21 +135,27 @@ class Book:
         account.news.extend(news)
 
     def tell_shopify(
-        self, kind: str, unique_id: str, payload: dict[str, Any], account: Account | None = None
+        self,
+        kind: str,
+        unique_id: str,
+        payload: dict[str, Any],
+        account: Account | None = None,
+        *,
+        delay: timedelta = timedelta(),
     ) -> None:
-        """Queue a message to Shopify."""
-        self.messages.append(
-            outbox.row(
-                self.shop_id,
-                outbox.SHOPIFY,
-                kind,
-                unique_id,
-                payload,
-                member_id=account.id if account else None,
-                occurred_at=self.now,
-                now=self.now,
-            )
+        """Queue a message to Shopify, to be sent after ``delay``."""
+        member_id = account.id if account else None
+        message = outbox.row(
+            self.shop_id,
+            outbox.SHOPIFY,
+            kind,
+            unique_id,
+            payload,
+            member_id=member_id,
+            occurred_at=self.now,
+            now=self.now,
         )
+        self.messages.append(message | {"due_at": self.now + delay})
 
     def ensure_ids(self) -> None:
         """Insert the new accounts now, for a caller whose rows point at them."""

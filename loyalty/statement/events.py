@@ -87,11 +87,9 @@ def events_page(
     return _with_members(session, found, bound, cursor)
 
 
-def event(session: Session, shop_id: int, message_id: int) -> EventRow | None:
-    """One message of the shop with everything that is known of it, or None."""
-    message = session.scalar(
-        select(OutboxMessage).where(_ID == message_id, col(OutboxMessage.shop_id) == shop_id)
-    )
+def event(session: Session, shop_id: int, channel: str, message_id: int) -> EventRow | None:
+    """One message of a channel with everything that is known of it, or None."""
+    message = session.scalar(select(OutboxMessage).where(*_of_channel(shop_id, channel), _ID == message_id))
     if message is None:
         return None
     return EventRow(message, _member_of(message, names_of(session, {message.member_id or 0})))

@@ -131,6 +131,22 @@ class TestAbsorb:
 
         assert points(engine) == [("earn", 100)]
 
+    def test_same_second(self, engine: Engine, shop: Shop) -> None:
+        """Two webhooks of one second that differ settle nothing between them: the order is read, and that decides."""
+        settle(engine, shop, customer(), order(status="pending"))
+        settle(engine, shop, order(status="paid"), order(status="paid"))
+        assert outbox(engine, "shopify").count("reread_order") == 1
+
+        settle(engine, shop, order(status="paid", authoritative=True))
+        assert members(engine)[0].balance == 200
+
+    def test_stale_reading(self, engine: Engine, shop: Shop) -> None:
+        """A reading that is older than a webhook takes nothing back and asks again."""
+        settle(engine, shop, customer(), order(1), order(5, remaining=1, status="partially_refunded"))
+        settle(engine, shop, order(1, authoritative=True))
+        assert members(engine)[0].balance == 200
+        assert outbox(engine, "shopify").count("reread_order") == 2
+
     def test_order_waits(self, engine: Engine, shop: Shop) -> None:
         """An order without a person is kept and settled when the person is known."""
         settle(engine, shop, order(identity=Identity(None, None)))
