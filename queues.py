@@ -1,5 +1,7 @@
 """The bell: asks RQ to run a job soon. The queue carries nudges only, so whatever is lost here costs seconds and never a point."""
 
+import threading
+import time
 from datetime import timedelta
 
 import structlog
@@ -8,12 +10,15 @@ from redis.exceptions import RedisError
 from rq import Queue
 from rq.serializers import JSONSerializer
 
+from loyalty.runtime import Nudge
+
 NAME = "laurel"
 # The last resort against a hanging job; every call that a job makes has a time limit of its own.
 JOB_SECONDS = 600
 _KEEP_FAILED_SECONDS = 7 * 24 * 3600
 # After this long a nudge that never became a running job is forgotten, and the next one rings again.
 _FORGET_SECONDS = 30
+_DOORBELL_SECONDS = 0.05
 
 log = structlog.get_logger(__name__)
 
@@ -48,6 +53,45 @@ class Bell:
     def begun(self, job: str, *args: int | str) -> None:
         """The job runs: what is rung from now on is for the next one."""
         self._redis.delete(_rung(job, args, later=False), _rung(job, args, later=True))
+
+
+class Doorbell:
+    """The bell of the webhook door. The one who rings never waits for Redis, and many rings within a moment become one.
+
+    A thread of its own rings at once, then rests for ``quiet`` seconds and rings for whoever came meanwhile. What it had not rung
+    for when the process ends is left to the sweep.
+    """
+
+    def __init__(self, bell: Nudge, *, quiet: float = _DOORBELL_SECONDS) -> None:
+        self._bell = bell
+        self._quiet = quiet
+        self._asked: set[tuple[str, tuple[int | str, ...]]] = set()
+        self._lock = threading.Lock()
+        self._somebody = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def __call__(self, job: str, *args: int | str, delay: float = 0) -> None:
+        """Ask for ``job(*args)`` soon; with a ``delay`` it goes straight to the bell."""
+        if delay:
+            self._bell(job, *args, delay=delay)
+            return
+        with self._lock:
+            self._asked.add((job, args))
+            if self._thread is None:
+                # Not before: a thread does not survive the fork that makes a server's processes.
+                self._thread = threading.Thread(target=self._ring, name="doorbell", daemon=True)
+                self._thread.start()
+        self._somebody.set()
+
+    def _ring(self) -> None:
+        while True:
+            self._somebody.wait()
+            self._somebody.clear()
+            with self._lock:
+                asked, self._asked = self._asked, set()
+            for job, args in asked:
+                self._bell(job, *args)
+            time.sleep(self._quiet)
 
 
 def _rung(job: str, args: tuple[int | str, ...], *, later: bool) -> str:
