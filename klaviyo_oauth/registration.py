@@ -54,7 +54,7 @@ def check(
         _note(runtime, shop_id, webhook_state=state, webhook_checked_at=runtime.clock().isoformat())
         metrics = _metrics(gateway, shop_id)
         if metrics is not None:
-            _note(runtime, shop_id, review_metrics=sorted(metrics & _REVIEW_METRICS))
+            _note(runtime, shop_id, reviews_active=bool(metrics & _REVIEW_METRICS))
     except _Unsettled as unsettled:
         return unsettled.seconds
     return None

@@ -45,3 +45,18 @@ def reason(text: str) -> str:
     if text.startswith("HTTP 5"):
         return f"{REASONS['server errors']} ({text})"
     return REASONS.get(text, text)
+
+
+WEBHOOK_STATES: Mapping[str, str] = {
+    "on": "Klaviyo tells us of reviews as they are submitted.",
+    "forbidden": "Klaviyo does not offer webhooks to this account, so we ask for new reviews every few minutes.",
+    "no_https_address": "This installation has no https address, so we ask for new reviews every few minutes.",
+    "reviews_not_set_up": "Klaviyo knows no review events in this account yet. We look again every hour.",
+    "refused": "Klaviyo did not accept our webhook, so we ask for new reviews every few minutes.",
+    "": "We ask for new reviews every few minutes.",
+}
+
+REVIEW_PROBLEMS: Mapping[str, str] = {
+    "missing_scope": "We may not read reviews: the permission reviews:read is missing. Connect again to grant it.",
+    "unavailable": "Klaviyo Reviews is not available in this account. We look again by ourselves.",
+}

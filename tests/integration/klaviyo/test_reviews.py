@@ -74,7 +74,7 @@ class TestRegistration:
         assert set(hook["topics"]) == set(WEBHOOK_TOPICS)
         assert hook["endpoint_url"].endswith(f"/webhooks/klaviyo/{row.webhook_key}")
         assert row.details["webhook_state"] == registration.ON
-        assert "Ready to review" in row.details["review_metrics"]
+        assert row.details["reviews_active"] is True
 
     def test_switched_off(self, connected: World) -> None:
         """A webhook that Klaviyo switched off is switched on again, and what it missed is polled for."""
