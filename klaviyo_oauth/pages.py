@@ -10,19 +10,16 @@ from flask import Blueprint, jsonify, request
 from flask.wrappers import Response
 from sqlmodel import Session
 
-from klaviyo_oauth import checklist, connections, log_filter, wording
+from klaviyo_oauth import connections, log_filter, status, sync, wording
 from klaviyo_oauth.config import KlaviyoConfig
 from klaviyo_oauth.dialect import LAUREL
-from loyalty import outbox, programs, runs
-from loyalty.core.program import Program
+from loyalty import outbox
 from loyalty.models import KlaviyoConnection, Shop
 from loyalty.runtime import Runtime
 from loyalty.statement import events, reviews
 from loyalty.statement import runs as run_statement
-from loyalty.statement.formats import Formats
 from loyalty.statement.keyset import Page, parse_cursor
 
-SYNC = "klaviyo_sync"
 # One press sends at most this many again; what is left is sent with the next.
 _MOST_RETRIED = 10_000
 
@@ -36,10 +33,19 @@ _NOT_EARNING = {
 }
 
 
+class Merchant(Protocol):
+    """Who is looking."""
+
+    @property
+    def shop_id(self) -> int: ...
+
+
 class AdminPages(Protocol):
     """What the Shopify edge offers to pages of the admin."""
 
     def let_in(self) -> None: ...
+
+    def merchant(self) -> Merchant: ...
 
     def shop(self, session: Session) -> Shop: ...
 
@@ -74,61 +80,44 @@ class _Views:
         self.pages = pages
 
     def status(self) -> Response:
+        now = self.runtime.clock()
         with self.runtime.reading() as session:
             shop = self.pages.shop(session)
-            connection = connections.load(session, _id(shop))
+            found = run_statement.latest(session, _id(shop), (sync.KIND,), now=now, limit=5)
             return self.pages.render(
                 "klaviyo/status.html",
                 shop,
-                connection=connection,
-                connected=_is_connected(connection),
-                problem=_problem(connection),
-                last_error=wording.reason(connection.last_error)
-                if connection and connection.last_error
-                else None,
+                health=status.status(session, _id(shop), now=now),
+                connected=_is_connected(connections.load(session, _id(shop))),
                 offers_oauth=self.config.offers_oauth,
                 metrics=list(LAUREL.metrics.values()),
                 properties=list(LAUREL.properties),
+                most_counted=status.MOST_COUNTED,
+                sync=next((run for run in found if run.is_open), None),
+                syncs=[run for run in found if not run.is_open],
+                troubled=_is_troubled(session, shop),
+                in_words=wording.reason,
                 **_outcome(request.args.get("klaviyo", "")),
-                **self._details(session, shop, connection),
             )
 
-    def _details(self, session: Session, shop: Shop, connection: KlaviyoConnection | None) -> dict[str, Any]:
-        """What the page says of a link that stands."""
-        if connection is None or not _is_connected(connection):
-            return {}
-        shop_id, now = _id(shop), self.runtime.clock()
-        found = run_statement.latest(session, shop_id, (SYNC,), now=now, limit=5)
-        seen = bool(reviews.reviews_page(session, shop_id, limit=1).rows)
-        return {
-            "waiting_since": events.oldest_waiting(session, shop_id, outbox.KLAVIYO),
-            "troubled": bool(events.troubled(session, shop_id, outbox.KLAVIYO, limit=1)),
-            "missing_scopes": checklist.missing_scopes(connection),
-            "needs_sync": connection.details.get("needs_sync"),
-            "sync": next((run for run in found if run.is_open), None),
-            "syncs": [run for run in found if not run.is_open],
-            "checks": checklist.review_checks(
-                connection,
-                _program(session, shop_id),
-                seen=seen,
-                formats=Formats(shop.currency, shop.timezone),
-                now=now,
-            ),
-        }
-
     def sync(self) -> Response | tuple[Response, int]:
-        return self._begin_sync({}, "The sync has begun")
+        return self._begin_sync("The sync has begun")
 
     def reset(self) -> Response | tuple[Response, int]:
-        return self._begin_sync({"full": True}, "Everything is being synced again")
+        """Everything from the beginning: all profiles again, and what Klaviyo shall tell us is set up and looked up again."""
+        answer = self._begin_sync("Everything is being synced again")
+        if isinstance(answer, Response):
+            shop_id = self.pages.merchant().shop_id
+            self.runtime.nudge("check_klaviyo", shop_id)
+            self.runtime.nudge("poll_reviews", shop_id)
+        return answer
 
-    def _begin_sync(self, params: dict[str, Any], told: str) -> Response | tuple[Response, int]:
+    def _begin_sync(self, told: str) -> Response | tuple[Response, int]:
         with self.runtime.transaction() as session:
             shop_id = _id(self.pages.shop(session))
             if not _is_connected(connections.load(session, shop_id)):
                 return _refused("Connect Klaviyo first.")
-            run = runs.start(session, shop_id, SYNC, params, now=self.runtime.clock())
-            run_id = run.id
+            run_id = sync.start_sync(session, shop_id, now=self.runtime.clock()).id
         assert run_id is not None
         self.runtime.nudge("advance_run", run_id)
         return jsonify({"ok": True, "message": told, "redirect": self.pages.link("/klaviyo")})
@@ -148,7 +137,7 @@ class _Views:
                 "klaviyo/events.html",
                 shop,
                 connected=_is_connected(connections.load(session, shop_id)),
-                troubled=bool(events.troubled(session, shop_id, outbox.KLAVIYO, limit=1)),
+                troubled=_is_troubled(session, shop),
                 asked=asked,
                 filtered=any(asked.values()),
                 problem=problem,
@@ -161,7 +150,7 @@ class _Views:
     def event(self, message_id: int) -> Response:
         with self.runtime.reading() as session:
             shop = self.pages.shop(session)
-            row = events.event(session, _id(shop), message_id)
+            row = events.event(session, _id(shop), outbox.KLAVIYO, message_id)
             if row is None:
                 return self.pages.missing(shop, "There is no such message.", back="/klaviyo/events")
             return self.pages.render(
@@ -175,23 +164,26 @@ class _Views:
             )
 
     def retry(self, message_id: int) -> Response | tuple[Response, int]:
-        return self._retry([message_id], "The message is on its way again")
+        return self._retry(message_id)
 
     def retry_all(self) -> Response | tuple[Response, int]:
-        return self._retry(None, "{} messages are on their way again")
+        return self._retry(None)
 
-    def _retry(self, ids: list[int] | None, told: str) -> Response | tuple[Response, int]:
+    def _retry(self, message_id: int | None) -> Response | tuple[Response, int]:
         with self.runtime.transaction() as session:
             shop_id = _id(self.pages.shop(session))
             if not _is_connected(connections.load(session, shop_id)):
                 return _refused("Connect Klaviyo first.")
-            if ids is None:
+            if message_id is None:
                 ids = list(events.troubled(session, shop_id, outbox.KLAVIYO, limit=_MOST_RETRIED))
+            else:
+                ids = [message_id] if events.event(session, shop_id, outbox.KLAVIYO, message_id) else []
             count = outbox.retry(session, shop_id, ids, now=self.runtime.clock())
         if not count:
             return _refused("There was nothing to send again.")
         self.runtime.nudge("drain_outbox", shop_id, outbox.KLAVIYO)
-        return jsonify({"ok": True, "message": told.format(count)})
+        told = "1 message is on its way again" if count == 1 else f"{count:,} messages are on their way again"
+        return jsonify({"ok": True, "message": told})
 
     def reviews(self) -> Response:
         state = request.args.get("state", "") if request.args.get("state") in reviews.STATES else ""
@@ -219,22 +211,13 @@ def _is_connected(connection: KlaviyoConnection | None) -> bool:
     return connection is not None and connection.state == connections.CONNECTED
 
 
-def _problem(connection: KlaviyoConnection | None) -> str | None:
-    if connection is None or connection.problem is None:
-        return None
-    return wording.PROBLEMS.get(connection.problem, connection.problem)
+def _is_troubled(session: Session, shop: Shop) -> bool:
+    return bool(events.troubled(session, _id(shop), outbox.KLAVIYO, limit=1))
 
 
 def _outcome(name: str) -> dict[str, Any]:
     """What came of an attempt to connect, told by the address that Klaviyo's answer led back to."""
     return {"outcome": wording.OUTCOMES.get(name), "outcome_good": name == "connected"}
-
-
-def _program(session: Session, shop_id: int) -> Program | None:
-    try:
-        return programs.current(session, shop_id)
-    except programs.NoProgram:
-        return None
 
 
 def _refused(message: str) -> tuple[Response, int]:

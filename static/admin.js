@@ -154,7 +154,7 @@
   async function download(button) {
     button.setAttribute("loading", "");
     try {
-      const answer = await send(button.dataset.download);
+      const answer = await send(button.dataset.download, { method: button.dataset.method || "GET" });
       if (!answer.ok) throw new Error(String(answer.status));
       const link = document.createElement("a");
       link.href = URL.createObjectURL(await answer.blob());
@@ -281,7 +281,7 @@
     }
     step.classList.add("l-step-done");
     const icon = step.querySelector("s-icon");
-    icon.setAttribute("type", "check-circle-filled");
+    icon.setAttribute("type", "check-circle");
     icon.setAttribute("tone", "success");
     step.querySelector("[data-step-state]").textContent = " (done)";
     for (const part of step.querySelectorAll("p, s-button")) part.remove();
