@@ -23,8 +23,8 @@ def configure(level: str) -> None:
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(level=max(logging.getLevelNamesMapping()[level], logging.INFO), stream=sys.stderr)
-    # urllib3 names hosts and paths at DEBUG, and RQ the arguments of every job at INFO: neither is news.
-    for noisy in ("urllib3", "rq.worker", "rq.scheduler"):
+    # urllib3 names hosts and paths at DEBUG, RQ the arguments of every job at INFO, and Alembic its thoughts: none is news.
+    for noisy in ("alembic", "urllib3", "rq.worker", "rq.scheduler"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 

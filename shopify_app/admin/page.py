@@ -75,7 +75,7 @@ class Pages:
         """The shop of whoever is looking."""
         return session.exec(select(Shop).where(col(Shop.id) == self.merchant().shop_id)).one()
 
-    def render(self, template: str, shop: Shop, *, status: int = 200, **values: Any) -> Response:
+    def render(self, template: str, shop: Shop, /, *, status: int = 200, **values: Any) -> Response:
         """A whole page for the shop."""
         html = render_template(
             template,

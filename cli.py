@@ -1,0 +1,19 @@
+"""Registers the operators' commands on Flask's command line. The commands themselves are in ``commands/``, a module per noun."""
+
+from flask import Flask
+
+from commands.doctor import doctor
+from commands.klaviyo import klaviyo
+from commands.ledger import ledger
+from commands.members import members
+from commands.processes import cron, db, worker
+from commands.program import program
+from commands.shops import shops
+
+COMMANDS = (db, doctor, klaviyo, ledger, members, program, shops, worker, cron)
+
+
+def register(app: Flask) -> None:
+    """Add every command to the application's command line."""
+    for command in COMMANDS:
+        app.cli.add_command(command)

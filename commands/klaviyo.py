@@ -1,0 +1,120 @@
+"""``flask klaviyo``: the health of a shop's link, *Sync customer data*, and sending again."""
+
+import threading
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+import click
+from flask.cli import AppGroup
+from sqlmodel import Session, col, select
+
+from commands.output import as_json, find_shop, house, shop_option, show_one
+from klaviyo_oauth import status as link_status
+from klaviyo_oauth import sync as profile_sync
+from loyalty import outbox, runs
+from loyalty.models import OutboxMessage, Run
+
+# A replay goes out in pieces, so that one command never holds a long lock.
+_AT_ONCE = 1_000
+
+# Waiting on an event that nobody sets: a pause that a signal ends.
+_PAUSE = threading.Event()
+
+klaviyo = AppGroup("klaviyo", help="A shop's link to Klaviyo.")
+
+
+@klaviyo.command("status")
+@shop_option()
+@as_json
+def status(domain: str, *, as_json: bool) -> None:
+    """Show account, lag, what is waiting or refused, and what to do about a problem."""
+    parts = house()
+    with parts.runtime.reading() as session:
+        shop = find_shop(session, domain)
+        assert shop.id is not None
+        found = link_status.status(session, shop.id, now=parts.runtime.clock())
+    show_one(asdict(found), as_json=as_json)
+
+
+@klaviyo.command("sync")
+@shop_option()
+@click.option("--full", is_flag=True, help="Every member (which a sync always does; accepted for scripts).")
+@click.option("--follow/--no-follow", default=True, help="Advance the sync here and show its progress.")
+@as_json
+def sync(domain: str, *, full: bool, follow: bool, as_json: bool) -> None:
+    """Send every member's profile to Klaviyo. A sync that is under way is joined, not doubled."""
+    del full
+    parts = house()
+    with parts.runtime.transaction() as session:
+        shop = find_shop(session, domain)
+        assert shop.id is not None
+        run_id = profile_sync.start_sync(session, shop.id, now=parts.runtime.clock()).id
+    assert run_id is not None
+    if follow:
+        _follow(run_id, quiet=as_json)
+    else:
+        parts.bell("advance_run", run_id)
+    with parts.runtime.reading() as session:
+        run = session.get_one(Run, run_id)
+        shown = runs.progress(run, now=parts.runtime.clock())
+    show_one({"run": run_id} | asdict(shown), as_json=as_json)
+    if shown.state == "failed":
+        raise click.ClickException(f"the sync failed: {shown.error}")
+
+
+@klaviyo.command("replay")
+@shop_option()
+@click.option("--since", type=click.DateTime(), help="Only messages from this instant (UTC) on.")
+@click.option("--until", type=click.DateTime(), help="Only messages before this instant (UTC).")
+@click.option("--state", type=click.Choice(["delivered", "refused", "parked", "dropped"]), default="parked")
+@as_json
+def replay(domain: str, since: datetime | None, until: datetime | None, state: str, *, as_json: bool) -> None:
+    """Send rows of the events log again, with their old unique ids: what Klaviyo has already is not doubled."""
+    parts = house()
+    with parts.runtime.reading() as session:
+        shop_id = find_shop(session, domain).id
+    assert shop_id is not None
+    count, last = 0, 0
+    while True:
+        with parts.runtime.transaction() as session:
+            ids = _matching(session, shop_id, state, since, until, after=last)
+            count += outbox.retry(session, shop_id, ids, now=parts.runtime.clock())
+        if not ids:
+            break
+        last = ids[-1]
+    parts.bell("drain_outbox", shop_id, outbox.KLAVIYO)
+    show_one({"queued_again": count}, as_json=as_json)
+
+
+def _matching(
+    session: Session, shop_id: int, state: str, since: datetime | None, until: datetime | None, *, after: int
+) -> list[int]:
+    wanted = [
+        col(OutboxMessage.shop_id) == shop_id,
+        col(OutboxMessage.channel) == outbox.KLAVIYO,
+        col(OutboxMessage.state) == state,
+        col(OutboxMessage.id) > after,
+    ]
+    if since is not None:
+        wanted.append(col(OutboxMessage.occurred_at) >= since.replace(tzinfo=UTC))
+    if until is not None:
+        wanted.append(col(OutboxMessage.occurred_at) < until.replace(tzinfo=UTC))
+    statement = select(OutboxMessage.id).where(*wanted).order_by(col(OutboxMessage.id)).limit(_AT_ONCE)
+    return [message_id for message_id in session.exec(statement) if message_id is not None]
+
+
+def _follow(run_id: int, *, quiet: bool) -> None:
+    """Advance the run in this process until it ends. A worker that advances it at the same time is waited for."""
+    parts = house()
+    step = parts.steps[profile_sync.KIND]
+    while True:
+        again_in = runs.advance(parts.runtime, run_id, step, seconds=2.0)
+        with parts.runtime.reading() as session:
+            run = session.get_one(Run, run_id)
+            shown = runs.progress(run, now=parts.runtime.clock())
+        if not quiet:
+            of = f" of {shown.total}" if shown.total is not None else ""
+            click.echo(f"{shown.done}{of} sent, {shown.skipped} skipped, {shown.failed} failed", err=True)
+        if shown.state not in runs.OPEN:
+            return
+        _PAUSE.wait(1.0 if again_in is None else min(again_in, 5.0))

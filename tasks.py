@@ -1,0 +1,204 @@
+"""The jobs. Each is a summary of what the app does on its own initiative; what carries it out lives in the packages.
+
+Jobs take ids, never personal data or secrets. Every one may be killed at any line and run again, alone or beside itself.
+"""
+
+import functools
+from collections.abc import Callable
+from datetime import timedelta
+from typing import ParamSpec
+
+import structlog
+from sqlalchemy import or_
+from sqlmodel import Session, col, select
+
+import klaviyo_oauth.registration
+import klaviyo_oauth.reviews
+import klaviyo_oauth.tokens
+import shopify_app.tokens
+from loyalty import pruning, runs
+from loyalty.models import InboxMessage, KlaviyoConnection, OutboxMessage, Run, Shop
+from loyalty.receiving import drain_inbox as receive
+from loyalty.sending import drain_outbox as send
+from settings import load_settings
+from wiring import House, build
+
+P = ParamSpec("P")
+
+
+_built: list[House] = []
+
+
+def house() -> House:
+    """This process's parts, built from the environment on first use."""
+    if not _built:
+        _built.append(build(load_settings()))
+    return _built[0]
+
+
+def use(parts: House) -> None:
+    """Use parts that the process has already."""
+    _built[:] = [parts]
+
+
+def job(function: Callable[P, None]) -> Callable[P, None]:
+    """Tells the bell that the job has begun, and binds its name and arguments to the log lines."""
+
+    @functools.wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        house().bell.begun(function.__name__, *args)  # type: ignore[arg-type]  # jobs take ids and names
+        with structlog.contextvars.bound_contextvars(job=function.__name__, args=args):
+            function(*args, **kwargs)
+
+    return run
+
+
+@job
+def drain_inbox(shop_domain: str) -> None:
+    """Settle what was delivered for a shop, then ring for what has to be sent because of it."""
+    drained = receive(house().runtime, house().reception, shop_domain)
+    for channel in drained.channels:
+        house().bell("drain_outbox", drained.shop_id or 0, channel)
+    if drained.more:
+        house().bell("drain_inbox", shop_domain)
+
+
+@job
+def drain_outbox(shop_id: int, channel: str) -> None:
+    """Send what is due on a channel; come back when the next message is."""
+    sent = send(house().runtime, house().senders[channel], shop_id)
+    for touched in sent.channels - {channel}:
+        house().bell("drain_outbox", shop_id, touched)
+    if sent.again_in is not None:
+        house().bell("drain_outbox", shop_id, channel, delay=sent.again_in)
+
+
+@job
+def advance_run(run_id: int) -> None:
+    """Take a long job some steps further."""
+    with house().runtime.reading() as session:
+        run = session.get(Run, run_id)
+    if run is None:
+        return
+    again_in = runs.advance(house().runtime, run_id, house().steps[run.kind])
+    for channel in house().senders:
+        house().bell("drain_outbox", run.shop_id, channel)
+    if again_in is not None:
+        house().bell("advance_run", run_id, delay=again_in)
+
+
+@job
+def keep_tokens_alive(shop_id: int) -> None:
+    """Refresh a shop's tokens, so that none dies of disuse."""
+    shopify_app.tokens.keep_alive(house().runtime, house().shopify, shop_id, session=house().http)
+    klaviyo_oauth.tokens.keep_alive(house().runtime, house().klaviyo, shop_id)
+
+
+@job
+def poll_reviews(shop_id: int) -> None:
+    """Ask Klaviyo for reviews that no webhook told us of."""
+    parts = house()
+    again_in = klaviyo_oauth.reviews.poll(parts.runtime, parts.klaviyo, parts.redis, shop_id, http=parts.http)
+    parts.bell("drain_inbox", _domain(shop_id))
+    if again_in is not None:
+        parts.bell("poll_reviews", shop_id, delay=again_in)
+
+
+@job
+def check_klaviyo(shop_id: int) -> None:
+    """See that the review webhook is there and switched on."""
+    parts = house()
+    again_in = klaviyo_oauth.registration.check(
+        parts.runtime, parts.klaviyo, parts.redis, shop_id, http=parts.http
+    )
+    if again_in is not None:
+        parts.bell("check_klaviyo", shop_id, delay=again_in)
+
+
+@job
+def sweep() -> None:
+    """Ring for everything that is due: first tries, retries and what a killed process left behind take this one road."""
+    now = house().runtime.clock()
+    with house().runtime.reading() as session:
+        domains = session.exec(
+            select(InboxMessage.shop_domain)
+            .distinct()
+            .join(Shop, col(Shop.domain) == col(InboxMessage.shop_domain))
+            .where(InboxMessage.state == "due", col(InboxMessage.due_at) <= now)
+        ).all()
+        due = or_(
+            (col(OutboxMessage.state) == "due") & (col(OutboxMessage.due_at) <= now),
+            (col(OutboxMessage.state) == "sending") & (col(OutboxMessage.lease_until) <= now),
+        )
+        channels = session.exec(
+            select(OutboxMessage.shop_id, OutboxMessage.channel)
+            .distinct()
+            .join(Shop, col(Shop.id) == col(OutboxMessage.shop_id))
+            .where(due, col(Shop.uninstalled_at).is_(None))
+        ).all()
+        open_runs = session.exec(
+            select(Run.id).where(col(Run.state).in_(runs.OPEN), col(Run.due_at) <= now)
+        ).all()
+    for domain in domains:
+        house().bell("drain_inbox", domain)
+    for shop_id, channel in channels:
+        house().bell("drain_outbox", shop_id, channel)
+    for run_id in open_runs:
+        house().bell("advance_run", run_id or 0)
+
+
+@job
+def keep_all_tokens_alive() -> None:
+    """Ring for every installed shop."""
+    for shop_id in _installed(with_klaviyo=False):
+        house().bell("keep_tokens_alive", shop_id)
+
+
+@job
+def poll_all_reviews() -> None:
+    """Ring for every shop that is connected to Klaviyo."""
+    for shop_id in _installed(with_klaviyo=True):
+        house().bell("poll_reviews", shop_id)
+
+
+@job
+def check_all_klaviyo() -> None:
+    """Ring for every shop that is connected to Klaviyo."""
+    for shop_id in _installed(with_klaviyo=True):
+        house().bell("check_klaviyo", shop_id)
+
+
+@job
+def prune() -> None:
+    """Forget what nobody needs any longer."""
+    pruning.prune(house().runtime)
+
+
+# What `flask cron` rings for. A period is claimed in the database, so any number of cron processes ring once.
+PERIODIC: dict[str, timedelta] = {
+    "sweep": timedelta(minutes=1),
+    "poll_all_reviews": timedelta(minutes=5),
+    "check_all_klaviyo": timedelta(hours=1),
+    "keep_all_tokens_alive": timedelta(days=1),
+    "prune": timedelta(days=1),
+}
+
+
+def _installed(*, with_klaviyo: bool) -> list[int]:
+    with house().runtime.reading() as session:
+        return [
+            shop_id for shop_id in _installed_ids(session, with_klaviyo=with_klaviyo) if shop_id is not None
+        ]
+
+
+def _installed_ids(session: Session, *, with_klaviyo: bool) -> list[int | None]:
+    installed = select(Shop.id).where(col(Shop.uninstalled_at).is_(None))
+    if with_klaviyo:
+        connected = select(KlaviyoConnection.shop_id).where(KlaviyoConnection.state == "connected")
+        installed = installed.where(col(Shop.id).in_(connected))
+    return list(session.exec(installed).all())
+
+
+def _domain(shop_id: int) -> str:
+    with house().runtime.reading() as session:
+        return session.exec(select(Shop.domain).where(Shop.id == shop_id)).one()
