@@ -1,0 +1,287 @@
+"""Bodies, addresses and verdicts: pure functions, by example and by property."""
+
+import json
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from klaviyo_oauth import addresses, payloads, verdicts
+from klaviyo_oauth.answers import ApiError, NotConnected, Reply, Trouble, Wait
+from klaviyo_oauth.bulk_events import parts_of
+from klaviyo_oauth.config import KlaviyoConfig
+from klaviyo_oauth.connect import with_outcome
+from klaviyo_oauth.dialect import LAUREL
+from klaviyo_oauth.review_door import parse, signature_holds
+from klaviyo_oauth.sender import unsendable
+from loyalty.core import decide
+from loyalty.delivery import Delivered, Dropped, Later, Message, Recipient, Refused
+
+NOW = datetime(2026, 11, 22, 12, 30, 15, tzinfo=UTC)
+
+
+def recipient(**changes: Any) -> Recipient:
+    values: dict[str, Any] = {
+        "member_id": 7,
+        "email": "ada@fernandfig.shop",
+        "customer_id": 99,
+        "first_name": "Ada",
+        "last_name": None,
+        "state": "member",
+        "balance": 0,
+        "lifetime_earned": 600,
+        "lifetime_spent": 600,
+        "joined_at": NOW,
+    }
+    return Recipient(**values | changes)
+
+
+def message(**changes: Any) -> Message:
+    values: dict[str, Any] = {
+        "id": 1,
+        "shop_id": 1,
+        "kind": decide.EARNED,
+        "unique_id": "entry-1",
+        "payload": {"points": 120, "points_balance": 0, "source": "order"},
+        "occurred_at": NOW,
+        "backfill": False,
+        "attempts": 1,
+        "recipient": recipient(),
+    }
+    return Message(**values | changes)
+
+
+class TestEvent:
+    """``payloads.event``."""
+
+    def test_shape(self) -> None:
+        """The event as it happened, the profile as it is, no id of ours that Klaviyo could merge by."""
+        asked = message()
+        assert asked.recipient is not None
+        attributes = payloads.event(LAUREL, asked, asked.recipient)["data"]["attributes"]
+        assert attributes["metric"]["data"]["attributes"] == {"name": "Points Earned"}
+        assert attributes["time"] == "2026-11-22T12:30:15+00:00"
+        assert (attributes["unique_id"], attributes["backfill"]) == ("entry-1", False)
+        profile = attributes["profile"]["data"]["attributes"]
+        assert set(profile) == {"email", "first_name", "properties"}
+        assert profile["properties"]["Laurel Points Balance"] == 0
+        assert "value" not in attributes
+
+    def test_time_is_utc(self) -> None:
+        """Whatever zone a time comes in, it is sent in UTC."""
+        there = NOW.astimezone(timezone(timedelta(hours=9)))
+        asked = message(occurred_at=there)
+        sent = payloads.event(LAUREL, asked, recipient())["data"]["attributes"]
+        assert sent["time"] == "2026-11-22T12:30:15+00:00"
+
+    def test_nothing_is_nulled(self) -> None:
+        """Null would clear a field at Klaviyo, so no body holds one."""
+        asked = message(payload={"points": 1, "rating": None, "note": ""})
+        body = payloads.event(LAUREL, asked, recipient(first_name=None, joined_at=None))
+        assert "null" not in json.dumps(body)
+        assert body["data"]["attributes"]["properties"] == {"points": 1}
+
+    def test_every_kind(self) -> None:
+        """Every kind of news of the core has a metric, and no two share one."""
+        assert set(LAUREL.metrics) == set(decide.NEWS_KINDS)
+        assert len(set(LAUREL.metrics.values())) == len(LAUREL.metrics)
+
+    def test_types(self) -> None:
+        """Numbers are numbers and dates are ISO dates, for ever."""
+        found = payloads.profile(LAUREL, recipient())["attributes"]["properties"]
+        assert {name: type(value) for name, value in found.items()} == {
+            "Laurel Points Balance": int,
+            "Laurel Lifetime Points": int,
+            "Laurel Points Spent": int,
+            "Laurel State": str,
+            "Laurel Joined At": str,
+        }
+        assert found["Laurel Joined At"] == "2026-11-22"
+
+    def test_member_stays_out_of_repr(self) -> None:
+        """A message in a log names nobody."""
+        assert "ada" not in repr(message()).lower()
+
+
+class TestParts:
+    """``bulk_events.parts_of``."""
+
+    @given(st.lists(st.integers(0, 40), max_size=120))
+    def test_no_repeat_and_nothing_lost(self, ids: list[int]) -> None:
+        """No request names a unique id twice, and every message is in exactly one request."""
+        pairs = [(message(id=index, unique_id=f"u{ident}"), b"{}") for index, ident in enumerate(ids)]
+        parts = list(parts_of(pairs))
+        for part in parts:
+            names = [asked.unique_id for asked, _ in part]
+            assert len(names) == len(set(names))
+        assert sorted(asked.id for part in parts for asked, _ in part) == list(range(len(ids)))
+
+    def test_sizes(self) -> None:
+        """Neither a thousand events nor five megabytes are exceeded."""
+        pairs = [(message(id=index, unique_id=str(index)), b"x" * 4_000) for index in range(2_500)]
+        parts = list(parts_of(pairs))
+        assert max(len(part) for part in parts) == 1_000
+        assert all(len(payloads.bulk_events([entry for _, entry in part])) < 5_000_000 for part in parts)
+        heavy = [(message(id=index, unique_id=str(index)), b"x" * 2_000_000) for index in range(5)]
+        assert [len(part) for part in parts_of(heavy)] == [2, 2, 1]
+
+
+class TestAddresses:
+    """``addresses.problem``."""
+
+    @pytest.mark.parametrize(
+        ("email", "expected"),
+        [
+            ("ada@fernandfig.shop", None),
+            ("ada.lovelace+points@mail.fernandfig.co", None),
+            ("o'hara@fernandfig.shop", None),
+            ("ada@fernandfig.museum", None),
+            (None, "no_email"),
+            ("", "no_email"),
+            ("ada", "invalid_email"),
+            ("ada@", "invalid_email"),
+            ("ada@localhost", "invalid_email"),
+            ("ada@fern..shop", "invalid_email"),
+            ("a da@fernandfig.shop", "invalid_email"),
+            (".ada@fernandfig.shop", "invalid_email"),
+            ("ada@-fern.shop", "invalid_email"),
+            ("adä@fernandfig.shop", "invalid_email"),
+            ("ada@fernandfig.shop\n", "invalid_email"),
+            (f"{'a' * 65}@fernandfig.shop", "invalid_email"),
+            (f"{'a' * 60}@{'b' * 50}.shop", "email_too_long"),
+            ("ada@example.com", "test_address"),
+            ("ada@test.com", "test_address"),
+        ],
+    )
+    def test_examples(self, email: str | None, expected: str | None) -> None:
+        """What Klaviyo takes passes; everything else has its reason."""
+        assert addresses.problem(email) == expected
+
+    @given(st.text(max_size=120))
+    def test_any_text(self, text: str) -> None:
+        """Any text at all gets an answer, and what passes is plain ASCII with one @."""
+        if addresses.problem(text) is None:
+            assert text.isascii()
+            assert text.count("@") == 1
+
+
+class TestUnsendable:
+    """``sender.unsendable``."""
+
+    @pytest.mark.parametrize(
+        ("changes", "expected"),
+        [
+            ({}, None),
+            ({"recipient": None}, Dropped("no_recipient")),
+            ({"recipient": recipient(state="redacted")}, Dropped("no_recipient")),
+            ({"recipient": recipient(email=None)}, Dropped("no_email")),
+            ({"recipient": recipient(email="nonsense")}, Refused("invalid_email")),
+            ({"kind": "unheard_of"}, Refused("unknown kind of news: unheard_of")),
+        ],
+    )
+    def test_reasons(self, changes: dict[str, Any], expected: object) -> None:
+        """Whoever cannot be told is dropped, what is wrong is refused, the rest goes."""
+        assert unsendable(message(**changes)) == expected
+
+
+class TestVerdicts:
+    """``verdicts.outcome``: the one place where answers become outcomes."""
+
+    @pytest.mark.parametrize(
+        ("answer", "expected"),
+        [
+            (Reply(202), Delivered(202)),
+            (Reply(400, errors=(ApiError(400, "invalid"),)), Refused("invalid", 400)),
+            (Reply(413), Refused("HTTP 413", 413)),
+            (Reply(403), Later(300, "forbidden: HTTP 403", 403, counts=False)),
+            (Reply(404), Later(300, "HTTP 404", 404, counts=False)),
+            (Reply(410), Later(300, "HTTP 410", 410, counts=False)),
+            (Reply(409), Later(2, "HTTP 409", 409)),
+            (Reply(500), Later(16, "HTTP 500", 500)),
+            (Wait(7, "rate_limit"), Later(7, "rate_limit", counts=False)),
+            (Trouble(9, "timeout"), Later(9, "timeout", counts=False)),
+            (NotConnected(None), Dropped("not_connected")),
+            (NotConnected("key_rejected"), Later(300, "disconnected: key_rejected", counts=False)),
+        ],
+    )
+    def test_table(self, answer: Any, expected: object) -> None:
+        """Only a verdict on the message itself refuses it or counts against it."""
+        assert verdicts.outcome(answer, attempts=3) == expected
+
+    def test_backoff(self) -> None:
+        """Server errors double the wait, up to an hour."""
+        waits = [verdicts.outcome(Reply(500), attempts=n) for n in (1, 2, 3, 50)]
+        assert [x.seconds for x in waits if isinstance(x, Later)] == [4, 8, 16, 3_600]
+
+
+class TestSignature:
+    """The webhook door's check."""
+
+    SECRET = "klaviyo-test-secret"
+    STAMP = "Thu, 04 Jan 2024 18:05:25 GMT"
+    BODY = (
+        b'{"data":[{"external_id":"4L3cwQae2TX","topic":"event:klaviyo.sent_sms"}],'
+        b'"meta":{"klaviyo_webhook_id":"a8b890458b4bbfaa26d961471b83c101d6de23bd826e7e5173a15310985ec3cb"}}'
+    )
+    SIGNATURE = "5aa0e720d80b3a04ca04baf3c65cdfe31da57504af69fee8da29c35d45f0596b"
+
+    def test_known_vector(self) -> None:
+        """A delivery signed by Klaviyo's rule is genuine."""
+        assert signature_holds(self.SECRET, self.BODY, self.STAMP, self.SIGNATURE)
+
+    @pytest.mark.parametrize(
+        ("secret", "body", "stamp", "signature"),
+        [
+            ("", BODY, STAMP, SIGNATURE),
+            (SECRET, BODY + b" ", STAMP, SIGNATURE),
+            (SECRET, BODY, "Thu, 04 Jan 2024 18:05:26 GMT", SIGNATURE),
+            (SECRET, BODY, "", SIGNATURE),
+            (SECRET, BODY, STAMP, ""),
+            (SECRET, BODY, STAMP, "sïgnature"),
+            ("another secret", BODY, STAMP, SIGNATURE),
+        ],
+    )
+    def test_anything_else(self, secret: str, body: bytes, stamp: str, signature: str) -> None:
+        """One changed byte anywhere, or a missing part, and it is not."""
+        assert not signature_holds(secret, body, stamp, signature)
+
+    @given(st.binary(max_size=200))
+    def test_any_bytes(self, body: bytes) -> None:
+        """Bytes that are no delivery are none, without an exception."""
+        assert parse(body) is None
+
+
+class TestAddressOfAdmin:
+    """``connect.with_outcome``."""
+
+    def test_keeps_query(self) -> None:
+        """The outcome joins what the address had, and replaces an earlier one."""
+        address = with_outcome("https://admin.shopify.com/store/x/apps/y?a=1&klaviyo=old", "connected")
+        assert address == "https://admin.shopify.com/store/x/apps/y?a=1&klaviyo=connected"
+
+
+class TestConfig:
+    """``KlaviyoConfig``."""
+
+    def test_secret_stays_out_of_repr(self) -> None:
+        """A configuration in a log tells no secret."""
+        config = KlaviyoConfig(app_url="https://x", client_id="id", client_secret="hush")
+        assert "hush" not in repr(config)
+        assert config.offers_oauth
+        assert not KlaviyoConfig(app_url="https://x").offers_oauth
+
+    @pytest.mark.parametrize(
+        ("url", "production", "expected"),
+        [
+            ("https://laurel.fernandfig.shop", True, True),
+            ("http://laurel.fernandfig.shop", True, False),
+            ("http://laurel.fernandfig.shop", False, False),
+            ("http://127.0.0.1:5000", False, True),
+            ("http://127.0.0.1:5000", True, False),
+        ],
+    )
+    def test_webhooks(self, url: str, production: bool, expected: bool) -> None:
+        """Klaviyo calls https addresses; loopback is for development alone."""
+        assert KlaviyoConfig(app_url=url, production=production).can_receive_webhooks is expected
