@@ -1,0 +1,252 @@
+"""The merchant's pages in a real browser, with the sandbox's components and an App Bridge that only notes what it is asked."""
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from cryptography.fernet import Fernet
+from flask import Flask, Response
+from playwright.sync_api import Page, expect
+from sqlmodel import select
+from werkzeug.serving import make_server
+
+from loyalty import programs
+from loyalty.database import make_engine
+from loyalty.encryption import Cipher
+from loyalty.models import Member, Run
+from loyalty.runtime import Runtime
+from shopify_app.config import ShopifyConfig
+from tests.merchant_pages import NOW, ROOT, Bell, Door, make_app
+from tests.shop_story import Story, tell_story
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+BRIDGE = """
+window.said = [];
+window.shopify = {
+  idToken: async () => "token",
+  toast: { show: (text, { isError } = {}) => window.said.push([text, Boolean(isError)]) },
+  app: { extensions: async () => [{ handle: "laurel", activations: [{ status: "%s" }] }] },
+};
+"""
+PHONE = {"width": 390, "height": 844}
+
+
+@dataclass
+class Site:
+    """The pages at an address, and what is behind them."""
+
+    address: str
+    runtime: Runtime
+    story: Story
+    embed: str = "active"
+    components: bool = True
+
+
+@pytest.fixture
+def site(sqlite_url: str) -> Iterator[Site]:
+    """The merchant's pages of a shop that has lived, on a port of this test's own."""
+    engine = make_engine(sqlite_url)
+    runtime = Runtime(engine, Cipher([Fernet.generate_key().decode()]), Bell(), clock=lambda: NOW)
+    with runtime.transaction() as session:
+        story = tell_story(session, now=NOW)
+    app = make_app(
+        runtime, Door(), shopify=ShopifyConfig(api_key="key", api_secret="not-a-secret", cdn_url="")
+    )
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    site = Site(f"http://127.0.0.1:{server.server_port}", runtime, story)
+    _serve_components(app, site)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield site
+    server.shutdown()
+    thread.join()
+    engine.dispose()
+
+
+@pytest.fixture
+def open_page(chromium: "Browser", site: Site) -> Iterator[Callable[..., Page]]:
+    """Opens a page of the site; a script error on it fails the test."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 900})
+    errors: list[str] = []
+
+    def open_page(path: str) -> Page:
+        page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(site.address + path)
+        return page
+
+    yield open_page
+    context.close()
+    assert errors == []
+
+
+class TestProgram:
+    def test_mistake_then_saved(self, open_page: Callable[[str], Page], site: Site) -> None:
+        """A mistake shows in its field and changes nothing; put right, it is saved."""
+        page = open_page("/program")
+        rate = page.locator('[name="earn.order.rate"]')
+        rate.locator("input").fill("0")
+        page.evaluate("document.querySelector('form').requestSubmit()")
+        expect(rate).to_have_attribute(
+            "error", "Enter a number above 0 and up to 100,000, with at most 4 decimals."
+        )
+
+        rate.locator("input").fill("2")
+        with page.expect_navigation():
+            page.evaluate("document.querySelector('form').requestSubmit()")
+
+        expect(page.locator("s-table-row").first).to_contain_text("Version 3")
+        with site.runtime.reading() as session:
+            program = programs.current(session, site.story.shop_id)
+        assert program.order is not None
+        assert program.order.rate == 2
+
+    def test_example(self, open_page: Callable[[str], Page]) -> None:
+        """The example follows what is typed."""
+        page = open_page("/program")
+        page.locator('[name="earn.order.rate"] input').fill("10")
+
+        expect(page.locator("[data-example]")).to_have_text("An order of $84.50 earns 845 leaves.")
+
+    def test_rewards(self, open_page: Callable[[str], Page], site: Site) -> None:
+        """A reward is added, another removed, and the program holds what the page showed."""
+        page = open_page("/program")
+        page.locator("[data-remove-reward]").first.click()
+        expect(page.locator("[data-no-rewards]")).to_be_visible()
+        page.locator("[data-add-reward]").click()
+        for name, value in (("title", "Free mug"), ("points", "300"), ("amount", "12")):
+            page.locator(f'[data-rewards] [name$="].{name}"] input').fill(value)
+        with page.expect_navigation():
+            page.evaluate("document.querySelector('form').requestSubmit()")
+
+        with site.runtime.reading() as session:
+            rewards = programs.current(session, site.story.shop_id).rewards
+        assert [(reward.key, reward.points, reward.expires_after_days) for reward in rewards] == [
+            ("free_mug", 300, 90)
+        ]
+
+
+class TestHome:
+    def test_embed_on(self, open_page: Callable[[str], Page]) -> None:
+        """The browser's word that the theme shows the program ticks that step off."""
+        page = open_page("/")
+
+        expect(page.locator("[data-embed-step]")).to_have_class("l-step l-step-done")
+        expect(page.locator("[data-steps-done]")).to_have_text("5")
+
+    def test_embed_off(self, open_page: Callable[[str], Page], site: Site) -> None:
+        """Without it the step stays, with its way to the theme editor."""
+        site.embed = "unavailable"
+        page = open_page("/")
+
+        expect(page.locator("[data-embed-step] s-button")).to_be_visible()
+        expect(page.locator("[data-steps-done]")).to_have_text("4")
+
+    def test_progress(self, open_page: Callable[[str], Page], site: Site) -> None:
+        """A progress bar moves while its job runs and says when it has ended."""
+        page = open_page("/")
+        place = page.locator("[data-run]")
+        self._change(site, done=77_000)
+        expect(place.locator("s-progress")).to_have_attribute("value", "77", timeout=10_000)
+        self._change(site, done=99_997, state="done")
+
+        expect(place.locator("s-badge")).to_have_text("Done", timeout=10_000)
+        expect(place.locator("[data-run-cancel]")).to_have_count(0)
+
+    def _change(self, site: Site, **values: object) -> None:
+        with site.runtime.transaction() as session:
+            run = session.exec(select(Run).where(Run.id == site.story.run_ids[1])).one()
+            for name, value in values.items():
+                setattr(run, name, value)
+
+
+class TestMember:
+    def test_adjust(self, open_page: Callable[[str], Page], site: Site) -> None:
+        """Points are given in a dialog, and a mistake keeps it open."""
+        member_id = site.story.member_ids[1]
+        page = open_page(f"/members/{member_id}")
+        page.get_by_text("Give or take points").first.click()
+        page.locator('[name="points"] input').fill("0")
+        page.locator('[name="note"] input').fill("Happy birthday")
+        page.locator("[data-submits]").click()
+        expect(page.locator('[name="points"]')).to_have_attribute(
+            "error", "Enter a whole number that is not 0."
+        )
+
+        page.locator('[name="points"] input').fill("25")
+        with page.expect_navigation():
+            page.locator("[data-submits]").click()
+
+        expect(page.locator(".l-ledger li").first).to_contain_text("+25")
+        with site.runtime.reading() as session:
+            balance = session.exec(select(Member.balance).where(Member.id == member_id)).one()
+        expect(page.locator(".l-figure dd").first).to_have_text(str(balance))
+
+    def test_why(self, open_page: Callable[[str], Page], site: Site) -> None:
+        """An entry opens to its reasons."""
+        page = open_page(f"/members/{site.story.member_ids[0]}")
+        page.locator(".l-entry summary").last.click()
+
+        expect(page.locator(".l-why").last).to_be_visible()
+
+
+class TestEveryPage:
+    def test_on_a_phone(self, open_page: Callable[[str], Page], site: Site) -> None:
+        """Nothing is wider than a phone."""
+        page = open_page("/")
+        page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+        for path in _paths(site):
+            page.goto(site.address + path)
+            width = page.evaluate("document.documentElement.scrollWidth")
+
+            assert width <= PHONE["width"], path
+
+    def test_accessible(self, open_page: Callable[[str], Page], site: Site) -> None:
+        """No page has a fault that axe finds."""
+        page = open_page("/")
+        for path in _paths(site):
+            page.goto(site.address + path)
+            found = Axe().run(page).response["violations"]
+
+            assert [(path, fault["id"], fault["nodes"][0]["html"]) for fault in found] == []
+
+    def test_without_components(self, open_page: Callable[[str], Page], site: Site) -> None:
+        """Where the components cannot be loaded, everything can still be read."""
+        site.components = False
+        page = open_page("/members")
+        expect(page.get_by_text("Ada Lovelace")).to_be_visible()
+
+        page.goto(f"{site.address}/klaviyo/events")
+        expect(page.get_by_text("Points Redeemed").first).to_be_visible()
+
+
+def _paths(site: Site) -> list[str]:
+    klaviyo = ["/klaviyo", "/klaviyo/events", f"/klaviyo/events/{site.story.refused_id}", "/klaviyo/reviews"]
+    runs = [f"/runs/{run_id}" for run_id in site.story.run_ids]
+    return [
+        "/",
+        "/program",
+        "/members",
+        f"/members/{site.story.member_ids[0]}",
+        "/imports",
+        "/privacy",
+        *klaviyo,
+        *runs,
+    ]
+
+
+def _serve_components(app: Flask, site: Site) -> None:
+    parts = sorted(Path(ROOT / "sandbox/shopify/static/polaris").glob("*.js"))
+    polaris = "\n".join(part.read_text() for part in parts)
+
+    def script(name: str) -> Response:
+        body = (polaris if site.components else "") if name == "polaris-1.js" else BRIDGE % site.embed
+        return Response(body, mimetype="text/javascript")
+
+    app.add_url_rule("/shopifycloud/<name>", "components", script)
