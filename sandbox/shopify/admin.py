@@ -84,6 +84,12 @@ def front() -> BaseResponse:
     return redirect(f"/store/{first.handle}") if first else Response("No shop is open yet.\n")
 
 
+@blueprint.get("/favicon.ico")
+def favicon() -> Response:
+    """Browsers ask for one; there is none."""
+    return Response(status=204)
+
+
 @blueprint.get("/store/<handle>")
 def home(handle: str) -> str:
     """Install, open and uninstall the app."""

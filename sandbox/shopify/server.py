@@ -23,6 +23,7 @@ from sandbox.shopify.webhooks.sender import Sender
 from sandbox.shopify.world import World
 
 HOST = "127.0.0.1"
+POLL_SECONDS = 0.02  # how soon a listener notices that it should stop
 DEMO_SHOP = "fern-and-fig.myshopify.com"
 DEMO_NAME = "Fern & Fig"
 
@@ -70,7 +71,7 @@ class ShopifySandbox:
     def listen(self, application: Any, port: int) -> str:
         """Serve a WSGI application on a port and return its address."""
         server = make_server(HOST, port, application, threaded=True, request_handler=QuietHandler)
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, args=(POLL_SECONDS,), daemon=True)
         thread.start()
         self._servers.append(server)
         self._threads.append(thread)

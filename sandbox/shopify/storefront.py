@@ -182,6 +182,13 @@ def front(domain: str) -> Response:
         return _page(shop, _visitor(shop), "home")
 
 
+@blueprint.get("/favicon.ico")
+def favicon(domain: str) -> Response:
+    """Browsers ask for one; there is none."""
+    _shop(domain)
+    return Response(status=204)
+
+
 @blueprint.get("/pages/rewards")
 def rewards(domain: str) -> Response:
     """A page with the app's section blocks."""

@@ -281,9 +281,9 @@ class Run:
             operation = self.operation
             operation.completed_at = self.world.now()
             operation.error_code = error_code
-            operation.status = "COMPLETED" if error_code is None else "FAILED"
-            if self.world.closing.is_set() or operation.status == "CANCELING":
-                operation.status = "CANCELED"
+            cancelled = self.world.closing.is_set() or operation.status == "CANCELING"
+            finished = "COMPLETED" if error_code is None else "FAILED"
+            operation.status = "CANCELED" if cancelled else finished
             operation.file_size = path.stat().st_size
             operation.path = str(path)
             body = {

@@ -48,7 +48,9 @@ def _phone(person: Customer, _context: Context) -> dict[str, Any] | None:
         return None
     state = person.sms_consent.upper()
     level = "SINGLE_OPT_IN" if state == "SUBSCRIBED" else None
-    consent = {"state": state, "optInLevel": level, "updatedAt": zulu(person.consent_at)}
+    # The newer object has a word of its own for people who never agreed.
+    known = "NEVER_SUBSCRIBED" if state == "NOT_SUBSCRIBED" else state
+    consent = {"state": known, "optInLevel": level, "updatedAt": zulu(person.consent_at)}
     return {"phoneNumber": person.phone, "marketingState": state, "smsMarketingConsent": consent}
 
 

@@ -190,6 +190,6 @@
     reviews: { request: async () => ({ success: false, code: "mobile-app", message: "Not in the sandbox." }) },
   };
 
-  tell("ready", { path: location.pathname, query: location.search, title: document.title });
+  if (!reload) tell("ready", { path: location.pathname, query: location.search, title: document.title });
   document.addEventListener("DOMContentLoaded", () => tell("title", { title: document.title }));
 })();

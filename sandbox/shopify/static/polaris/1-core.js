@@ -28,6 +28,8 @@ class Part extends HTMLElement {
     this.attachShadow({ mode: "open", delegatesFocus: this.constructor.focusable === true });
     this.shadowRoot.innerHTML = `<style>${BASE_CSS}${this.constructor.css}</style><style id="own"></style>${this.markup()}`;
     this.watcher = new MutationObserver(() => this.update());
+    // Children arrive after the element itself while a page is being parsed.
+    this.shadowRoot.addEventListener("slotchange", () => this.update());
   }
 
   connectedCallback() {

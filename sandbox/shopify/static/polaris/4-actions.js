@@ -70,8 +70,8 @@ class Pressable extends Part {
 
 class Button extends Pressable {
   static css = `
-    :host { display: inline-flex; } :host([inlinesize="fill"]) { display: flex; inline-size: 100%; }
-    a, button { flex: 1; display: inline-flex; gap: 6px; justify-content: center; align-items: center; min-block-size: 28px; padding: 4px 12px; border-radius: 8px; border: 0; font: 550 12px/16px inherit; font-family: inherit; cursor: pointer; text-decoration: none; color: #303030; background: #fff; box-shadow: inset 0 -1px 0 #b5b5b5, inset 0 0 0 1px #d4d4d4; text-align: center; }
+    :host { display: inline-flex; inline-size: fit-content; } :host([inlinesize="fill"]) { display: flex; inline-size: 100%; }
+    a, button { flex: 1; display: inline-flex; gap: 6px; justify-content: center; align-items: center; min-block-size: 28px; padding: 4px 12px; border-radius: 8px; border: 0; font-size: 12px; line-height: 16px; font-weight: 550; font-family: inherit; cursor: pointer; text-decoration: none; color: #303030; background: #fff; box-shadow: inset 0 -1px 0 #b5b5b5, inset 0 0 0 1px #d4d4d4; text-align: center; }
     a:hover, button:hover { background: #f7f7f7; }
     :host([variant="primary"]) a, :host([variant="primary"]) button, :host([slot="primary-action"]:not([variant])) a, :host([slot="primary-action"]:not([variant])) button { background: #303030; color: #fff; box-shadow: inset 0 1px 0 #616161; }
     :host([tone="critical"]) a, :host([tone="critical"]) button { color: #8e1f0b; } :host([tone="critical"][variant="primary"]) button { background: #b31e2b; color: #fff; }
