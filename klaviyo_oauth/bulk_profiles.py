@@ -5,7 +5,6 @@ out and the rest is sent at once; when it blames nobody, the batch is halved unt
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from klaviyo_oauth import payloads, pointers
 from klaviyo_oauth.answers import Answer, NotConnected, Reply, Trouble, Wait
@@ -15,7 +14,7 @@ _CAN_BE_HALVED = frozenset((400, 413, 500))
 _SERVER_ERRORS_IN_A_ROW = 3
 _WHILE_DISCONNECTED = 60.0
 
-Pair = tuple[int, Mapping[str, Any]]
+Pair = tuple[int, bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +34,14 @@ class Stopped:
 
 
 def post(gateway: Gateway, shop_id: int, pairs: Sequence[Pair]) -> Posted | Stopped:
-    """Send member ids and their profiles. Sending them again is harmless: every profile is an upsert."""
+    """Send member ids with their encoded profiles. Sending them again is harmless: every profile is an upsert."""
     parts = deque([pairs] if pairs else [])
     jobs: list[tuple[str, int]] = []
     refused: list[tuple[int, str]] = []
     server_errors = 0
     while parts:
         part = parts.popleft()
-        body = payloads.bulk_profiles([profile for _, profile in part])
+        body = payloads.bulk_profiles([entry for _, entry in part])
         if len(body) > payloads.MOST_BYTES and len(part) > 1:
             parts.extend(_halves(part))
             continue

@@ -17,6 +17,8 @@ MOST_BYTES = 4_900_000
 _ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, check_circular=False)
 _EVENTS_OPEN = b'{"data":{"type":"event-bulk-create-job","attributes":{"events-bulk-create":{"data":['
 _EVENTS_CLOSE = b"]}}}}"
+_PROFILES_OPEN = b'{"data":{"type":"profile-bulk-import-job","attributes":{"profiles":{"data":['
+_PROFILES_CLOSE = b"]}}}}"
 
 
 def profile(dialect: Dialect, recipient: Recipient) -> dict[str, Any]:
@@ -69,11 +71,9 @@ def bulk_events(entries: Sequence[bytes]) -> bytes:
     return b"".join((_EVENTS_OPEN, b",".join(entries), _EVENTS_CLOSE))
 
 
-def bulk_profiles(profiles: Sequence[Mapping[str, Any]]) -> bytes:
-    """The body of a bulk profile import."""
-    return encode(
-        {"data": {"type": "profile-bulk-import-job", "attributes": {"profiles": {"data": profiles}}}}
-    )
+def bulk_profiles(entries: Sequence[bytes]) -> bytes:
+    """The body of a bulk profile import out of ready profile resources."""
+    return b"".join((_PROFILES_OPEN, b",".join(entries), _PROFILES_CLOSE))
 
 
 def forget(dialect: Dialect, profile_id: str) -> dict[str, Any]:

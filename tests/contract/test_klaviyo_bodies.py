@@ -119,7 +119,7 @@ class TestProfiles:
         profile = payloads.profile_of(
             LAUREL, "ada@fernandfig.shop", "Ada", None, Standing(540, 600, 60, "member", NOW)
         )
-        raw = payloads.bulk_profiles([profile])
+        raw = payloads.bulk_profiles([payloads.encode(profile)])
         _holds(ProfileImportJobCreateQuery, json.loads(raw))
         assert len(raw) * payloads.MOST_PROFILES < payloads.MOST_BYTES
 
@@ -135,7 +135,7 @@ class TestProfiles:
         profile = payloads.profile_of(
             LAUREL, "a@fernandfig.shop", None, None, Standing(0, 0, 0, "guest", None)
         )
-        sent = payloads.bulk_profiles([profile])
+        sent = payloads.bulk_profiles([payloads.encode(profile)])
         assert b"subscri" not in sent
         assert b"consent" not in sent
 
