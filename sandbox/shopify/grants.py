@@ -54,7 +54,7 @@ def id_token(
 
 def customer_token(world: World, shop: Shop, person: Customer | None) -> str:
     """Sign the token of a customer-account extension: five minutes, and the customer when signed in."""
-    sub = {"sub": f"gid://shopify/Customer/{person.id}"} if person else {}
+    sub: dict[str, Any] = {"sub": f"gid://shopify/Customer/{person.id}"} if person else {}
     return id_token(world, shop, lifetime=300, iss=f"https://{shop.domain}", **sub)
 
 
@@ -146,7 +146,7 @@ def _refresh(world: World, shop: Shop, asked: dict[str, Any]) -> dict[str, Any]:
 
 def _mark_used(installation: Installation, token: RefreshToken) -> None:
     token.used = True
-    if token.parent in installation.refresh:
+    if token.parent is not None and token.parent in installation.refresh:
         installation.refresh[token.parent].used = True
 
 

@@ -5,7 +5,6 @@ It answers below `/storefront/<domain>` on the main listener, and at the root of
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -26,7 +25,7 @@ from sandbox.shopify import describe, proxy
 from sandbox.shopify.actions import checkout, customers
 from sandbox.shopify.control.common import world
 from sandbox.shopify.errors import ActionRefused, NotFound
-from sandbox.shopify.ids import gid
+from sandbox.shopify.liquid_objects import scope
 from sandbox.shopify.people import Customer
 from sandbox.shopify.sessions import Visitor, Visitors, remember
 from sandbox.shopify.shop import Shop
@@ -70,68 +69,6 @@ def _visitor(shop: Shop) -> Visitor:
     return visitor
 
 
-def _value(kind: str, text: str) -> Any:
-    if kind == "json":
-        return json.loads(text)
-    return int(text) if kind == "number_integer" else text
-
-
-def _metafields(shop: Shop, owner: str) -> dict[str, dict[str, Any]]:
-    """Metafields as Liquid sees them: the app's own reserved namespace is called `$app` there."""
-    found: dict[str, dict[str, Any]] = {}
-    public = {(item.owner, item.key) for item in world().config.definitions if item.storefront}
-    for (of, space, key), item in shop.metafields.items():
-        if of != owner:
-            continue
-        reserved = space.startswith("app--")
-        if reserved and item.owner_type != "API_PERMISSION" and (item.owner_type, key) not in public:
-            continue
-        name = f"$app:{space.split('--', 2)[2]}" if space.count("--") > 1 else "$app"
-        found.setdefault(name if reserved else space, {})[key] = {
-            "value": _value(item.type, item.value),
-            "type": item.type,
-        }
-    return found
-
-
-def scope(shop: Shop, person: Customer | None) -> dict[str, Any]:
-    """The Liquid objects of a page."""
-    root = _root(shop)
-    customer = None
-    if person is not None:
-        customer = {
-            "id": person.id,
-            "email": person.email,
-            "first_name": person.first_name,
-            "last_name": person.last_name,
-            "name": person.display_name,
-            "tags": person.tags,
-            "orders_count": person.orders,
-            "metafields": _metafields(shop, gid("Customer", person.id)),
-        }
-    installation = shop.installation
-    app = _metafields(shop, gid("AppInstallation", installation.id)) if installation else {}
-    return {
-        "shop": {
-            "name": shop.name,
-            "currency": shop.currency,
-            "permanent_domain": shop.domain,
-            "url": request.host_url.rstrip("/") + root,
-            "metafields": _metafields(shop, gid("Shop", shop.id)),
-        },
-        "customer": customer,
-        "app": {"metafields": app},
-        "request": {"design_mode": False, "locale": {"iso_code": shop.locale}, "path": request.path},
-        "routes": {
-            "root_url": root or "/",
-            "account_url": f"{root}/account",
-            "account_login_url": f"{root}/account/login",
-            "account_register_url": f"{root}/account/register",
-            "cart_url": f"{root}/cart",
-        },
-    }
-
-
 def _blocks(shop: Shop, person: Customer | None, *, sections: bool) -> list[str]:
     """The app's blocks on this page: its switched-on embeds, or every block meant for a section."""
     theme: Theme | None = current_app.extensions["theme"]
@@ -141,7 +78,7 @@ def _blocks(shop: Shop, person: Customer | None, *, sections: bool) -> list[str]
         theme.sections() if sections else [block for block in theme.embeds() if shop.embeds.get(block.handle)]
     )
     assets = f"{_root(shop)}/cdn/extensions"
-    around = scope(shop, person)
+    around = scope(world().config, shop, person, _root(shop))
     return [theme.render(block, around, shop.locale, assets) for block in chosen]
 
 
@@ -363,5 +300,5 @@ def app_proxy(domain: str, prefix: str, subpath: str, path: str = "") -> Respons
         text = answer.body.decode()
         if theme is not None:
             rendered = theme.environment(shop.locale, f"{_root(shop)}/cdn/extensions").from_string(text)
-            text = rendered.render(**scope(shop, person))
+            text = rendered.render(**scope(world().config, shop, person, _root(shop)))
         return _page(shop, visitor, "proxied", html=text)

@@ -20,7 +20,7 @@ from sandbox.shopify.order import (
     Transaction,
 )
 from sandbox.shopify.shop import Shop
-from sandbox.shopify.webhooks import order_payloads
+from sandbox.shopify.webhooks import line_payloads, order_payloads
 from sandbox.shopify.world import World
 
 
@@ -145,10 +145,10 @@ def _book(
 
 
 def _refund_events(shop: Shop, order: Order, made: Refund) -> list[tuple[str, Any]]:
-    events: list[tuple[str, Any]] = [("refunds/create", order_payloads.refund(shop, order, made))]
+    events: list[tuple[str, Any]] = [("refunds/create", line_payloads.refund(shop, order, made))]
     for item in made.transactions:
         if item.status in ("success", "failure", "error"):
-            events.append(("order_transactions/create", order_payloads.transaction(shop, order, item)))
+            events.append(("order_transactions/create", line_payloads.transaction(shop, order, item)))
     events.append(("orders/updated", order_payloads.order(shop, order)))
     return events
 
@@ -162,7 +162,7 @@ def settle(world: World, shop: Shop, order: Order, *, status: str = "success") -
     order.touch(world.now())
     for item in waiting:
         item.status = status
-        events.append(("order_transactions/create", order_payloads.transaction(shop, order, item)))
+        events.append(("order_transactions/create", line_payloads.transaction(shop, order, item)))
     world.fire(shop, [*events, ("orders/updated", order_payloads.order(shop, order))])
     return order
 

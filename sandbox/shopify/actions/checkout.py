@@ -14,7 +14,7 @@ from sandbox.shopify.money import ZERO, parse, rounded, spread
 from sandbox.shopify.order import AppliedDiscount, Line, Order, Shipping, Transaction
 from sandbox.shopify.people import Customer
 from sandbox.shopify.shop import Product, Shop
-from sandbox.shopify.webhooks import order_payloads, payloads
+from sandbox.shopify.webhooks import line_payloads, order_payloads, payloads
 from sandbox.shopify.world import World
 
 KNOWN = {
@@ -99,19 +99,46 @@ def place(world: World, shop: Shop, spec: dict[str, Any]) -> Order:
         raise ActionRefused("no_lines", "An order needs at least one line.")
     rate = parse(spec.get("tax_rate", shop.tax_rate))
     lines = [make_line(world, shop, row, rate) for row in spec["lines"]]
-    codes = [spec["code"]] if spec.get("code") else list(spec.get("codes", []))
-    found = [_find_code(shop, code) for code in codes]
+    found = _codes(world, shop, spec, lines)
+    order = _draft(world, shop, spec, lines)
+    _price(world, order, spec, found)
+    # Everything was checked before a guest's customer record may come to be.
+    buyer, made = _buyer(world, shop, spec)
+    if buyer is not None:
+        order.customer_id, order.email = buyer.id, order.email or buyer.email
+        _count(buyer, order, world)
+    shop.next_order_number += 1
+    shop.orders[order.id] = order
+    for discount in found:
+        discount.uses.append((order.id, order.customer_id, world.now()))
+    paid = [_sale(world, order)] if spec.get("paid", True) else []
+    order.transactions.extend(paid)
+    if not spec.get("silent"):
+        events: list[tuple[str, Any]] = []
+        if buyer is not None and made:
+            events.append(("customers/create", payloads.customer(shop, buyer)))
+        world.fire(shop, [*events, *_purchase_events(world, shop, order, paid)])
+    return order
+
+
+def _codes(world: World, shop: Shop, spec: dict[str, Any], lines: list[Line]) -> list[Discount]:
+    """Find the codes of an order and check that this buyer may use them on these lines."""
+    named = [spec["code"]] if spec.get("code") else list(spec.get("codes", []))
+    found = [_find_code(shop, code) for code in named]
+    buyer = customers.find(shop, spec["customer"]) if spec.get("customer") else None
+    buyer = buyer or shop.customers.by_email(spec.get("email") or "")
+    _check_codes(found, buyer, lines, world)
+    return found
+
+
+def _draft(world: World, shop: Shop, spec: dict[str, Any], lines: list[Line]) -> Order:
+    """The order before prices, buyer and payment."""
     presentment = spec.get("presentment_currency") or shop.currency
     if presentment != shop.currency and presentment not in shop.rates:
         raise ActionRefused("bad_currency", f"The shop does not sell in {presentment}.")
-    # Everything is checked before a guest's customer record may come to be.
-    existing = customers.find(shop, spec["customer"]) if spec.get("customer") else None
-    existing = existing or shop.customers.by_email(spec.get("email") or "")
     processed = parse_instant(spec["processed_at"]) if spec.get("processed_at") else world.now()
-    _check_codes(found, existing, lines, world)
-    buyer, made = _buyer(world, shop, spec)
     processed = processed.replace(microsecond=0)
-    order = Order(
+    return Order(
         id=world.ids.next("Order"),
         number=shop.next_order_number,
         created_at=processed,
@@ -122,8 +149,7 @@ def place(world: World, shop: Shop, spec: dict[str, Any]) -> Order:
         rate=shop.rates.get(presentment, Decimal(1)),
         taxes_included=bool(spec.get("taxes_included", shop.taxes_included)),
         lines=lines,
-        customer_id=buyer.id if buyer else None,
-        email=spec.get("email") or (buyer.email if buyer else None),
+        email=spec.get("email"),
         phone=spec.get("phone"),
         test=bool(spec.get("test", False)),
         tags=sorted(spec.get("tags", [])),
@@ -134,21 +160,6 @@ def place(world: World, shop: Shop, spec: dict[str, Any]) -> Order:
         tip=parse(spec.get("tip", "0.00")),
         moved_by_amounts=shop.amount_refunds_move_subtotal,
     )
-    _price(world, order, spec, found)
-    shop.next_order_number += 1
-    shop.orders[order.id] = order
-    for discount in found:
-        discount.uses.append((order.id, order.customer_id, world.now()))
-    events: list[tuple[str, Any]] = []
-    if buyer is not None:
-        _count(buyer, order, world)
-        if made:
-            events.append(("customers/create", payloads.customer(shop, buyer)))
-    paid = [_sale(world, order)] if spec.get("paid", True) else []
-    order.transactions.extend(paid)
-    if not spec.get("silent"):
-        world.fire(shop, [*events, *_purchase_events(world, shop, order, paid)])
-    return order
 
 
 def _find_code(shop: Shop, code: str) -> Discount:
@@ -214,7 +225,7 @@ def _purchase_events(
     body = order_payloads.order(shop, order)
     events: list[tuple[str, Any]] = [("orders/create", body)]
     for item in paid:
-        events.append(("order_transactions/create", order_payloads.transaction(shop, order, item)))
+        events.append(("order_transactions/create", line_payloads.transaction(shop, order, item)))
         events.append(("orders/paid", body))
     events.append(("orders/updated", body))
     person = shop.customers.get(order.customer_id) if order.customer_id else None
@@ -236,7 +247,7 @@ def pay(world: World, shop: Shop, order: Order) -> Order:
     order.transactions.append(sale)
     order.touch(world.now())
     body = order_payloads.order(shop, order)
-    moved = order_payloads.transaction(shop, order, sale)
+    moved = line_payloads.transaction(shop, order, sale)
     events = [("order_transactions/create", moved), ("orders/paid", body), ("orders/updated", body)]
     world.fire(shop, events)
     return order

@@ -7,6 +7,7 @@ from typing import Any
 
 from graphql import (
     DocumentNode,
+    ExecutionResult,
     GraphQLError,
     GraphQLFormattedError,
     OperationDefinitionNode,
@@ -21,9 +22,11 @@ from sandbox.shopify.graphql import (  # noqa: F401  (imported for the resolvers
     customer_fields,
     customer_writes,
     discount_fields,
+    discount_writes,
     metafield_writes,
     order_fields,
     queries,
+    refund_fields,
     shop_fields,
 )
 from sandbox.shopify.graphql.context import Context
@@ -105,8 +108,8 @@ def _paid(
     result = execute(
         schema(), document, context_value=context, variable_values=variables, operation_name=None
     )
-    if not hasattr(result, "data"):
-        raise RuntimeError("the schema must resolve without awaiting")
+    if not isinstance(result, ExecutionResult):
+        raise TypeError("the schema must resolve without awaiting")
     answer: Answer = {}
     actual = meter.actual(operation, result.data)
     bucket.give_back(max(0, requested - actual))
