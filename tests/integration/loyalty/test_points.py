@@ -179,7 +179,7 @@ class TestAbsorb:
         """Two customers that become one end with both balances on the kept one, in either order of arrival, once."""
         merge = CustomersMerged(7001, 7002, NOW)
         other = customer(7002, "second@fernandfig.shop")
-        facts = [merge, customer(), other] if merge_first else [customer(), other, merge]
+        facts: list[Fact] = [merge, customer(), other] if merge_first else [customer(), other, merge]
         settle(engine, shop, *facts)
         settle(engine, shop, merge, CustomerDeleted(7002), other)
 

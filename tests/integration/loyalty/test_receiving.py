@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
 from loyalty import inbox
@@ -14,6 +15,7 @@ from loyalty.inbox import Malformed
 from loyalty.models import InboxMessage, LedgerEntry, Member, Shop
 from loyalty.receiving import Reception, drain_inbox
 from loyalty.runtime import Runtime
+from tests.integration.loyalty.conftest import Hands
 
 DOMAIN = "fern-and-fig.myshopify.com"
 SEEN = datetime(2026, 11, 1, 11, tzinfo=UTC)
@@ -105,7 +107,7 @@ class TestDrain:
             bad = session.exec(select(InboxMessage).where(InboxMessage.delivery_id == "bad")).one()
             assert (bad.error, bad.body) == ("not JSON", b"{not json")
 
-    def test_poison(self, runtime: Runtime, shop: Shop, hands) -> None:  # type: ignore[no-untyped-def]
+    def test_poison(self, runtime: Runtime, shop: Shop, hands: Hands) -> None:
         """A delivery that always fails is tried again with growing waits, then parked; its text never reaches the row."""
         deliver(runtime, "p", "poison")
         deliver(runtime, "good", 1)
@@ -161,7 +163,7 @@ class TestDrain:
 
 @pytest.mark.postgres
 class TestDoubleDelivery:
-    def test_concurrent_repeat(self, postgres_engine) -> None:  # type: ignore[no-untyped-def]
+    def test_concurrent_repeat(self, postgres_engine: Engine) -> None:
         """Two processes that keep the same delivery at once end with one row."""
         kept = []
 
