@@ -86,7 +86,7 @@ class TestStatus:
         assert "<strong>Fern &amp; Fig</strong>" in page
         assert "24 hours ago" in page
         assert "1 message, the oldest for" in page
-        assert "Look at the messages that Klaviyo refused" in page
+        assert "Some messages were refused or parked: look at the log" in page
         assert ">Events log</a>" in page
 
     @pytest.mark.acceptance("S0-25", "S0-26", "S0-27")
