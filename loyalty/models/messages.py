@@ -28,6 +28,14 @@ class InboxMessage(SQLModel, table=True):
             sqlite_where=text("state = 'due'"),
         ),
         Index("ix_inbox_shop_domain_id", "shop_domain", "id"),
+        # What needs a person is rare and looked for on every home page: it costs the drain nothing.
+        Index(
+            "ix_inbox_parked",
+            "shop_domain",
+            "id",
+            postgresql_where=text("state = 'parked'"),
+            sqlite_where=text("state = 'parked'"),
+        ),
     )
 
     id: int | None = Field(default=None, primary_key=True, sa_type=BigId)
@@ -65,6 +73,14 @@ class OutboxMessage(SQLModel, table=True):
             sqlite_where=text("state IN ('due', 'sending')"),
         ),
         Index("ix_outbox_log", "shop_id", "channel", "id"),
+        Index(
+            "ix_outbox_trouble",
+            "shop_id",
+            "channel",
+            "id",
+            postgresql_where=text("state IN ('refused', 'parked')"),
+            sqlite_where=text("state IN ('refused', 'parked')"),
+        ),
         Index("ix_outbox_member_id_id", "member_id", "id"),
     )
 
