@@ -96,9 +96,18 @@ def finish(
             now = runtime.clock()
             connections.link_oauth(session, runtime.cipher, attempt.shop_id, account, tokens, now=now)
     except (AccountTaken, IntegrityError):
-        # The tokens are let go of without revoking them: that would end the other shop's link as well.
+        _give_to_owner(runtime, account, tokens)
         return TAKEN
     return CONNECTED
+
+
+def _give_to_owner(runtime: Runtime, account: Account, tokens: Tokens) -> None:
+    """The account's one grant was just renewed, which may have ended the tokens of the shop that holds it: that shop gets the new ones.
+    Revoking them instead would end its link for certain."""
+    with runtime.transaction() as session:
+        owner = connections.owner_of(session, account.id)
+        if owner is not None and owner.road == connections.OAUTH:
+            connections.keep_tokens(owner, runtime.cipher, tokens, now=runtime.clock())
 
 
 def _key(state: str) -> str:

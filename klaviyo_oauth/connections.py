@@ -44,6 +44,11 @@ def load(session: Session, shop_id: int, *, lock: bool = False) -> KlaviyoConnec
     return session.exec(statement.with_for_update() if lock else statement).first()
 
 
+def owner_of(session: Session, account_id: str) -> KlaviyoConnection | None:
+    """The link that holds a Klaviyo account now."""
+    return session.exec(select(KlaviyoConnection).where(KlaviyoConnection.account_id == account_id)).first()
+
+
 def link_oauth(
     session: Session, cipher: Cipher, shop_id: int, account: Account, tokens: Tokens, *, now: datetime
 ) -> KlaviyoConnection:
@@ -119,7 +124,7 @@ def release_waiting(session: Session, shop_id: int, *, now: datetime) -> None:
 
 
 def _linked(session: Session, shop_id: int, account: Account, now: datetime) -> KlaviyoConnection:
-    other = session.exec(select(KlaviyoConnection).where(KlaviyoConnection.account_id == account.id)).first()
+    other = owner_of(session, account.id)
     if other is not None and other.shop_id != shop_id:
         raise AccountTaken
     row = load(session, shop_id, lock=True)

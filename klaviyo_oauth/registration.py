@@ -14,6 +14,7 @@ from klaviyo_oauth import connections, payloads
 from klaviyo_oauth.answers import Answer, Reply, Trouble, Wait
 from klaviyo_oauth.config import KlaviyoConfig
 from klaviyo_oauth.gateway import Gateway
+from klaviyo_oauth.resync import resync_if_old
 from klaviyo_oauth.review_facts import WEBHOOK_TOPICS
 from klaviyo_oauth.reviews import next_cursor
 from loyalty.models import KlaviyoConnection
@@ -49,6 +50,7 @@ def check(
 ) -> float | None:
     """Bring webhook and knowledge up to date. Returns the seconds after which to try again when Klaviyo did not answer, else None."""
     gateway = Gateway(runtime, config, redis, http or requests.Session())
+    resync_if_old(runtime, shop_id)
     try:
         state = _webhook(runtime, config, gateway, shop_id)
         _note(runtime, shop_id, webhook_state=state, webhook_checked_at=runtime.clock().isoformat())

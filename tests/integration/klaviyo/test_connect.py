@@ -73,6 +73,10 @@ class TestOAuth:
         assert connected.connection().account_id == "FernFg"
         with connected.runtime.reading() as session:
             assert connections.load(session, other.shop_id) is None
+        # Klaviyo may end the first shop's tokens when somebody authorizes anew: its deliveries must go on all the same.
+        connected.put_news(connected.add_member("ada@fernandfig.shop"), 1)
+        connected.drain()
+        assert connected.states() == {"delivered": 1}
 
     def test_klaviyo_away(self, world: World) -> None:
         """When Klaviyo fails in the middle the merchant is told so, and nothing is linked."""

@@ -6,6 +6,7 @@ import pytest
 from sqlmodel import select
 
 from klaviyo_oauth import connections, sync
+from klaviyo_oauth.resync import resync_if_old
 from loyalty import runs
 from loyalty.models import Run, RunItem
 from tests.integration.klaviyo.conftest import World
@@ -178,6 +179,23 @@ class TestSync:
         run = _finish(connected, _start(connected), size=10)
         assert run.done == 120
         assert connected.counts()["throttled"]["total"] == 0
+
+
+class TestResync:
+    """The monthly repetition."""
+
+    @pytest.mark.acceptance("S0-29")
+    def test_after_a_month(self, connected: World) -> None:
+        """A sync is repeated when the last one is thirty days old, not before, and never begun for the merchant."""
+        shop_id = connected.shop.shop_id
+        assert not resync_if_old(connected.runtime, shop_id)
+        _finish(connected, _start(connected))
+        connected.clock.forward(days=29)
+        assert not resync_if_old(connected.runtime, shop_id)
+        connected.clock.forward(days=1, hours=1)
+        assert resync_if_old(connected.runtime, shop_id)
+        job, run_id = connected.nudges[-1]
+        assert (job, _run(connected, run_id).state) == ("advance_run", "queued")
 
 
 def _killed_after(world: World, step: Any) -> Any:
