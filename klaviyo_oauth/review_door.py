@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 from flask import Blueprint, Response, request
 from sqlmodel import Session, select
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from klaviyo_oauth import connections, review_facts
 from loyalty import inbox
@@ -77,10 +78,11 @@ def parse(body: bytes) -> Delivery | None:
 
 
 def _receive(runtime: Runtime, key: str) -> Response:
-    if request.content_length is not None and request.content_length > LARGEST:
-        return _answer(413)
-    body = request.get_data(cache=False)
-    if len(body) > LARGEST:
+    # A body without a length is cut off while it is read; it never fills the memory.
+    request.max_content_length = LARGEST
+    try:
+        body = request.get_data(cache=False)
+    except RequestEntityTooLarge:
         return _answer(413)
     with runtime.reading() as session:
         door = _door(runtime, session, key)

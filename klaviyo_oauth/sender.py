@@ -17,6 +17,7 @@ from klaviyo_oauth.config import KlaviyoConfig
 from klaviyo_oauth.dialect import LAUREL
 from klaviyo_oauth.forgetting import forget
 from klaviyo_oauth.gateway import Gateway
+from klaviyo_oauth.lane import Lane
 from klaviyo_oauth.single_events import send_single
 from loyalty.delivery import Dropped, Later, Message, Outcome, Refused
 from loyalty.runtime import Runtime
@@ -26,8 +27,9 @@ FORGET = "forget_profile"
 FEW = 20
 # The outbox leases a batch for 90 seconds, and the last request may take 35 of them.
 _BUDGET = timedelta(seconds=30)
-# One poison message meets a server error alone; this many in a row are Klaviyo's own.
-_ERRORS_IN_A_ROW = 3
+# A wait for the bulk endpoint that is longer than this is spent on single requests, for so many messages.
+_LONG_WAIT = 2.0
+_MOST_INSTEAD = 250
 _GONE_STATES = frozenset(("redacted", "merged"))
 
 
@@ -67,7 +69,7 @@ class KlaviyoSender:
             else:
                 events.append(message)
         stop_at = self._monotonic() + _BUDGET.total_seconds()
-        outcomes |= self._one_by_one(shop_id, forgetting, stop_at, self._forget)
+        outcomes |= self._lane(shop_id, stop_at, self._forget).send(forgetting)
         outcomes |= self._events(shop_id, events, stop_at)
         health.note(self._runtime, shop_id, outcomes.values())
         return {id_: self._spread(outcome) for id_, outcome in outcomes.items()}
@@ -81,32 +83,21 @@ class KlaviyoSender:
         return None
 
     def _events(self, shop_id: int, events: Sequence[Message], stop_at: float) -> dict[int, Outcome]:
+        singles = self._lane(shop_id, stop_at, self._single)
         if len(events) <= FEW:
-            return self._one_by_one(shop_id, events, stop_at, self._single)
+            return singles.send(events)
         bulk = BulkEvents(self._gateway, shop_id, LAUREL, out_of_time=lambda: self._monotonic() >= stop_at)
-        return bulk.send(events)
+        outcomes = bulk.send(events)
+        # Lively traffic can use up the bulk endpoint's minute; the single one has its own, so nobody needs to wait for the next.
+        held_up = [event for event in events if _has_to_wait(outcomes[event.id])]
+        return outcomes | singles.send(held_up[:_MOST_INSTEAD])
 
-    def _one_by_one(
-        self,
-        shop_id: int,
-        messages: Sequence[Message],
-        stop_at: float,
-        send: Callable[[int, Message], Outcome],
-    ) -> dict[int, Outcome]:
-        outcomes: dict[int, Outcome] = {}
-        stopped: Later | None = None
-        errors = 0
-        for message in messages:
-            if stopped is None and self._monotonic() >= stop_at:
-                stopped = Later(0.0, "continued", counts=False)
-            outcomes[message.id] = outcome = stopped or send(shop_id, message)
-            errors = errors + 1 if isinstance(outcome, Later) else 0
-            if isinstance(outcome, Later) and not outcome.counts:
-                # Not this message's fault, so the next one would fare no better.
-                stopped = Later(outcome.seconds, outcome.reason, counts=False)
-            elif errors >= _ERRORS_IN_A_ROW:
-                stopped = Later(self._gateway.step_back(shop_id), "server errors", counts=False)
-        return outcomes
+    def _lane(self, shop_id: int, stop_at: float, send: Callable[[int, Message], Outcome]) -> Lane:
+        return Lane(
+            lambda message: send(shop_id, message),
+            step_back=lambda: self._gateway.step_back(shop_id),
+            out_of_time=lambda: self._monotonic() >= stop_at,
+        )
 
     def _single(self, shop_id: int, message: Message) -> Outcome:
         return send_single(self._gateway, shop_id, LAUREL, message)
@@ -120,6 +111,10 @@ class KlaviyoSender:
             return outcome
         seconds = outcome.seconds * (1 + self._jitter() / 10)
         return Later(seconds, outcome.reason, outcome.status_code, counts=outcome.counts)
+
+
+def _has_to_wait(outcome: Outcome) -> bool:
+    return isinstance(outcome, Later) and outcome.reason == "rate_limit" and outcome.seconds > _LONG_WAIT
 
 
 def unsendable(message: Message) -> Outcome | None:

@@ -106,6 +106,23 @@ class TestSingle:
         assert {m.attempts for m in connected.messages()} == {0}
         assert "503" in (connected.connection().last_error or "")
 
+    def test_server_errors(self, connected: World) -> None:
+        """Server errors for everybody are Klaviyo's: after a few the rest is spared, and waits without being counted."""
+        connected.fault("POST /api/events", "500", times=None)
+        _many(connected, 18)
+        connected.drain()
+        assert connected.states() == {"due": 18}
+        asked = len(connected.requests_to("/api/events"))
+        assert 3 <= asked <= 12  # those that were on their way side by side still arrive
+        assert sum(message.attempts for message in connected.messages()) <= asked
+
+    def test_poison(self, connected: World) -> None:
+        """One message that Klaviyo stumbles over holds up none of its neighbours."""
+        connected.fault("POST /api/events", "500", times=1, skip=3)
+        _many(connected, 12)
+        connected.drain()
+        assert connected.states() == {"delivered": 11, "due": 1}
+
     def test_missing_scope(self, world: World) -> None:
         """A missing permission does not lose news: it waits, and the page can say why."""
         world.sandbox("POST", "/private-keys", key="pk_without_events", scopes=["accounts:read"])
@@ -187,6 +204,14 @@ class TestBulk:
         connected.drain()
         assert connected.states() == {"delivered": 200}
         assert connected.counts()["throttled"]["total"] == 0
+
+    def test_bulk_used_up(self, connected: World) -> None:
+        """When the bulk endpoint's minute is used up, lively traffic goes on by the single one instead of waiting."""
+        Limiter(connected.redis).pause("FernFg", "POST event-bulk-create-jobs", 40)
+        _many(connected, 30)
+        connected.drain()
+        assert connected.states() == {"delivered": 30}
+        assert connected.requests_to("/api/event-bulk-create-jobs") == []
 
 
 class TestForget:
