@@ -47,8 +47,14 @@
 
   function goTo(address) {
     const target = new URL(address, location.href);
-    if (target.origin === location.origin) location.assign(target);
-    else window.open(target, "_top");
+    if (target.origin !== location.origin) {
+      window.open(target, "_top");
+      return;
+    }
+    // A script's request does not say where in the admin this page is; the page itself knows.
+    const host = new URLSearchParams(location.search).get("host");
+    if (host && !target.searchParams.has("host")) target.searchParams.set("host", host);
+    location.assign(target);
   }
 
   // What follows a successful answer, by what the answer and the element that asked say.

@@ -1,0 +1,155 @@
+"""The pages' own arithmetic: the chart, what is kept for a while, how things are written, and the reasons of an entry."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from klaviyo_oauth.checklist import review_checks
+from loyalty.core.document import DEFAULT_DOCUMENT, parse_program
+from loyalty.models import KlaviyoConnection
+from loyalty.statement.formats import Formats
+from loyalty.statement.home import Day, points_worth
+from loyalty.statement.members import EntryRow
+from shopify_app.admin.chart import HEIGHT, WIDTH, draw
+from shopify_app.admin.explained import explain
+from shopify_app.admin.fresh import FreshEnough
+
+NOW = datetime(2026, 11, 22, 3, 30, tzinfo=UTC)
+
+
+class TestChart:
+    def test_bars(self) -> None:
+        """The largest bar fills the height, none leaves the drawing, and a single point can be seen."""
+        chart = draw([Day(date(2026, 11, 1), earned=400), Day(date(2026, 11, 2), earned=1, spent=100)])
+
+        assert [(bar.kind, bar.points) for bar in chart.bars] == [
+            ("earned", 400),
+            ("earned", 1),
+            ("spent", 100),
+        ]
+        assert (chart.top, chart.bars[0].height) == (400, HEIGHT)
+        assert chart.bars[1].height >= 1
+        assert all(bar.x >= 0 and bar.x + bar.width <= WIDTH for bar in chart.bars)
+        assert all(bar.y >= 0 and bar.y + bar.height == pytest.approx(HEIGHT) for bar in chart.bars)
+
+    @pytest.mark.parametrize("days", [[], [Day(date(2026, 11, 1))], [Day(date(2026, 11, 1), spent=-500)]])
+    def test_nothing(self, days: list[Day]) -> None:
+        """No days, or days on which nothing was earned or spent, draw nothing."""
+        assert draw(days).empty
+
+
+class TestFreshEnough:
+    def test_dear(self) -> None:
+        """What took long to read is kept for fifty times as long, each key for itself."""
+        seconds = [0.0]
+        reads: list[str] = []
+
+        def reading(name: str, cost: float) -> str:
+            def read() -> str:
+                reads.append(name)
+                seconds[0] += cost
+                return name
+
+            return kept.get(name, read)
+
+        kept: FreshEnough[str] = FreshEnough(clock=lambda: seconds[0])
+        assert reading("big", 1.0) == "big"
+        seconds[0] += 49
+        reading("big", 1.0)
+        reading("small", 0.0)
+        seconds[0] += 1.1
+        reading("big", 1.0)
+        reading("small", 0.0)
+
+        assert reads == ["big", "small", "big", "small"]
+
+
+class TestFormats:
+    def test_in_the_shop(self) -> None:
+        """Times are the shop's own, and money has the decimals of its currency."""
+        formats = Formats("JPY", "America/New_York")
+
+        assert formats.moment(NOW) == "Nov 21, 2026, 10:30 PM"
+        assert formats.today(NOW) == date(2026, 11, 21)
+        assert formats.start_of_day(date(2026, 11, 1)) == datetime(2026, 11, 1, 4, tzinfo=UTC)
+        assert formats.start_of_day(date(2026, 11, 2)) == datetime(2026, 11, 2, 5, tzinfo=UTC)
+        assert formats.money(Decimal(1200)) == "¥1,200"
+        assert formats.money(Decimal("84.5"), "USD") == "$84.50"
+
+    def test_strange_zone(self) -> None:
+        """A time zone that this machine does not know is read as UTC, not as an error."""
+        assert Formats("USD", "Mars/Olympus").moment(NOW) == "Nov 22, 2026, 3:30 AM"
+        assert Formats("USD", "../../etc/passwd").today(NOW) == date(2026, 11, 22)
+
+    def test_signs(self) -> None:
+        """A movement has its sign, with a minus that is one."""
+        assert [Formats().signed(points) for points in (1200, -3, 0)] == ["+1,200", "−3", "0"]
+
+
+class TestExplained:
+    def entry(self, **why: object) -> EntryRow:
+        return EntryRow("e", 3, 5, "earn", "order", "1", "order", 2, "Order", dict(why), NOW, NOW, "ab" * 32)
+
+    def test_order(self) -> None:
+        """An order's entry says basis, rate, rounding, what was given before, version and place in the chain."""
+        why = {
+            "basis": "84.5",
+            "currency": "EUR",
+            "rate": "2",
+            "rounding": "half_up",
+            "worth": 169,
+            "already": 164,
+        }
+        found = dict(explain(self.entry(order="#1", status="partially_refunded", **why), Formats()))
+
+        assert found["What counted"] == "€84.50"
+        assert found["Rate"] == "2 for each €1.00"
+        assert found["Rounding"] == "to the nearest point"
+        assert (found["Worth now"], found["Given before"]) == ("169", "164")
+        assert found["State of the order"] == "partially refunded"
+        assert found["Place in the books"] == "Entry 3 of this member, seal abababababababab"
+
+    def test_unknown(self) -> None:
+        """Reasons that a later version of the program will write do not break the page."""
+        found = dict(explain(self.entry(basis="a lot", rounding="sideways", moon="full"), Formats()))
+
+        assert found["What counted"] == "a lot"
+        assert found["Rounding"] == "sideways"
+
+
+class TestWorth:
+    def test_best_price(self) -> None:
+        """Points are worth what the best reward gives for them; debts are worth nothing, and so are points without a reward."""
+        program = parse_program(DEFAULT_DOCUMENT, version=1)
+
+        assert points_worth(1000, program) == Decimal(10)
+        assert points_worth(-10, program) == 0
+        assert points_worth(10, parse_program(DEFAULT_DOCUMENT | {"rewards": []}, version=1)) is None
+        assert points_worth(10, None) is None
+
+
+@pytest.mark.acceptance("S4-39")
+class TestReviewChecklist:
+    def link(self, **values: object) -> KlaviyoConnection:
+        scopes = "events:write metrics:read reviews:read"
+        plain: dict[str, Any] = {"shop_id": 1, "road": "oauth", "state": "connected", "scopes": scopes, "connected_at": NOW}
+        return KlaviyoConnection(**(plain | values))
+
+    def checked(self, link: KlaviyoConnection, *, seen: bool = False) -> list[bool | None]:
+        program = parse_program(DEFAULT_DOCUMENT, version=1)
+        return [check.done for check in review_checks(link, program, seen=seen, formats=Formats(), now=NOW)]
+
+    def test_order_does_not_matter(self) -> None:
+        """Before the first review what cannot be known is said to be unknown, and the first review settles it."""
+        assert self.checked(self.link()) == [True, True, None, None]
+        assert self.checked(self.link(review_cursor=NOW), seen=True) == [True, True, True, True]
+
+    def test_lacking(self) -> None:
+        """A missing permission and a rule that is off are to do."""
+        off = parse_program(DEFAULT_DOCUMENT | {"earn": {}}, version=1)
+        checks = review_checks(self.link(scopes=""), off, seen=False, formats=Formats(), now=NOW)
+
+        assert [check.done for check in checks[:2]] == [False, False]
+        assert "reviews:read" in checks[1].text
