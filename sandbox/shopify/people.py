@@ -99,7 +99,8 @@ class SyntheticRange:
     def at(self, position: int) -> Customer:
         """Compute the customer at a position."""
         given, family = GIVEN[position % len(GIVEN)], FAMILY[position % len(FAMILY)]
-        created = self.made_at - timedelta(seconds=self.count - position)
+        # At least a day old: they were customers long before whatever is being tested.
+        created = self.made_at - timedelta(days=1, seconds=self.count - position)
         return Customer(
             id=self.first_id + position * STEP,
             email=f"{self.label}-{position}@people.fernandfig.shop",

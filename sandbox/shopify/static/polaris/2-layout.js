@@ -18,6 +18,7 @@ class Page extends Part {
   update() {
     this.$("h1").textContent = this.attr("heading");
     this.$("h1").hidden = !this.attr("heading");
+    if (!document.querySelector("main, [role='main']")) this.setAttribute("role", "main");
     const aside = this.filled("aside");
     this.$(".columns").classList.toggle("two", aside);
     this.$(".aside").hidden = !aside;
