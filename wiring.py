@@ -15,17 +15,19 @@ import shopify_app.lifecycle
 import shopify_app.translate
 from engines import valkey
 from klaviyo_oauth.config import KlaviyoConfig
+from klaviyo_oauth.disconnecting import disconnect
 from klaviyo_oauth.sender import KlaviyoSender
 from loyalty import inbox, outbox
 from loyalty.database import make_engine
 from loyalty.delivery import Sender
 from loyalty.encryption import Cipher
 from loyalty.receiving import Reception
-from loyalty.runs import StepFunction
+from loyalty.runs import RunView, Step, StepFunction
 from loyalty.runtime import Runtime
 from queues import Bell
 from settings import Settings
 from shopify_app.config import ShopifyConfig
+from shopify_app.erasure import SHOP_ERASURE, erase_step
 from shopify_app.sender import ShopifySender
 
 
@@ -82,9 +84,20 @@ def build(settings: Settings) -> House:
         senders=senders,
         steps={
             **shopify_app.imports.steps(shopify, http),
+            SHOP_ERASURE: _erasure(klaviyo, http),
             klaviyo_oauth.sync.KIND: klaviyo_oauth.sync.create_step(runtime, klaviyo, redis, http),
         },
     )
+
+
+def _erasure(klaviyo: KlaviyoConfig, http: requests.Session) -> StepFunction:
+    """Before a shop's rows go, its link to Klaviyo is ended there too: afterwards nobody has the token to do it with."""
+
+    def step(runtime: Runtime, view: RunView) -> Step:
+        disconnect(runtime, klaviyo, http, view.shop_id)
+        return erase_step(runtime, view)
+
+    return step
 
 
 def shopify_config(settings: Settings) -> ShopifyConfig:
