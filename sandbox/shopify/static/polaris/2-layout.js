@@ -4,7 +4,7 @@ class Page extends Part {
   static css = `
     :host { display: block; max-inline-size: 998px; margin: 0 auto; padding: 16px; container-type: inline-size; }
     :host([inlinesize="large"]) { max-inline-size: 1400px; } :host([inlinesize="small"]) { max-inline-size: 662px; }
-    header { display: flex; flex-wrap: wrap; gap: 8px 12px; align-items: center; margin-block-end: 16px; }
+    .head { display: flex; flex-wrap: wrap; gap: 8px 12px; align-items: center; margin-block-end: 16px; } .head[hidden] { display: none; }
     h1 { font-size: 20px; line-height: 28px; font-weight: 650; margin: 0; flex: 1 1 auto; overflow-wrap: anywhere; }
     .actions { display: flex; flex-wrap: wrap; gap: 8px; }
     .columns { display: grid; gap: 16px; } .main, .aside { display: flex; flex-direction: column; gap: 16px; min-inline-size: 0; }
@@ -12,7 +12,7 @@ class Page extends Part {
     @container (inline-size < 500px) { .actions { inline-size: 100%; } }
   `;
   markup() {
-    return `<header><slot name="breadcrumb-actions"></slot><h1></h1><div class="actions"><slot name="secondary-actions"></slot><slot name="primary-action"></slot></div></header>
+    return `<div class="head"><slot name="breadcrumb-actions"></slot><h1></h1><div class="actions"><slot name="secondary-actions"></slot><slot name="primary-action"></slot></div></div>
       <div class="columns"><div class="main"><slot name="supplemental-start"></slot><slot></slot></div><div class="aside"><slot name="aside"></slot></div></div>`;
   }
   update() {
@@ -22,7 +22,7 @@ class Page extends Part {
     const aside = this.filled("aside");
     this.$(".columns").classList.toggle("two", aside);
     this.$(".aside").hidden = !aside;
-    this.$("header").hidden = !this.attr("heading") && !["primary-action", "secondary-actions", "breadcrumb-actions"].some((name) => this.filled(name));
+    this.$(".head").hidden = !this.attr("heading") && !["primary-action", "secondary-actions", "breadcrumb-actions"].some((name) => this.filled(name));
   }
 }
 
