@@ -26,7 +26,12 @@ db = AppGroup("db", help="The database's schema.")
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=5000, show_default=True)
 @click.option("--workers", default=1, show_default=True, help="Processes.")
-@click.option("--threads", default=4, show_default=True, help="Requests at once in each process.")
+@click.option(
+    "--threads",
+    default=64,
+    show_default=True,
+    help="Requests at once in each process; more than the webhook door takes.",
+)
 def run(host: str, port: int, workers: int, threads: int) -> None:
     """Serve the web pages, the webhook door and the app proxy (granian)."""
     server = Server(

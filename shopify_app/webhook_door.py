@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 PATH = "/webhooks/shopify"
 LARGEST_BODY = 2 * 1024 * 1024
+# The server must offer more threads than this (``flask run --threads``): a request that waits for a thread cannot be turned away.
+MOST_IN_FLIGHT = 48
 _NAMES = ("TOPIC", "HMAC_SHA256", "SHOP_DOMAIN", "WEBHOOK_ID")
 log = structlog.get_logger(__name__)
 
@@ -45,7 +47,7 @@ class Refused(Exception):
 
 
 class WebhookDoor:
-    """See the module. More than ``most_in_flight`` requests at once are shed, because Shopify gives up after five seconds anyway."""
+    """See the module. More than ``most_in_flight`` requests at once are shed: Shopify gives up after five seconds and comes again."""
 
     def __init__(
         self,
@@ -53,9 +55,9 @@ class WebhookDoor:
         runtime: Runtime,
         config: ShopifyConfig,
         *,
-        keep: Callable[[Delivery], bool] | None = None,
+        keep: Callable[[Delivery], None] | None = None,
         nudge: Nudge | None = None,
-        most_in_flight: int = 64,
+        most_in_flight: int = MOST_IN_FLIGHT,
     ) -> None:
         self._app = app
         self._runtime = runtime
@@ -99,8 +101,8 @@ class WebhookDoor:
         """Close what the door keeps open."""
         self._intake.close()
 
-    def _receive(self, delivery: Delivery) -> bool:
-        return self._intake.receive(
+    def _receive(self, delivery: Delivery) -> None:
+        self._intake.receive(
             shop_domain=delivery.shop_domain,
             source=inbox.SHOPIFY,
             delivery_id=delivery.delivery_id,

@@ -161,7 +161,7 @@ class TestTrouble:
     def test_database(self, runtime, config, bell):
         """Trouble with the database is 503, nobody is rung for, and the log says what kind of trouble it was."""
 
-        def keep(delivery: Delivery) -> bool:
+        def keep(delivery: Delivery) -> None:
             raise NotKept("OperationalError")
 
         with capture_logs() as logs:
@@ -174,9 +174,8 @@ class TestTrouble:
         """With all places taken the next request is turned away at once, and its place is not used up."""
         inner: list[int] = []
 
-        def keep(delivery: Delivery) -> bool:
+        def keep(delivery: Delivery) -> None:
             inner.append(call(door, request())[0])
-            return True
 
         door = WebhookDoor(application, runtime, config, keep=keep, most_in_flight=1)
         assert call(door, request())[0] == 200
