@@ -134,7 +134,13 @@ class TestWorth:
 class TestReviewChecklist:
     def link(self, **values: object) -> KlaviyoConnection:
         scopes = "events:write metrics:read reviews:read"
-        plain: dict[str, Any] = {"shop_id": 1, "road": "oauth", "state": "connected", "scopes": scopes, "connected_at": NOW}
+        plain: dict[str, Any] = {
+            "shop_id": 1,
+            "road": "oauth",
+            "state": "connected",
+            "scopes": scopes,
+            "connected_at": NOW,
+        }
         return KlaviyoConnection(**(plain | values))
 
     def checked(self, link: KlaviyoConnection, *, seen: bool = False) -> list[bool | None]:
