@@ -28,7 +28,6 @@ _MEMBER = [
     "balance",
     "lifetime_earned",
     "lifetime_spent",
-    "told_balance",
     "customer_updated_at",
     "created_at",
     "updated_at",

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -69,7 +69,7 @@ def instant(value: Mapping[str, Any], key: str) -> datetime:
         raise Malformed(f"{key} is not a time") from None
     if found.tzinfo is None:
         raise Malformed(f"{key} has no time zone")
-    return found
+    return found.astimezone(UTC)
 
 
 def optional_instant(value: Mapping[str, Any], key: str) -> datetime | None:

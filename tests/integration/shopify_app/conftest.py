@@ -75,9 +75,8 @@ class Store:
 
     def sign_up(self, email: str = "iris@fernandfig.shop", **fields: Any) -> int:
         """A shopper opens an account; returns the customer id."""
-        return int(
-            self.act("POST", "/customers", email=email, first_name="Iris", last_name="Vale", **fields)["id"]
-        )
+        named = {"first_name": "Iris", "last_name": "Vale"} | fields
+        return int(self.act("POST", "/customers", email=email, **named)["id"])
 
     def buy(self, price: str = "100.00", **fields: Any) -> dict[str, Any]:
         """A shopper buys one thing."""
@@ -120,6 +119,13 @@ class Store:
                 return run
             runs.advance(self.runtime, run_id, known[run.kind], seconds=0.5)
         raise AssertionError("the run never ends")
+
+    def erase(self, run_id: int) -> None:
+        """Take an erasure to its end, after which its run is gone too."""
+        step = steps(self.config, self.http)["shop_erasure"]
+        assert runs.advance(self.runtime, run_id, step) is None
+        with self.runtime.reading() as session:
+            assert session.get(Run, run_id) is None
 
     # What is true
 
@@ -190,15 +196,15 @@ def _store(engine: Any, *, visited: bool) -> Iterator[Store]:
         app.register_blueprint(gate.blueprint)
         app.register_blueprint(storefront_blueprint(runtime, config))
         app.add_url_rule("/", "home", lambda: f"<p>{gate().domain}</p>")
-        server = make_server(
-            "127.0.0.1", 0, WebhookDoor(app, runtime, config), threaded=True, request_handler=Quiet
-        )
+        door = WebhookDoor(app, runtime, config)
+        server = make_server("127.0.0.1", 0, door, threaded=True, request_handler=Quiet)
         with _serving(server):
             sandbox.set_app_url(f"http://127.0.0.1:{server.server_port}")
             store = Store(sandbox, runtime, config, http, app)
             if visited:
                 assert store.open_app().status_code == 200
             yield store
+        door.close()
 
 
 class _serving:  # noqa: N801  # reads as a verb where it is used
