@@ -5,7 +5,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import update
@@ -42,6 +42,7 @@ def absorb(session: Session, shop: Shop, facts: Sequence[Fact], *, now: datetime
     _load(book, facts)
     for fact in facts:
         _settle(book, fact)
+    reviews.settle_waiting(book, _customers(book, facts))
     _mark_used_rewards(book, facts)
     return book.write()
 
@@ -67,6 +68,15 @@ def _load(book: Book, facts: Sequence[Fact]) -> None:
     book.load_people(customer_ids, emails)
     book.load_orders([fact.order.order_id for fact in facts if isinstance(fact, OrderSeen)])
     book.load_posted(sources)
+
+
+def _customers(book: Book, facts: Sequence[Fact]) -> Iterator[Account]:
+    """The accounts of the customers that were seen, and are still there."""
+    for fact in facts:
+        if isinstance(fact, CustomerSeen):
+            account = book.by_customer(fact.identity.customer_id)
+            if account is not None and account.state not in ("redacted", "deleted"):
+                yield account
 
 
 def _name(identity: Identity, customer_ids: set[int], emails: set[str]) -> None:
@@ -120,7 +130,6 @@ def _customer_seen(book: Book, fact: CustomerSeen) -> None:
     if decision.joins:
         account.joined_at, account.state, account.changed = fact.created_at, "member", True
     book.post(account, decision.entries, decision.news)
-    reviews.settle_waiting(book, account)
 
 
 def _account_of_customer(book: Book, fact: CustomerSeen) -> Account:
@@ -174,7 +183,7 @@ def _order_seen(book: Book, fact: OrderSeen) -> None:
     standing = Standing(record.account.balance, joined=True, posted=record.posted, postings=record.postings)
     decision = decide_order(standing, newest, program)
     if decision.reread:
-        _reread(book, record, record.snapshot.updated_at.isoformat())
+        _reread(book, record, record.snapshot.updated_at.isoformat(), history=fact.history)
     if decision.entries:
         record.posted += sum(entry.points for entry in decision.entries)
         record.postings += len(decision.entries)
@@ -204,9 +213,12 @@ def _record(book: Book, fact: OrderSeen) -> OrderRecord:
     return record
 
 
-def _reread(book: Book, record: OrderRecord, occasion: str, *, delay: timedelta = timedelta()) -> None:
+def _reread(
+    book: Book, record: OrderRecord, occasion: str, *, delay: timedelta = timedelta(), history: bool = False
+) -> None:
     unique_id = f"reread:{record.order_id}:{occasion}"
-    book.tell_shopify("reread_order", unique_id, {"order_id": record.order_id}, delay=delay)
+    payload = {"order_id": record.order_id, "history": history}
+    book.tell_shopify("reread_order", unique_id, payload, delay=delay)
 
 
 def _digest(order: OrderSnapshot) -> str:

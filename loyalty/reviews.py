@@ -1,5 +1,7 @@
 """Reviews and their points: pending, awarded, reversed or ineligible, each with the reason that a merchant can read."""
 
+from collections.abc import Iterable
+
 from sqlmodel import col, select
 
 from loyalty.book import Account, Book
@@ -29,18 +31,21 @@ def review_seen(book: Book, fact: ReviewSeen) -> None:
     _settle(book, row, account, _fact(row))  # the newest of what was seen, not what came last
 
 
-def settle_waiting(book: Book, account: Account) -> None:
-    """Settle the reviews that waited for this person."""
-    if not account.email or account.joined_at is None:
+def settle_waiting(book: Book, accounts: Iterable[Account]) -> None:
+    """Settle the reviews that waited for these people."""
+    members = {
+        account.email: account for account in accounts if account.email and account.joined_at is not None
+    }
+    if not members:
         return
     waiting = book.session.exec(
-        select(Review).where(
-            Review.shop_id == book.shop_id, Review.email == account.email, col(Review.state) == "pending"
-        )
+        select(Review)
+        .where(Review.shop_id == book.shop_id, col(Review.email).in_(members), col(Review.state) == "pending")
+        .order_by(col(Review.id))
     ).all()
     book.load_posted([source(row.review_id) for row in waiting])
     for row in waiting:
-        _settle(book, row, account, _fact(row))
+        _settle(book, row, members[row.email or ""], _fact(row))
 
 
 def _settle(book: Book, row: Review, account: Account, fact: ReviewSeen) -> None:
