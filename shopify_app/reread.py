@@ -15,13 +15,14 @@ from shopify_app.order_node import identity_of_node, snapshot_of_node
 _MOST_PAGES = 50
 
 
-def reread(api: AdminClient, order_id: int) -> Outcome:
-    """The order as a fact. Raises ``ShopifyError``."""
+def reread(api: AdminClient, order_id: int, *, history: bool) -> Outcome:
+    """The order as a fact; ``history`` if an import asked. Raises ``ShopifyError``."""
     order, lines = _read(api, order_id)
     if order is None:
         return Dropped("order_is_gone")
     try:
-        seen = OrderSeen(snapshot_of_node(order, lines), identity_of_node(order), authoritative=True)
+        snapshot = snapshot_of_node(order, lines)
+        seen = OrderSeen(snapshot, identity_of_node(order), authoritative=True, history=history)
     except Malformed as error:
         return Refused(f"unreadable: {error}", 200)
     return Delivered(200, (seen,))

@@ -105,7 +105,8 @@ class ShopifySender:
             case "issue_reward" | "deactivate_code":
                 return self._reward(api, shop_id, message)
             case "reread_order":
-                return reread(api, int(message.payload["order_id"]))
+                is_history = bool(message.payload.get("history", False))
+                return reread(api, int(message.payload["order_id"]), history=is_history)
             case "program_metafield":
                 return metafields.write_program(api, self._runtime, shop_id, attempt=message.attempts)
             case kind if kind == SHOP_DETAILS:

@@ -57,7 +57,7 @@ class News:
 class Decision:
     """What follows from a fact.
 
-    ``joins``: the person becomes a member. ``reread``: points would be taken back on hearsay, so the order must be read first.
+    ``joins``: the person becomes a member. ``reread``: points would be moved on hearsay, so the order must be read first.
     """
 
     entries: tuple[Entry, ...] = ()
@@ -107,7 +107,8 @@ def decide_customer(
 def decide_order(standing: Standing, fact: OrderSeen, program: Program) -> Decision:
     """Bring the points of an order to what its latest state is worth under ``program``, the version of its first award.
 
-    Points are only taken back on an authoritative snapshot; on any other the decision is to read the order again.
+    Points are only taken back on an authoritative snapshot, and refunds only reckoned on one; on any other the decision is to read
+    the order again.
     """
     order, rule = fact.order, program.order
     if rule is None:
@@ -116,7 +117,9 @@ def decide_order(standing: Standing, fact: OrderSeen, program: Program) -> Decis
     difference = award.points - standing.posted
     if difference == 0:
         return Decision()
-    if difference < 0 and not fact.authoritative:
+    # A webhook gives refunds of foreign money at no exact rate, and a replayed one may be old: with money gone back, only a
+    # reading decides, in either direction.
+    if not fact.authoritative and (difference < 0 or order.refunded):
         return Decision(reread=True)
     why = {
         "order": order.name,

@@ -131,6 +131,21 @@ class TestAbsorb:
 
         assert points(engine) == [("earn", 100)]
 
+    def test_refunded_history(self, engine: Engine, shop: Shop) -> None:
+        """An imported order with a refund is read before it earns, and stays history: nobody is told as if it were news."""
+        old = order(5, remaining=1, status="partially_refunded", refunded="54")
+        settle(engine, shop, customer(), OrderSeen(old.order, old.identity, history=True))
+        assert members(engine)[0].balance == 100
+        with Session(engine) as session:
+            reread = session.exec(select(OutboxMessage).where(OutboxMessage.kind == "reread_order")).one()
+            assert reread.payload == {"order_id": 9001, "history": True}
+
+        settle(engine, shop, OrderSeen(old.order, old.identity, authoritative=True, history=True))
+        assert members(engine)[0].balance == 150
+        with Session(engine) as session:
+            told = session.exec(select(OutboxMessage).where(OutboxMessage.kind == "points_earned")).all()
+            assert {message.backfill for message in told if message.payload["source"] == "order"} == {True}
+
     def test_same_second(self, engine: Engine, shop: Shop) -> None:
         """Two webhooks of one second that differ settle nothing between them: the order is read, and that decides."""
         settle(engine, shop, customer(), order(status="pending"))
