@@ -3,7 +3,7 @@
 import atexit
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import requests
 from redis import Redis
@@ -30,6 +30,8 @@ from shopify_app.config import ShopifyConfig
 from shopify_app.erasure import SHOP_ERASURE, erase_step
 from shopify_app.sender import ShopifySender
 
+REDIS_SECONDS = 2.0
+
 
 @dataclass(frozen=True, slots=True)
 class House:
@@ -39,6 +41,7 @@ class House:
     runtime: Runtime
     bell: Bell
     redis: Redis
+    redis_url: str = field(repr=False)
     http: requests.Session
     shopify: ShopifyConfig
     klaviyo: KlaviyoConfig
@@ -49,7 +52,9 @@ class House:
 
 def build(settings: Settings) -> House:
     """Make the parts of this process. Engines connect when they are first used; only the embedded queue server is started."""
-    redis = Redis.from_url(settings.redis_url or _embedded_queue(settings))
+    redis_url = settings.redis_url or _embedded_queue(settings)
+    # A queue server that hangs must not hang the webhook door with it.
+    redis = Redis.from_url(redis_url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS)
     bell = Bell(redis)
     engine = make_engine(settings.database_url)
     # A forked child must not share its parent's connections, nor close them.
@@ -71,6 +76,7 @@ def build(settings: Settings) -> House:
         runtime=runtime,
         bell=bell,
         redis=redis,
+        redis_url=redis_url,
         http=http,
         shopify=shopify,
         klaviyo=klaviyo,

@@ -8,6 +8,7 @@ import structlog
 from flask.cli import AppGroup, with_appcontext
 from granian.constants import Interfaces
 from granian.server import Server
+from redis import Redis
 from rq import SimpleWorker
 from rq.serializers import JSONSerializer
 
@@ -55,7 +56,8 @@ def worker(*, burst: bool) -> None:
     """Carry out jobs, one after the other. Run as many of these as there is work for."""
     # The jobs' module builds its parts from the environment; this process has built them already.
     tasks.use(house())
-    redis = house().redis
+    # Waiting for work takes longer than the short time limit of everything else.
+    redis = Redis.from_url(house().redis_url)
     # SimpleWorker keeps its connections; forking for every job would open the database and Klaviyo anew each time. What a
     # killed worker left behind is looked for every minute instead of every ten, and the sweep does not need even that.
     simple = SimpleWorker(
