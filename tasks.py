@@ -16,7 +16,7 @@ import klaviyo_oauth.registration
 import klaviyo_oauth.reviews
 import klaviyo_oauth.tokens
 import shopify_app.tokens
-from loyalty import pruning, runs
+from loyalty import pruning, redemption, runs
 from loyalty.models import InboxMessage, KlaviyoConnection, OutboxMessage, Run, Shop
 from loyalty.receiving import drain_inbox as receive
 from loyalty.sending import drain_outbox as send
@@ -169,6 +169,20 @@ def check_all_klaviyo() -> None:
 
 
 @job
+def return_overdue_rewards() -> None:
+    """Give points back where Shopify could not make the code for a day."""
+    parts = house()
+    with parts.runtime.reading() as session:
+        shop_ids = redemption.shops_with_overdue(session, now=parts.runtime.clock())
+    for shop_id in shop_ids:
+        with parts.runtime.transaction() as session:
+            shop = session.get_one(Shop, shop_id)
+            channels = redemption.return_overdue(session, shop, now=parts.runtime.clock())
+        for channel in channels:
+            parts.bell("drain_outbox", shop_id, channel)
+
+
+@job
 def prune() -> None:
     """Forget what nobody needs any longer."""
     pruning.prune(house().runtime)
@@ -179,6 +193,7 @@ PERIODIC: dict[str, timedelta] = {
     "sweep": timedelta(minutes=1),
     "poll_all_reviews": timedelta(minutes=5),
     "check_all_klaviyo": timedelta(hours=1),
+    "return_overdue_rewards": timedelta(hours=1),
     "keep_all_tokens_alive": timedelta(days=1),
     "prune": timedelta(days=1),
 }

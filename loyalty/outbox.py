@@ -8,12 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Insert, and_, or_, update
+from sqlalchemy import BigInteger, Boolean, Insert, Integer, String, and_, cast, literal, or_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
 from loyalty.delivery import Delivered, Dropped, Later, Message, Outcome, Recipient, Refused
 from loyalty.models import Member, OutboxMessage
+from loyalty.models.columns import Json, UtcDateTime
 
 KLAVIYO = "klaviyo"
 SHOPIFY = "shopify"
@@ -69,6 +70,30 @@ def put(
 ) -> None:
     """Add one message (see ``row`` for the rest). Adding it again changes nothing."""
     put_many(session, [row(shop_id, channel, kind, unique_id, payload, **rest)])
+
+
+def tell_balances(session: Session, shop_id: int, *, occasion: str, now: datetime) -> None:
+    """Queue the writing of every balance to Shopify: what an app kept there is gone when it was removed. Once per ``occasion``."""
+    columns = {
+        "shop_id": literal(shop_id, BigInteger),
+        "channel": literal(SHOPIFY),
+        "kind": literal("balance_metafield"),
+        "unique_id": "balance:" + cast(Member.id, String) + f":{occasion}",
+        "member_id": col(Member.id),
+        "payload": literal({}, Json),
+        "occurred_at": literal(now, UtcDateTime),
+        "backfill": literal(value=False, type_=Boolean),
+        "state": literal("due"),
+        "attempts": literal(0, Integer),
+        "due_at": literal(now, UtcDateTime),
+        "created_at": literal(now, UtcDateTime),
+    }
+    with_points = (
+        select(*columns.values())  # type: ignore[call-overload]  # one column per field of the table
+        .where(col(Member.shop_id) == shop_id, col(Member.balance) != 0)
+        .where(col(Member.shopify_customer_id).is_not(None))
+    )
+    session.execute(insert_or_ignore(session, OutboxMessage).from_select(list(columns), with_points))
 
 
 def insert_or_ignore(session: Session, table: type) -> Insert:

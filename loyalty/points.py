@@ -151,7 +151,8 @@ def _take_details(book: Book, account: Account, fact: CustomerSeen) -> None:
         if guest is not None and guest is not account and guest.shopify_customer_id is None:
             book.merge(guest, account)
         book.rename(account, customer_id=account.shopify_customer_id, email=email)
-    details = (fact.first_name, fact.last_name, fact.locale, fact.updated_at)
+    # Webhooks about customers do not tell the language; what an import told stays.
+    details = (fact.first_name, fact.last_name, fact.locale or account.locale, fact.updated_at)
     known = (account.first_name, account.last_name, account.locale, account.customer_updated_at)
     if details != known:
         account.first_name, account.last_name, account.locale, account.customer_updated_at = details

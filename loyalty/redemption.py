@@ -6,7 +6,8 @@ From then on the reward is ``issuing``: it becomes ``issued`` when Shopify has t
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlmodel import Session, select
+from sqlalchemy import ColumnElement
+from sqlmodel import Session, col, select
 
 from loyalty.book import Book
 from loyalty.core import ledger
@@ -22,6 +23,10 @@ from loyalty.core.ledger import Entry, Source
 from loyalty.models import LedgerEntry, Member, RewardIssue, Shop
 
 ISSUE_REWARD = "issue_reward"
+NOT_IN_TIME = "not_made_in_time"
+# A shopper waits for a code for seconds; whoever still waits after a day gets the points back instead.
+LONGEST_ISSUING = timedelta(days=1)
+_AT_ONCE = 500
 
 
 def request_reward(
@@ -102,6 +107,28 @@ def reward_failed(book: Book, fact: RewardFailed) -> None:
     redeemed = _redeemed(book.session, issue)
     decision = decide_reward_return(redeemed, reason=fact.reason, at=fact.failed_at, balance=account.balance)
     book.post(account, decision.entries, decision.news)
+    if fact.reason == NOT_IN_TIME:
+        # Nobody knows whether the last attempt reached Shopify: if it did, the code must not be usable.
+        book.tell_shopify("deactivate_code", f"deactivate:{issue.id}", {"issue_id": issue.id})
+
+
+def shops_with_overdue(session: Session, *, now: datetime) -> list[int]:
+    """The shops where a reward is being made for longer than anybody should wait."""
+    overdue = select(RewardIssue.shop_id).distinct().where(*_overdue(now))
+    return list(session.exec(overdue).all())
+
+
+def return_overdue(session: Session, shop: Shop, *, now: datetime) -> frozenset[str]:
+    """Give the points of overdue rewards back. Returns the outbox channels that have something to send."""
+    late = select(RewardIssue.id).where(RewardIssue.shop_id == shop.id, *_overdue(now)).limit(_AT_ONCE)
+    book = Book(session, shop, now=now)
+    for issue_id in session.exec(late).all():
+        reward_failed(book, RewardFailed(issue_id, NOT_IN_TIME, now))
+    return book.write()
+
+
+def _overdue(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    return col(RewardIssue.state) == "issuing", col(RewardIssue.created_at) < now - LONGEST_ISSUING
 
 
 def _locked(book: Book, issue_id: str) -> RewardIssue | None:

@@ -15,7 +15,7 @@ from shopify_app.order_node import identity_of_node, snapshot_of_node
 _MOST_PAGES = 50
 
 
-def reread(api: AdminClient, order_id: int, *, history: bool) -> Outcome:
+def reread(api: AdminClient, order_id: int, *, history: bool = False) -> Outcome:
     """The order as a fact; ``history`` if an import asked. Raises ``ShopifyError``."""
     order, lines = _read(api, order_id)
     if order is None:

@@ -25,7 +25,7 @@ from loyalty.core.facts import (
 from loyalty.database import transaction
 from loyalty.models import LedgerEntry, Member, OutboxMessage, Review, RewardIssue, Shop
 from loyalty.points import absorb
-from loyalty.redemption import request_reward
+from loyalty.redemption import LONGEST_ISSUING, request_reward, return_overdue, shops_with_overdue
 from loyalty.staff import adjust
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -278,6 +278,22 @@ class TestRedemption:
 
         assert members(engine)[0].balance == 600
         assert members(engine)[0].lifetime_spent == 0
+
+    def test_overdue(self, engine: Engine, shop: Shop) -> None:
+        """A code that Shopify did not make for a day gives the points back, once, and is made unusable should it exist."""
+        issue = self.redeem(engine, shop)
+        tomorrow = NOW + LONGEST_ISSUING + timedelta(seconds=1)
+        for _ in range(2):
+            with transaction(engine) as session:
+                assert shops_with_overdue(session, now=NOW) == []
+                return_overdue(session, shop, now=tomorrow)
+        assert members(engine)[0].balance == 600
+        assert outbox(engine, "shopify").count("deactivate_code") == 1
+
+        settle(engine, shop, RewardIssued(issue.id, "gid://shopify/DiscountCodeNode/1", tomorrow))
+        assert members(engine)[0].balance == 600
+        with Session(engine) as session:
+            assert session.exec(select(RewardIssue.state)).one() == "failed"
 
     def test_used(self, engine: Engine, shop: Shop) -> None:
         """An order that carries the code uses the reward."""

@@ -65,6 +65,28 @@ class TestDrain:
             "nobody": ("dropped", "no_email", None),
         }
 
+    def test_tell_balances(self, runtime: Runtime, shop: Shop) -> None:
+        """Every balance that Shopify should know is queued once per occasion, and nobody else's."""
+        assert shop.id is not None
+        with runtime.transaction() as session:
+            for customer_id, balance in ((1, 5), (2, 0), (None, 7), (3, -2)):
+                session.add(
+                    Member(
+                        shop_id=shop.id,
+                        shopify_customer_id=customer_id,
+                        balance=balance,
+                        created_at=NOW,
+                        updated_at=NOW,
+                    )
+                )
+        for _ in range(2):
+            with runtime.transaction() as session:
+                outbox.tell_balances(session, shop.id, occasion="again", now=NOW)
+        remote = Remote(channel="shopify")
+        drain_outbox(runtime, remote, shop.id)
+        assert [message.recipient.balance for message in remote.got if message.recipient] == [5, -2]
+        assert {message.kind for message in remote.got} == {"balance_metafield"}
+
     def test_put_twice(self, runtime: Runtime, shop: Shop) -> None:
         """The same unique id is one message."""
         put(runtime, shop, "good")
