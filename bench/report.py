@@ -1,0 +1,98 @@
+"""What a benchmark found: figures, budgets and notes; printed as a table and kept as JSON."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench.figures import Spread
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One measured value over its rounds."""
+
+    label: str
+    unit: str
+    spread: Spread
+
+    def text(self) -> tuple[str, str, str]:
+        """For the table: label, median with unit, and how far the rounds lie apart."""
+        s = self.spread
+        return self.label, f"{_short(s.middle)} {self.unit}".strip(), f"{_short(s.low)} to {_short(s.high)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """A promise of the architecture and what was measured against it."""
+
+    promise: str
+    measured: float
+    unit: str
+    met: bool
+
+    @staticmethod
+    def at_least(promise: str, measured: float, least: float, unit: str = "") -> "Budget":
+        """A value that shall be high."""
+        return Budget(promise, measured, unit, measured >= least)
+
+    @staticmethod
+    def at_most(promise: str, measured: float, most: float, unit: str = "") -> "Budget":
+        """A value that shall be low."""
+        return Budget(promise, measured, unit, measured <= most)
+
+
+@dataclass(slots=True)
+class Report:
+    """All that one benchmark found."""
+
+    name: str
+    title: str
+    figures: list[Figure] = field(default_factory=list)
+    budgets: list[Budget] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def add(self, label: str, unit: str, *values: float) -> Spread:
+        """Note a figure with its rounds; returns its spread."""
+        spread = Spread.of(values)
+        self.figures.append(Figure(label, unit, spread))
+        return spread
+
+    def data(self) -> dict[str, Any]:
+        """For the results' file."""
+        return {
+            "title": self.title,
+            "figures": [{"label": f.label, "unit": f.unit, "spread": f.spread.data()} for f in self.figures],
+            "budgets": [asdict(b) | {"measured": round(b.measured, 3)} for b in self.budgets],
+            "notes": self.notes,
+        }
+
+    def lines(self) -> list[str]:
+        """The table."""
+        rows = [figure.text() for figure in self.figures]
+        wide = [max((len(row[column]) for row in rows), default=0) for column in (0, 1)]
+        found = ["", self.title, "-" * len(self.title)]
+        found += [f"  {a.ljust(wide[0])}  {b.rjust(wide[1])}   {c}" for a, b, c in rows]
+        for budget in self.budgets:
+            verdict = "met   " if budget.met else "MISSED"
+            found.append(f"  {verdict}  {budget.promise}: {_short(budget.measured)} {budget.unit}".rstrip())
+        return found + [f"  note: {note}" for note in self.notes]
+
+
+def keep(path: Path, machine: dict[str, Any], reports: list[Report], *, quick: bool) -> None:
+    """Write what was found; what was measured earlier and not now stays, each with its own machine and time."""
+    kept: dict[str, Any] = {}
+    if path.exists():
+        kept = json.loads(path.read_text()).get("benchmarks", {})
+    for report in reports:
+        kept[report.name] = report.data() | {"quick": quick, "machine": machine}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(
+        json.dumps({"benchmarks": dict(sorted(kept.items()))}, indent=2, ensure_ascii=False) + "\n"
+    )
+
+
+def _short(value: float) -> str:
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}"
