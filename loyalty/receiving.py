@@ -10,7 +10,7 @@ from datetime import datetime
 import structlog
 from sqlmodel import Session, select
 
-from loyalty import inbox
+from loyalty import inbox, outbox
 from loyalty.core.facts import Fact, ShopMessage
 from loyalty.inbox import Malformed
 from loyalty.models import InboxMessage, Shop
@@ -18,6 +18,7 @@ from loyalty.points import absorb
 from loyalty.runtime import Runtime
 
 BATCH = 200
+_CHANNELS = frozenset((outbox.SHOPIFY, outbox.KLAVIYO))
 
 Translator = Callable[[InboxMessage], Sequence[Fact]]
 ShopHandler = Callable[[Session, Shop, ShopMessage, datetime], None]
@@ -120,6 +121,8 @@ def _handle(
                 channels |= absorb(session, shop, facts, now=now)
                 facts = []
                 reception.shop_handlers[fact.topic](session, shop, fact, now)
+                # It may have queued something, and says not what: ringing for nothing costs nothing.
+                channels |= _CHANNELS
             else:
                 facts.append(fact)
     channels |= absorb(session, shop, facts, now=now)
