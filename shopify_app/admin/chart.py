@@ -12,6 +12,8 @@ _KINDS = ("earned", "spent")
 _GAP = 0.3
 # A day with any points at all must be seen.
 _SMALLEST = 1.5
+# What the scale may end at, times a power of ten: even numbers, so that its middle is a whole number too.
+_TOPS = (2, 4, 6, 8, 10, 12, 16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Everything that the template draws. ``top`` is the number at the upper edge."""
+    """Everything that the template draws. ``top`` is the number at the upper edge, a round one."""
 
     bars: tuple[Bar, ...]
     top: int
@@ -40,10 +42,15 @@ class Chart:
     def empty(self) -> bool:
         return not self.bars
 
+    @property
+    def middle(self) -> int:
+        """The number at half the height."""
+        return self.top // 2
+
 
 def draw(days: Sequence[Day]) -> Chart:
     """The chart of ``days``, one step of equal width for each."""
-    top = max((max(day.earned, day.spent) for day in days), default=0)
+    top = _scale(max((max(day.earned, day.spent) for day in days), default=0))
     step = WIDTH / max(1, len(days))
     width = step * (1 - _GAP) / len(_KINDS)
     bars: list[Bar] = []
@@ -56,3 +63,11 @@ def draw(days: Sequence[Day]) -> Chart:
             rounded = (round(value, 2) for value in (x, HEIGHT - height, width, height))
             bars.append(Bar(kind, day.day, points, *rounded))
     return Chart(tuple(bars), top=top)
+
+
+def _scale(most: int) -> int:
+    """The round number that the scale ends at: the least one that nothing is above."""
+    power = 1
+    while _TOPS[-1] * power < most:
+        power *= 10
+    return next(top * power for top in _TOPS if top * power >= most)

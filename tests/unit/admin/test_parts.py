@@ -21,7 +21,7 @@ NOW = datetime(2026, 11, 22, 3, 30, tzinfo=UTC)
 
 class TestChart:
     def test_bars(self) -> None:
-        """The largest bar fills the height, none leaves the drawing, and a single point can be seen."""
+        """A day at the scale's end fills the height, none leaves the drawing, and a single point can be seen."""
         chart = draw([Day(date(2026, 11, 1), earned=400), Day(date(2026, 11, 2), earned=1, spent=100)])
 
         assert [(bar.kind, bar.points) for bar in chart.bars] == [
@@ -33,6 +33,16 @@ class TestChart:
         assert chart.bars[1].height >= 1
         assert all(bar.x >= 0 and bar.x + bar.width <= WIDTH for bar in chart.bars)
         assert all(bar.y >= 0 and bar.y + bar.height == pytest.approx(HEIGHT) for bar in chart.bars)
+
+    @pytest.mark.parametrize(
+        ("most", "top"), [(1, 2), (7, 8), (11, 12), (17, 20), (399, 400), (1_057, 1_200), (1_600_001, 2_000_000)]
+    )
+    def test_scale(self, most: int, top: int) -> None:
+        """The scale ends at the next round number, and its middle is a whole number as well."""
+        chart = draw([Day(date(2026, 11, 1), earned=most)])
+
+        assert (chart.top, chart.middle * 2) == (top, top)
+        assert chart.bars[0].height == pytest.approx(HEIGHT * most / top, abs=0.01)
 
     @pytest.mark.parametrize("days", [[], [Day(date(2026, 11, 1))], [Day(date(2026, 11, 1), spent=-500)]])
     def test_nothing(self, days: list[Day]) -> None:

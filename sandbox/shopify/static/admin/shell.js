@@ -37,12 +37,15 @@
     const list = document.querySelector(".app-nav");
     list.replaceChildren(...items.filter((item) => !item.home).map((item) => {
       const link = Object.assign(document.createElement("a"), { textContent: item.label, href: data.appRoot + item.href });
-      if (item.href === here) link.setAttribute("aria-current", "page");
+      if (here === item.href || here.startsWith(`${item.href}/`)) link.setAttribute("aria-current", "page");
       link.onclick = (event) => { event.preventDefault(); send("go", { href: item.href }); };
       const row = document.createElement("li");
       row.append(link);
       return row;
     }));
+    // Where the menu is one row, it shows where we are; the page itself stays put.
+    const chosen = list.querySelector("[aria-current]");
+    if (chosen) list.parentElement.scrollLeft = chosen.offsetLeft - 16;
   }
 
   function open(url) {

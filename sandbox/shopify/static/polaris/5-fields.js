@@ -4,7 +4,7 @@ const FIELD_CSS = `
   :host { display: block; min-inline-size: 0; } label { display: block; margin-block-end: 4px; } label[hidden] { display: block; position: absolute; inline-size: 1px; block-size: 1px; overflow: hidden; clip-path: inset(50%); }
   .control { display: flex; align-items: center; gap: 6px; border: 1px solid #8a8a8a; border-radius: 8px; background: #fdfdfd; padding: 0 12px; min-block-size: 32px; }
   .control:focus-within { outline: 2px solid #005bd3; outline-offset: -1px; } .control span:empty { display: none; } .control span { color: #616161; white-space: nowrap; }
-  input, textarea, select { flex: 1; min-inline-size: 0; inline-size: 100%; border: 0; outline: none; background: none; font: inherit; color: inherit; padding: 5px 0; } textarea { resize: vertical; }
+  input, textarea, select { flex: 1; min-inline-size: 0; inline-size: 100%; border: 0; outline: none; background: none; font: inherit; color: inherit; padding: 5px 0; } input:not([type="color"]) { box-sizing: content-box; block-size: 20px; } textarea { resize: vertical; }
   input[type="color"] { padding: 2px 0; block-size: 28px; max-inline-size: 48px; }
   .details { color: #616161; margin-block-start: 4px; } .error { color: #8e1f0b; margin-block-start: 4px; display: flex; gap: 4px; } .error::before { content: "⚠"; } .details:empty, .error[hidden] { display: none; }
   :host([error]:not([error=""])) .control { border-color: #c70a24; background: #fff5f5; } :host([disabled]) .control { background: #f1f1f1; border-color: #ebebeb; }

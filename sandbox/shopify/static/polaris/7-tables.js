@@ -31,6 +31,9 @@ class Table extends Part {
     }
   }
   update() {
+    // A list in a padded section lines up with what is around it.
+    const flush = this.closest("s-section")?.getAttribute("padding") !== "none";
+    this.style.setProperty("--inset", flush ? "0px" : "16px");
     this.$(".foot").hidden = !this.flag("paginate");
     this.$(".previous").disabled = !this.flag("haspreviouspage");
     this.$(".next").disabled = !this.flag("hasnextpage");
@@ -46,9 +49,9 @@ const Header = role("columnheader", ":host { display: table-cell; padding: 8px 1
 const Body = role("rowgroup", ":host { display: table-row-group; } @container (inline-size < 490px) { :host { display: block; } }");
 const Cell = role("cell", `
   :host { display: table-cell; padding: 10px 12px; border-block-start: 1px solid #ebebeb; vertical-align: middle; } :host([data-format="numeric"]), :host([data-format="currency"]) { text-align: end; font-variant-numeric: tabular-nums; }
-  @container (inline-size < 490px) { :host { display: flex; justify-content: space-between; gap: 16px; border: 0; padding: 2px 16px; text-align: end; } :host::before { content: attr(data-label); color: #616161; } :host([data-place="primary"]) { font-weight: 650; text-align: start; } :host([data-place="primary"])::before { content: none; } }
+  @container (inline-size < 490px) { :host { display: flex; justify-content: space-between; gap: 16px; border: 0; padding: 2px var(--inset, 16px); text-align: end; } :host::before { content: attr(data-label); color: #616161; } :host([data-place="primary"]) { font-weight: 650; text-align: start; padding-inline-end: 120px; } :host([data-place="secondary"]) { text-align: start; } :host([data-place="primary"])::before, :host([data-place="secondary"])::before, :host([data-place="inline"])::before { content: none; } :host([data-place="inline"]) { position: absolute; inset: 10px 0 auto auto; } }
 `);
-class Row extends role("row", ":host { display: table-row; } :host([clickdelegate]) { cursor: pointer; } :host(:hover) { background: #f7f7f7; } @container (inline-size < 490px) { :host { display: block; padding-block: 10px; border-block-start: 1px solid #e3e3e3; } }") {
+class Row extends role("row", ":host { display: table-row; } :host([clickdelegate]) { cursor: pointer; } :host(:hover) { background: #f7f7f7; } @container (inline-size < 490px) { :host { display: block; position: relative; padding-block: 10px; border-block-start: 1px solid #e3e3e3; } }") {
   connectedCallback() {
     super.connectedCallback();
     this.onclick = (event) => {
