@@ -200,7 +200,7 @@ class TestEveryPage:
     def test_on_a_phone(self, open_page: Callable[[str], Page], site: Site) -> None:
         """Nothing is wider than a phone."""
         page = open_page("/")
-        page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+        page.set_viewport_size(PHONE)
         for path in _paths(site):
             page.goto(site.address + path)
             width = page.evaluate("document.documentElement.scrollWidth")

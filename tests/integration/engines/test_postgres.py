@@ -62,9 +62,8 @@ class TestRunning:
 
         with postgres.running() as server:
             assert (server.directory / "programs").exists()
-            assert (
-                psycopg.connect(host=str(server.directory), user="laurel", dbname="postgres").close() is None
-            )
+            with psycopg.connect(host=str(server.directory), user="laurel", dbname="postgres") as found:
+                assert found.execute("SELECT 1").fetchone() == (1,)
 
 
 def find_spec_in(directory: Path, name: str):

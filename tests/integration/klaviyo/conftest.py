@@ -195,7 +195,7 @@ class World:
         ]
         with self.runtime.transaction() as session:
             session.execute(insert(Member), rows)
-            return list(session.exec(select(Member.id).order_by(Member.id)).all())[-count:]  # type: ignore[arg-type,return-value]
+            return list(session.exec(select(Member.id).order_by(Member.id)).all())[-count:]
 
     def news(
         self,
@@ -226,7 +226,7 @@ class World:
 
     def messages(self) -> list[OutboxMessage]:
         with self.runtime.reading() as session:
-            return list(session.exec(select(OutboxMessage).order_by(OutboxMessage.id)).all())  # type: ignore[arg-type]
+            return list(session.exec(select(OutboxMessage).order_by(OutboxMessage.id)).all())
 
     def states(self) -> dict[str, int]:
         found: dict[str, int] = {}

@@ -31,7 +31,7 @@ def _check(world: World) -> float | None:
 
 def _inbox(world: World) -> list[InboxMessage]:
     with world.runtime.reading() as session:
-        return list(session.exec(select(InboxMessage).order_by(InboxMessage.id)).all())  # type: ignore[arg-type]
+        return list(session.exec(select(InboxMessage).order_by(InboxMessage.id)).all())
 
 
 def _submit(world: World, **given: Any) -> str:

@@ -46,7 +46,7 @@ def _run(world: World, run_id: int) -> Run:
 
 def _items(world: World) -> list[tuple[str, str]]:
     with world.runtime.reading() as session:
-        found = session.exec(select(RunItem).order_by(RunItem.id)).all()  # type: ignore[arg-type]
+        found = session.exec(select(RunItem).order_by(RunItem.id)).all()
         return [(item.outcome, item.reason) for item in found]
 
 

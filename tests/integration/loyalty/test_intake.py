@@ -39,7 +39,7 @@ def deliver(intake: Intake, delivery_id: str = "orders/paid:w1", *, body: bytes 
 
 def kept(runtime: Runtime) -> list[InboxMessage]:
     with runtime.reading() as session:
-        return list(session.exec(select(InboxMessage).order_by(InboxMessage.id)).all())  # type: ignore[arg-type]
+        return list(session.exec(select(InboxMessage).order_by(InboxMessage.id)).all())
 
 
 def crowd(intake: Intake, runtime: Runtime, ids: list[str]) -> list[str]:
@@ -59,7 +59,7 @@ def crowd(intake: Intake, runtime: Runtime, ids: list[str]) -> list[str]:
 def answer(intake: Intake, delivery_id: str) -> str:
     # A missing body is what both databases refuse.
     try:
-        deliver(intake, delivery_id, body=None if delivery_id == POISON else BODY)  # type: ignore[arg-type]
+        deliver(intake, delivery_id, body=None if delivery_id == POISON else BODY)
     except NotKept as problem:
         return problem.kind
     return "kept"

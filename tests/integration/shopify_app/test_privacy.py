@@ -30,7 +30,7 @@ def everything(store) -> str:
     found = []
     with store.runtime.reading() as session:
         for table in SQLModel.metadata.sorted_tables:
-            for row in session.execute(select(table)):
+            for row in session.execute(table.select()):
                 found.append(f"{table.name}: {tuple(row)!r}")
     return "\n".join(found)
 

@@ -16,7 +16,7 @@ from graphql import (
     is_composite_type,
 )
 
-from sandbox.shopify.graphql.execution import schema
+from sandbox.shopify.graphql.schema import schema
 from tests.unit.sandbox.shopify_rig import Rig, rig
 
 REAL = Path(__file__).parents[3] / "node_modules/@shopify/dev-mcp/dist/data/admin_2026-10.json.gz"

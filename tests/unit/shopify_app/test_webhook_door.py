@@ -47,7 +47,7 @@ def request(body: bytes = BODY, *, family: str = "X_SHOPIFY", **changes: Any) ->
 def call(door: WebhookDoor, environ: dict[str, Any]) -> tuple[int, dict[str, str]]:
     """Status and headers of an answer."""
     seen: list[Any] = []
-    b"".join(door(environ, lambda status, headers, _info=None: seen.extend((status, headers))))  # type: ignore[arg-type,return-value]
+    b"".join(door(environ, lambda status, headers, _info=None: seen.extend((status, headers))))
     return int(seen[0].split()[0]), dict(seen[1])
 
 
