@@ -35,6 +35,10 @@ class Remote:
         self._base = base
         self._http = browser()
 
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
     def get(self, path: str, **query: object) -> Any:
         """Look at something."""
         return self._ask("GET", path, params={name: str(value) for name, value in query.items()})
@@ -42,6 +46,14 @@ class Remote:
     def post(self, path: str, **body: Any) -> Any:
         """Do something."""
         return self._ask("POST", path, json=body)
+
+    def put(self, path: str, **body: Any) -> Any:
+        """Set something."""
+        return self._ask("PUT", path, json=body)
+
+    def patch(self, path: str, **body: Any) -> Any:
+        """Change something."""
+        return self._ask("PATCH", path, json=body)
 
     def delete(self, path: str) -> Any:
         """Clear something."""
@@ -61,6 +73,10 @@ class Merchant:
         self._at = at
         self._admin = f"{at.shopify}/store/{domain.partition('.')[0]}"
         self._http = browser()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
 
     def page(self, path: str = "/") -> str:
         """A page of the app as it is shown inside the admin."""
@@ -114,6 +130,10 @@ class Shopper:
         self._store = storefront
         self.email = email
         self._http = browser()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
 
     def sign_up(self, first_name: str, last_name: str) -> None:
         """Open an account, which also logs in."""

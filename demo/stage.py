@@ -113,9 +113,9 @@ class Stage:
         options = [str(word) for pair in given.items() for word in pair]
         return self.children.start("sandbox", [sys.executable, "-m", "sandbox", *options])
 
-    def start_web(self, *, threads: int = 4) -> Child:
+    def start_web(self) -> Child:
         """The web process."""
-        return self._flask("web", "run", "--port", str(self._ports[0]), "--threads", str(threads))
+        return self._flask("web", "run", "--port", str(self._ports[0]))
 
     def start_worker(self, name: str = "worker") -> Child:
         """A worker."""
