@@ -13,6 +13,7 @@ import health
 import klaviyo_oauth.connect
 import klaviyo_oauth.pages
 import klaviyo_oauth.review_door
+import klaviyo_oauth.wording
 import logs
 import shopify_app.admin
 import shopify_app.storefront
@@ -48,7 +49,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 def _add_rooms(app: Flask, house: House) -> None:
     runtime, shopify, klaviyo = house.runtime, house.shopify, house.klaviyo
     gate = MerchantGate(runtime, shopify, house.http)
-    pages = Pages(runtime, shopify, gate)
+    pages = Pages(runtime, shopify, gate, in_words=klaviyo_oauth.wording.reason)
     app.register_blueprint(gate.blueprint)
     app.register_blueprint(shopify_app.admin.create_blueprint(pages))
     app.register_blueprint(shopify_app.storefront.create_blueprint(runtime, shopify))

@@ -10,6 +10,7 @@ from jinja2 import StrictUndefined
 
 from klaviyo_oauth import pages as klaviyo_pages
 from klaviyo_oauth.config import KlaviyoConfig
+from klaviyo_oauth.wording import reason
 from loyalty.runtime import Runtime
 from shopify_app import admin
 from shopify_app.config import ShopifyConfig
@@ -56,7 +57,7 @@ def make_app(
     """All the merchant's pages behind ``door``."""
     app = Flask("laurel", root_path=str(ROOT), template_folder="templates", static_folder="static")
     app.jinja_env.undefined = StrictUndefined
-    pages = admin.Pages(runtime, shopify, door)
+    pages = admin.Pages(runtime, shopify, door, in_words=reason)
     app.register_blueprint(admin.create_blueprint(pages))
     config = klaviyo or KlaviyoConfig(
         app_url="https://laurel.test", client_id="id", client_secret="not-a-secret"

@@ -56,12 +56,21 @@ class Frame:
 
 
 class Pages:
-    """Hands the pages what they share. ``gate`` gives the merchant of the request or ends it."""
+    """Hands the pages what they share. ``gate`` gives the merchant of the request or ends it; ``in_words`` says what a reason means
+    that a job recorded, whoever's job it was."""
 
-    def __init__(self, runtime: Runtime, config: ShopifyConfig, gate: Callable[[], Merchant]) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        config: ShopifyConfig,
+        gate: Callable[[], Merchant],
+        *,
+        in_words: Callable[[str], str] = str,
+    ) -> None:
         self.runtime = runtime
         self.config = config
         self.gate = gate
+        self.in_words = in_words
 
     def merchant(self) -> Merchant:
         """Who is looking."""

@@ -7,6 +7,7 @@ from loyalty import runs
 from loyalty.statement import runs as statement
 from loyalty.statement.formats import Formats
 from loyalty.statement.keyset import parse_cursor
+from loyalty.statement.members import names_of
 from shopify_app.admin.answers import done, refused
 from shopify_app.admin.imports import CUSTOMERS, ORDERS
 from shopify_app.admin.page import NavigationItem, Pages
@@ -53,11 +54,14 @@ def add_routes(blueprint: Blueprint, pages: Pages) -> None:
             if run is None:
                 return pages.missing(shop, "There is no such job.", back="/")
             cursor = parse_cursor(request.args.get("at"), size=1)
+            items = statement.items_page(session, run.id, cursor=cursor)
             return pages.render(
                 "admin/run.html",
                 shop,
                 run=run,
-                items=statement.items_page(session, run.id, cursor=cursor),
+                items=items,
+                people=names_of(session, {row.member_id for row in items.rows if row.member_id}),
+                in_words=pages.in_words,
                 back=_IMPORTS if run.kind in (CUSTOMERS, ORDERS) else _ELSEWHERE,
             )
 
