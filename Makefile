@@ -83,7 +83,7 @@ lint: install ## style, types and the import contracts
 
 test: install node browser ## the whole test suite, on real engines
 	@echo "Running the test suite in $(JOBS) processes"
-	$(PYTEST) -n $(JOBS) -rs $(ARGS)
+	$(PYTEST) -n $(JOBS) --dist loadgroup -rs $(ARGS)
 
 demo: install ## the whole story on this machine (ONCE=1: play it once and stop)
 	@exec $(BIN)/flask demo $(if $(filter 1,$(ONCE)),--once)
@@ -93,7 +93,7 @@ bench: install ## measure against the peers; writes bench/results.json
 
 acceptance: install node browser ## rows of the source documents that work, by passing tests
 	@echo "Running the tests that carry acceptance ids"
-	$(PYTEST) -n $(JOBS) -q --acceptance $(ARGS)
+	$(PYTEST) -n $(JOBS) --dist loadgroup -q --acceptance $(ARGS)
 
 lock: install ## write constraints.txt and package-lock.json anew
 	@mkdir -p $(LOGS)
