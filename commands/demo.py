@@ -19,7 +19,7 @@ import requests
 
 from demo import story
 from demo.people import NotAnswered
-from demo.stage import ROOT, Addresses, Stage, StageFailed
+from demo.stage import ROOT, Addresses, Stage, StageFailed, shifted_ports
 from demo.telling import NotHeld, Teller, table
 
 _MOST_AT_ONCE = 9
@@ -34,9 +34,9 @@ def demo(*, once: bool) -> None:
     # Being told to end is not different from Ctrl-C: whatever was started is ended on the way out.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     teller = Teller(story.STEPS)
-    with _own_directory() as directory:
+    with _own_place() as (directory, shift):
         try:
-            with Stage(directory) as stage:
+            with Stage(directory, wanted_ports=shifted_ports(shift)) as stage:
                 story.start(stage, teller)
                 summary = story.play(stage, teller)
                 seconds = round(time.monotonic() - began, 1)
@@ -91,12 +91,12 @@ def _places(at: Addresses) -> list[tuple[str, str]]:
 
 
 @contextlib.contextmanager
-def _own_directory() -> Iterator[Path]:
-    """An empty directory that no other demo uses, with a lock that ends with us."""
+def _own_place() -> Iterator[tuple[Path, int]]:
+    """An empty directory that no other demo uses, with a lock that ends with us, and by how much to shift the ports."""
     var = ROOT / "var"
     var.mkdir(exist_ok=True)
-    for number in range(1, _MOST_AT_ONCE + 1):
-        directory = var / ("demo" if number == 1 else f"demo-{number}")
+    for number in range(_MOST_AT_ONCE):
+        directory = var / (f"demo-{number + 1}" if number else "demo")
         with (var / f"{directory.name}.lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -104,6 +104,6 @@ def _own_directory() -> Iterator[Path]:
                 continue
             shutil.rmtree(directory, ignore_errors=True)
             directory.mkdir()
-            yield directory
+            yield directory, 10 * number
             return
     raise click.ClickException(f"{_MOST_AT_ONCE} demos are running already")

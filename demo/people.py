@@ -97,6 +97,13 @@ class Merchant:
         found: dict[str, Any] = answer.json()
         return found
 
+    def give_key(self, key: str) -> tuple[int, dict[str, Any]]:
+        """Enter a private API key; the status and what the page is told."""
+        answer = self._http.post(
+            f"{self._at.app}/klaviyo/key", json={"key": key}, headers=self._token(), timeout=_TIMEOUT
+        )
+        return answer.status_code, answer.json()
+
     def progress(self, run_id: int) -> dict[str, Any]:
         """How far a long job is."""
         answer = self._http.get(f"{self._at.app}/runs/{run_id}.json", headers=self._token(), timeout=_TIMEOUT)

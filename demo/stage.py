@@ -171,6 +171,11 @@ class Stage:
                 time.sleep(0.05)
 
 
+def shifted_ports(shift: int) -> tuple[int, int, int, int]:
+    """The pleasant ports of one of several demos: between looking for a free port and using it, another could take it."""
+    return APP + shift, SHOPIFY + shift, STOREFRONT + shift, KLAVIYO + shift
+
+
 def environment(at: Addresses, directory: Path, *, database_url: str, redis_url: str) -> dict[str, str]:
     """The environment of the app's processes."""
     kept = {
