@@ -113,6 +113,11 @@ class Intake:
             batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), MOST_AT_ONCE))]
         try:
             self._write(batch)
+        except BaseException as error:
+            # Nobody may be told that a delivery is kept when it may not be: the sender repeats it, and a repeat is harmless.
+            for delivery in batch:
+                delivery.problem = delivery.problem or type(error).__name__
+            raise
         finally:
             with self._lock:
                 follower = self._waiting[0] if self._waiting else None

@@ -163,3 +163,22 @@ class TestTrouble:
 
         with pytest.raises(NotKept, match="OperationalError"):
             deliver(intake)
+
+
+class TestUnexpected:
+    def test_nobody_is_told_kept(
+        self, runtime: Runtime, intake: Intake, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """When writing fails in a way that nobody thought of, no delivery of the batch counts as kept."""
+
+        def broken(_batch: object) -> None:
+            raise RuntimeError("not a database error")
+
+        monkeypatch.setattr(intake, "_write", broken)
+        with pytest.raises(RuntimeError):
+            deliver(intake, "a")
+        assert kept(runtime) == []
+
+        monkeypatch.undo()
+        deliver(intake, "a")
+        assert [message.delivery_id for message in kept(runtime)] == ["a"]
