@@ -13,7 +13,7 @@ _GAP = 0.3
 # A day with any points at all must be seen.
 _SMALLEST = 1.5
 # What the scale may end at, times a power of ten: even numbers, so that its middle is a whole number too.
-_TOPS = (2, 4, 6, 8, 10, 12, 16)
+_TOPS = (2, 4, 6, 8, 10, 12, 16, 20, 24, 30)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,16 @@ class TestChart:
 
     @pytest.mark.parametrize(
         ("most", "top"),
-        [(1, 2), (7, 8), (11, 12), (17, 20), (399, 400), (1_057, 1_200), (1_600_001, 2_000_000)],
+        [
+            (1, 2),
+            (7, 8),
+            (11, 12),
+            (17, 20),
+            (399, 400),
+            (1_057, 1_200),
+            (2_164, 2_400),
+            (1_600_001, 2_000_000),
+        ],
     )
     def test_scale(self, most: int, top: int) -> None:
         """The scale ends at the next round number, and its middle is a whole number as well."""
