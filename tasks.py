@@ -61,6 +61,9 @@ def drain_inbox(shop_domain: str) -> None:
         house().bell("drain_outbox", drained.shop_id or 0, channel)
     if drained.more:
         house().bell("drain_inbox", shop_domain)
+    for run_id in _due_runs(drained.shop_id):
+        # An import's file is ready, or a shop has to be erased: the message that said so made the run due.
+        house().bell("advance_run", run_id)
 
 
 @job
@@ -136,15 +139,12 @@ def sweep() -> None:
             .join(Shop, col(Shop.id) == col(OutboxMessage.shop_id))
             .where(due, col(Shop.uninstalled_at).is_(None))
         ).all()
-        open_runs = session.exec(
-            select(Run.id).where(col(Run.state).in_(runs.OPEN), col(Run.due_at) <= now)
-        ).all()
     for domain in domains:
         house().bell("drain_inbox", domain)
     for shop_id, channel in channels:
         house().bell("drain_outbox", shop_id, channel)
-    for run_id in open_runs:
-        house().bell("advance_run", run_id or 0)
+    for run_id in _due_runs():
+        house().bell("advance_run", run_id)
 
 
 @job
@@ -197,6 +197,15 @@ PERIODIC: dict[str, timedelta] = {
     "keep_all_tokens_alive": timedelta(days=1),
     "prune": timedelta(days=1),
 }
+
+
+def _due_runs(shop_id: int | None = None) -> list[int]:
+    parts = house()
+    due = select(Run.id).where(col(Run.state).in_(runs.OPEN), col(Run.due_at) <= parts.runtime.clock())
+    if shop_id is not None:
+        due = due.where(Run.shop_id == shop_id)
+    with parts.runtime.reading() as session:
+        return [run_id for run_id in session.exec(due) if run_id is not None]
 
 
 def _installed(*, with_klaviyo: bool) -> list[int]:
