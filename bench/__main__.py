@@ -1,4 +1,4 @@
-"""``make bench``, or ``python -m bench [names…] [--quick] [--full]``: measure, print a table, write bench/results.json."""
+"""``make bench``, or ``python -m bench [names…] [--quick] [--full]``: measure, print a table, write bench/results.json and docs/performance.md."""
 
 import argparse
 import os
@@ -6,7 +6,16 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import customer_sync, event_drain, inbox_drain, machine, order_to_event, report, webhook_accept
+from bench import (
+    customer_sync,
+    event_drain,
+    inbox_drain,
+    machine,
+    order_to_event,
+    page,
+    report,
+    webhook_accept,
+)
 from bench.ground import Ground, prepared
 from bench.scale import Scale
 from bench.webhook_servers import PeersMissing
@@ -41,6 +50,7 @@ def main() -> int:
             f"{about['cores']} cores, {about['cpu']}; load before: {about['load_average_before']}", flush=True
         )
         for name in asked.names or BENCHMARKS:
+            about = machine.describe(ground.server)
             try:
                 done = BENCHMARKS[name](ground, scale)
             except PeersMissing as problem:
@@ -52,6 +62,8 @@ def main() -> int:
             done.notes.append(f"load average after it: {os.getloadavg()[0]:.2f}")
             print("\n".join(done.lines()), flush=True)
             report.keep(found, about, [done], quick=asked.quick)
+    if not asked.quick:
+        page.write(FOLDER.parent / "docs" / "performance.md", found)
     print(f"\nWritten: {found.relative_to(FOLDER.parent)}")
     return 0
 

@@ -77,7 +77,9 @@ def family(pid: int) -> list[int]:
 
 def _ticks(pid: int) -> int:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return sum(map(int, fields[11:15]))  # in user and kernel mode, its own and that of children that have ended
+    return sum(
+        map(int, fields[11:15])
+    )  # in user and kernel mode, its own and that of children that have ended
 
 
 def _listens(process: subprocess.Popen[bytes], port: int) -> bool:

@@ -19,7 +19,7 @@ class Figure:
     def text(self) -> tuple[str, str, str]:
         """For the table: label, median with unit, and how far the rounds lie apart."""
         s = self.spread
-        return self.label, f"{_short(s.middle)} {self.unit}".strip(), f"{_short(s.low)} to {_short(s.high)}"
+        return self.label, f"{short(s.middle)} {self.unit}".strip(), f"{short(s.low)} to {short(s.high)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Report:
         found += [f"  {a.ljust(wide[0])}  {b.rjust(wide[1])}   {c}" for a, b, c in rows]
         for budget in self.budgets:
             verdict = "met   " if budget.met else "MISSED"
-            found.append(f"  {verdict}  {budget.promise}: {_short(budget.measured)} {budget.unit}".rstrip())
+            found.append(f"  {verdict}  {budget.promise}: {short(budget.measured)} {budget.unit}".rstrip())
         return found + [f"  note: {note}" for note in self.notes]
 
 
@@ -92,7 +92,8 @@ def keep(path: Path, machine: dict[str, Any], reports: list[Report], *, quick: b
     )
 
 
-def _short(value: float) -> str:
+def short(value: float) -> str:
+    """A number with about three digits that mean something."""
     if abs(value) >= 100:
         return f"{value:,.0f}"
     return f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}"

@@ -29,7 +29,7 @@ class Scale:
             members_many=1_000_000,
             sync_members=(10_000, 100_000, 1_000_000),
             events=100_000,
-            real_limits_events=50_000,
+            real_limits_events=284_000,
             orders_a_second=50,
             order_seconds=30.0,
         )
