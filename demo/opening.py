@@ -28,6 +28,8 @@ def install(cast: Cast) -> None:
     cast.in_shop("/install")
     page = cast.merchant.page("/")
     cast.teller.expect("the app's home is shown inside the admin", expected=True, found="<s-page" in page)
+    cast.in_shop("/embeds", launcher=True)
+    cast.teller.say("she switches the launcher on in her theme")
     job = cast.job_done("customer_import")
     cast.teller.expect("customers imported", SYNTHETIC + len(NAMED), job["done"])
 
