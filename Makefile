@@ -14,6 +14,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 LOGS := var/log
 # Two cores are the smallest machine this is meant for; JOBS=0 runs the tests in one process.
+# A file's tests stay together: some share a house that takes seconds to build, and one file tells a story.
 JOBS ?= 2
 PYTEST ?= $(BIN)/pytest
 
@@ -83,7 +84,7 @@ lint: install ## style, types and the import contracts
 
 test: install node browser ## the whole test suite, on real engines
 	@echo "Running the test suite in $(JOBS) processes"
-	$(PYTEST) -n $(JOBS) --dist loadgroup -rs $(ARGS)
+	$(PYTEST) -n $(JOBS) --dist loadfile -rs $(ARGS)
 
 demo: install ## the whole story on this machine (ONCE=1: play it once and stop)
 	@exec $(BIN)/flask demo $(if $(filter 1,$(ONCE)),--once)
@@ -93,7 +94,7 @@ bench: install ## measure against the peers; writes bench/results.json
 
 acceptance: install node browser ## rows of the source documents that work, by passing tests
 	@echo "Running the tests that carry acceptance ids"
-	$(PYTEST) -n $(JOBS) --dist loadgroup -q --acceptance $(ARGS)
+	$(PYTEST) -n $(JOBS) --dist loadfile -q --acceptance $(ARGS)
 
 lock: install ## write constraints.txt and package-lock.json anew
 	@mkdir -p $(LOGS)

@@ -1,7 +1,7 @@
 """The whole product in a real browser, told in order: a merchant installs Laurel and connects Klaviyo, a shopper spends points.
 
 Every part runs: web process, worker, cron, queue server, and the local Shopify and Klaviyo. Each test goes on where the one before it
-ended, so the file is run whole, and in one process (``--dist loadgroup``). Nothing may be written to any console on the way.
+ended, so the file is run whole, and in one process (``--dist loadfile``). Nothing may be written to any console on the way.
 """
 
 import os
@@ -26,7 +26,7 @@ from tests.integration.story.house import House
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext
 
-pytestmark = [pytest.mark.browser, pytest.mark.valkey, pytest.mark.xdist_group("story")]
+pytestmark = [pytest.mark.browser, pytest.mark.valkey]
 
 PICTURES = Path(__file__).resolve().parents[2] / "docs" / "images"
 RATE = "earn.order.rate"
@@ -89,7 +89,7 @@ def _chapter(
     before = [item.nodeid for item in request.session.items if item.path == request.node.path]
     before = before[: before.index(request.node.nodeid)]
     if told != before:
-        pytest.fail("the story broke off before this, or is told by several processes (see --dist loadgroup)")
+        pytest.fail("the story broke off before this, or is told by several processes (see --dist loadfile)")
     expect.set_options(timeout=PATIENCE)
     failures = request.session.testsfailed
     yield
