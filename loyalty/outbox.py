@@ -4,6 +4,7 @@ A row is written in the transaction that made it true, so a committed change is 
 not a call to a queue, is why nothing is lost between the two.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -141,13 +142,17 @@ def record(
     session: Session, messages: Iterable[Message], outcomes: Mapping[int, Outcome], *, now: datetime
 ) -> None:
     """Write down what came of each message. A message without an outcome keeps its lease and is tried again when that runs out."""
-    changes = [
-        {"id": message.id} | _change(message, outcomes[message.id], now)
-        for message in messages
-        if message.id in outcomes
-    ]
-    if changes:
-        session.execute(update(OutboxMessage), changes)
+    alike: dict[tuple[tuple[str, Any], ...], list[int]] = defaultdict(list)
+    for message in messages:
+        if message.id in outcomes:
+            change = _change(message, outcomes[message.id], now)
+            alike[tuple(sorted(change.items()))].append(message.id)
+    # Nearly all messages of a batch end alike: one statement per kind of end, not one per message.
+    for change_items, ids in alike.items():
+        session.execute(
+            update(OutboxMessage).where(col(OutboxMessage.id).in_(ids)).values(dict(change_items)),
+            execution_options={"synchronize_session": False},
+        )
 
 
 def retry(session: Session, shop_id: int, ids: Sequence[int], *, now: datetime) -> int:
