@@ -190,7 +190,8 @@ def prune() -> None:
 
 # What `flask cron` rings for. A period is claimed in the database, so any number of cron processes ring once.
 PERIODIC: dict[str, timedelta] = {
-    "sweep": timedelta(minutes=1),
+    # Often, because RQ's own scheduler pauses for a minute when its worker is killed; it reads a few small indexes.
+    "sweep": timedelta(seconds=10),
     "poll_all_reviews": timedelta(minutes=5),
     "check_all_klaviyo": timedelta(hours=1),
     "return_overdue_rewards": timedelta(hours=1),

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import delete, insert, or_, update
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import Session, col
+from sqlmodel import Session, col, select
 
 from loyalty.models import Lease
 
@@ -24,6 +24,12 @@ def acquire(session: Session, name: str, *, holder: str, seconds: float, now: da
     except IntegrityError:
         return False
     return True
+
+
+def remaining(session: Session, name: str, *, now: datetime) -> float:
+    """Seconds until somebody's lease runs out; 0 when nobody holds it. Its holder may be dead, so whoever has to wait comes back then."""
+    until = session.exec(select(Lease.until).where(Lease.name == name)).first()
+    return max((until - now) / timedelta(seconds=1), 0.0) if until is not None else 0.0
 
 
 def release(session: Session, name: str, *, holder: str) -> None:

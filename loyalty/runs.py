@@ -132,7 +132,10 @@ def note(session: Session, run_id: int, items: list[tuple[str, int | None, str, 
 
 
 def advance(runtime: Runtime, run_id: int, step: StepFunction, *, seconds: float = 20.0) -> float | None:
-    """Take steps for up to ``seconds``. Returns when to ring again (seconds), or None when the run has ended or is in other hands."""
+    """Take steps for up to ``seconds``. Returns when to ring again (seconds), or None when the run has ended.
+
+    When the run is in other hands, that is when their lease runs out: they may have been killed.
+    """
     holder = uuid.uuid4().hex
     name = f"run:{run_id}"
     stop_at = runtime.clock() + timedelta(seconds=seconds)
@@ -142,7 +145,7 @@ def advance(runtime: Runtime, run_id: int, step: StepFunction, *, seconds: float
                 if not leases.acquire(
                     session, name, holder=holder, seconds=runtime.lease_seconds, now=runtime.clock()
                 ):
-                    return None
+                    return leases.remaining(session, name, now=runtime.clock()) + 0.1
                 view = _begin_step(session, run_id, runtime.clock())
             if view is None:
                 return None

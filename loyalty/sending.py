@@ -36,7 +36,8 @@ def drain_outbox(runtime: Runtime, sender: Sender, shop_id: int, *, most_batches
                 if not leases.acquire(
                     session, name, holder=holder, seconds=runtime.lease_seconds, now=runtime.clock()
                 ):
-                    return Sent(sent, channels, None)
+                    # Whoever holds it may have been killed: come back when the lease runs out.
+                    return Sent(sent, channels, leases.remaining(session, name, now=runtime.clock()) + 0.1)
                 shop = session.get(Shop, shop_id)
                 if shop is None or shop.uninstalled_at is not None:
                     return Sent(sent, channels, None)
