@@ -11,6 +11,7 @@ from flask.cli import AppGroup
 from commands.output import as_json, find_shop, house, shop_option, show_one
 from loyalty import outbox, programs
 from loyalty.core.document import ProgramInvalid
+from shopify_app import lifecycle
 
 program = AppGroup("program", help="A shop's whole program as one document.")
 
@@ -48,16 +49,7 @@ def apply(domain: str, file: TextIO, *, as_json: bool) -> None:
             before = programs.current(session, shop.id).version
             found = programs.apply(session, shop.id, document, author="command line", now=runtime.clock())
             if found.version != before:
-                outbox.put(
-                    session,
-                    shop.id,
-                    outbox.SHOPIFY,
-                    "program_metafield",
-                    f"program:{found.version}",
-                    {"version": found.version},
-                    occurred_at=runtime.clock(),
-                    now=runtime.clock(),
-                )
+                lifecycle.tell_program(session, shop.id, occasion="saved", now=runtime.clock())
     except ProgramInvalid as error:
         lines = "".join(f"\n  {mistake}" for mistake in error.mistakes)
         raise click.ClickException(f"the program has mistakes, nothing was changed:{lines}") from None

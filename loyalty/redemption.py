@@ -19,7 +19,8 @@ from loyalty.core.decide import (
     redeemed_news,
 )
 from loyalty.core.facts import RewardFailed, RewardIssued, RewardRequested
-from loyalty.core.ledger import Entry, Source
+from loyalty.core.ledger import Entry
+from loyalty.ledger.reading import as_entry
 from loyalty.models import LedgerEntry, Member, RewardIssue, Shop
 
 ISSUE_REWARD = "issue_reward"
@@ -149,17 +150,7 @@ def _redeemed(session: Session, issue: RewardIssue) -> Entry:
             LedgerEntry.kind == ledger.REDEEM,
         )
     ).one()
-    return Entry(
-        kind=row.kind,
-        points=row.points,
-        source=Source(row.source_kind, row.source_ref),
-        rule=row.rule,
-        sequence=row.sequence,
-        program_version=row.program_version,
-        reason=row.reason,
-        why=row.why,
-        occurred_at=row.occurred_at,
-    )
+    return as_entry(row)
 
 
 def _reward_properties(issue: RewardIssue) -> dict[str, Any]:

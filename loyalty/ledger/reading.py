@@ -74,7 +74,7 @@ def _side_by_side(
             yield member, iter(())
 
 
-def as_entry(row: Row[Any]) -> Entry:
+def as_entry(row: Row[Any] | LedgerEntry) -> Entry:
     """What a stored entry claims."""
     return Entry(
         kind=row.kind,

@@ -70,10 +70,21 @@ def _render(pages: Pages, session: Session, shop: Shop, figures: Figures) -> Res
     )
 
 
-def _steps(pages: Pages, state: Setup) -> tuple[Step, ...]:
-    theme = pages.in_admin(
-        f"/themes/current/editor?context=apps&template=index&activateAppId={pages.config.api_key}/{EMBED}"
+def _embed_step(pages: Pages) -> Step:
+    """Whether it is done only App Bridge knows, in the merchant's browser."""
+    path = f"/themes/current/editor?context=apps&template=index&activateAppId={pages.config.api_key}/{EMBED}"
+    return Step(
+        "embed",
+        "Show the program in your store",
+        "Switch the Laurel app embed on in your theme and save the theme.",
+        "Open the theme editor",
+        pages.in_admin(path),
+        done=False,
+        top=True,
     )
+
+
+def _steps(pages: Pages, state: Setup) -> tuple[Step, ...]:
     steps = (
         Step(
             "program",
@@ -83,15 +94,7 @@ def _steps(pages: Pages, state: Setup) -> tuple[Step, ...]:
             pages.link("/program"),
             state.program_saved,
         ),
-        Step(
-            "embed",
-            "Show the program in your store",
-            "Switch the Laurel app embed on in your theme and save the theme.",
-            "Open the theme editor",
-            theme,
-            done=False,
-            top=True,
-        ),
+        _embed_step(pages),
         Step(
             "customers",
             "Import your customers",

@@ -16,6 +16,7 @@ from shopify_app import lifecycle
 from shopify_app.admin import program_form
 from shopify_app.admin.answers import done, mistakes
 from shopify_app.admin.page import Pages
+from shopify_app.merchant import Merchant
 
 # Who installs the first program (``shopify_app.lifecycle``): nobody has looked at that one yet.
 INSTALLER = "Laurel"
@@ -52,19 +53,12 @@ def add_routes(blueprint: Blueprint, pages: Pages) -> None:
     def save_program() -> Response | tuple[Response, int]:
         merchant = pages.merchant()
         document, places = program_form.document(request.form)
-        now = pages.runtime.clock()
         try:
-            with pages.runtime.transaction() as session:
-                before = _version(session, merchant.shop_id)
-                saved = programs.apply(
-                    session, merchant.shop_id, document, author=f"{_STAFF}{merchant.user_id}", now=now
-                )
-                if saved.version != before:
-                    lifecycle.tell_program(session, merchant.shop_id, occasion="saved", now=now)
+            is_new = _save(pages, merchant, document)
         except ProgramInvalid as invalid:
             return mistakes(program_form.advice(invalid.mistakes, places))
         pages.runtime.nudge("drain_outbox", merchant.shop_id, "shopify")
-        told = "Program saved" if saved.version != before else "Nothing had changed"
+        told = "Program saved" if is_new else "Nothing had changed"
         return done(told, redirect=pages.link("/program"))
 
     @blueprint.get("/program/example.json")
@@ -80,6 +74,19 @@ def add_routes(blueprint: Blueprint, pages: Pages) -> None:
             Formats(shop.currency, shop.timezone),
         )
         return jsonify({"text": text})
+
+
+def _save(pages: Pages, merchant: Merchant, document: dict[str, Any]) -> bool:
+    """Begin a new version and tell the theme; False when the document is the one in force. Raises ``ProgramInvalid``."""
+    now = pages.runtime.clock()
+    with pages.runtime.transaction() as session:
+        before = _version(session, merchant.shop_id)
+        author = f"{_STAFF}{merchant.user_id}"
+        saved = programs.apply(session, merchant.shop_id, document, author=author, now=now)
+        if saved.version == before:
+            return False
+        lifecycle.tell_program(session, merchant.shop_id, occasion="saved", now=now)
+    return True
 
 
 def author_name(author: str) -> str:

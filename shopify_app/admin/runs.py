@@ -1,5 +1,7 @@
 """Long jobs: what the progress bars ask for, cancelling, and who was skipped and why."""
 
+from typing import Any
+
 from flask import Blueprint, abort, jsonify, request
 from flask.wrappers import Response
 
@@ -8,6 +10,7 @@ from loyalty.statement import runs as statement
 from loyalty.statement.formats import Formats
 from loyalty.statement.keyset import parse_cursor
 from loyalty.statement.members import names_of
+from loyalty.statement.runs import Description, RunView
 from shopify_app.admin.answers import done, refused
 from shopify_app.admin.imports import CUSTOMERS, ORDERS
 from shopify_app.admin.page import NavigationItem, Pages
@@ -28,22 +31,7 @@ def add_routes(blueprint: Blueprint, pages: Pages) -> None:
         if run is None:
             abort(404)
         said = statement.describe(run, Formats(shop.currency, shop.timezone))
-        return jsonify(
-            {
-                "id": run.id,
-                "kind": run.kind,
-                "state": run.state,
-                "is_open": run.is_open,
-                "total": run.total,
-                "done": run.done,
-                "failed": run.failed,
-                "skipped": run.skipped,
-                "percent": said.percent,
-                "text": said.text,
-                "tone": said.tone,
-                "badge": {"text": said.badge, "tone": said.badge_tone},
-            }
-        )
+        return jsonify(_progress(run, said))
 
     @blueprint.get("/runs/<int:run_id>")
     def show_run(run_id: int) -> Response:
@@ -74,3 +62,21 @@ def add_routes(blueprint: Blueprint, pages: Pages) -> None:
             return refused("It had ended already.")
         pages.runtime.nudge("advance_run", run_id)
         return done("It stops after the piece that it is at")
+
+
+def _progress(run: RunView, said: Description) -> dict[str, Any]:
+    """What a progress bar shows."""
+    return {
+        "id": run.id,
+        "kind": run.kind,
+        "state": run.state,
+        "is_open": run.is_open,
+        "total": run.total,
+        "done": run.done,
+        "failed": run.failed,
+        "skipped": run.skipped,
+        "percent": said.percent,
+        "text": said.text,
+        "tone": said.tone,
+        "badge": {"text": said.badge, "tone": said.badge_tone},
+    }
