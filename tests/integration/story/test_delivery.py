@@ -156,8 +156,6 @@ class TestLeaving:
         house.in_shop("/uninstall")
         house.eventually(True, lambda: house.rows(Shop)[0].uninstalled_at is not None)
         house.in_shop("/redact")
-        house.eventually("queued", lambda: house.run_state("shop_erasure"))
-        house.a_minute_passes()
         house.eventually([], lambda: house.rows(Shop), seconds=30)
         for table in (Member, LedgerEntry, OutboxMessage, RewardIssue, Run):
             assert house.rows(table) == []
