@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any
 
-from loyalty.core.program import AmountOff, OrderRule, PointsName, Program, ReviewRule, SignupRule
+from loyalty.core.program import ActionRule, OrderRule, PointsName, Program, Reward
 
 ROUNDINGS = ("down", "half_up", "up")
 MOST_POINTS = 1_000_000_000
@@ -19,7 +19,6 @@ _KEY = re.compile(r"[a-z][a-z0-9_]{0,49}")
 # Control characters and halves of surrogate pairs: no database takes all of them, and nobody can read them.
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _DECIMAL = re.compile(r"\d{1,12}(\.\d{1,4})?", re.ASCII)
-_Fixed = TypeVar("_Fixed", SignupRule, ReviewRule)
 
 DEFAULT_DOCUMENT: dict[str, Any] = {
     "points": {"one": "point", "many": "points"},
@@ -65,9 +64,15 @@ def parse_program(document: Mapping[str, Any], *, version: int) -> Program:
         points_name=PointsName(
             reader.text(names, "one", "points", limit=40), reader.text(names, "many", "points", limit=40)
         ),
-        order=_order_rule(reader, earn),
-        signup=_fixed_rule(reader, earn, "signup", SignupRule),
-        review=_fixed_rule(reader, earn, "review", ReviewRule),
+        earning=tuple(
+            rule
+            for rule in (
+                _order_rule(reader, earn),
+                _fixed_rule(reader, earn, "signup"),
+                _fixed_rule(reader, earn, "review"),
+            )
+            if rule is not None
+        ),
         rewards=_rewards(reader, top.get("rewards", [])),
     )
     if reader.mistakes:
@@ -82,6 +87,7 @@ def _order_rule(reader: "_Reader", earn: Mapping[str, Any]) -> OrderRule | None:
     enabled = reader.flag(rule, "enabled", "earn.order")
     parsed = OrderRule(
         key="order",
+        way="order",
         title=reader.text(rule, "title", "earn.order", limit=120),
         rate=reader.amount(rule, "rate", "earn.order", most=Decimal(100_000)),
         rounding=reader.choice(rule, "rounding", "earn.order", ROUNDINGS),
@@ -89,21 +95,22 @@ def _order_rule(reader: "_Reader", earn: Mapping[str, Any]) -> OrderRule | None:
     return parsed if enabled else None
 
 
-def _fixed_rule(
-    reader: "_Reader", earn: Mapping[str, Any], key: str, rule_type: type[_Fixed]
-) -> _Fixed | None:
+def _fixed_rule(reader: "_Reader", earn: Mapping[str, Any], key: str) -> ActionRule | None:
     if key not in earn:
         return None
     path = f"earn.{key}"
     rule = reader.table(earn[key], path, {"enabled", "title", "points"})
     enabled = reader.flag(rule, "enabled", path)
-    parsed = rule_type(
-        key=key, title=reader.text(rule, "title", path, limit=120), points=reader.whole(rule, "points", path)
+    parsed = ActionRule(
+        key=key,
+        way=key,
+        title=reader.text(rule, "title", path, limit=120),
+        points=reader.whole(rule, "points", path),
     )
     return parsed if enabled else None
 
 
-def _rewards(reader: "_Reader", found: Any) -> tuple[AmountOff, ...]:
+def _rewards(reader: "_Reader", found: Any) -> tuple[Reward, ...]:
     if not isinstance(found, list) or len(found) > MOST_REWARDS:
         reader.mistake("rewards", found, f"a list of at most {MOST_REWARDS} rewards")
         return ()
@@ -115,14 +122,15 @@ def _rewards(reader: "_Reader", found: Any) -> tuple[AmountOff, ...]:
     return rewards
 
 
-def _reward(reader: "_Reader", found: Any, path: str) -> AmountOff:
+def _reward(reader: "_Reader", found: Any, path: str) -> Reward:
     fields = {"key", "title", "points", "amount", "minimum_subtotal", "expires_after_days"}
     value = reader.table(found, path, fields)
     key = reader.text(value, "key", path, limit=50)
     if key and not _KEY.fullmatch(key):
         reader.mistake(f"{path}.key", key, "lower-case letters, digits and _, beginning with a letter")
-    return AmountOff(
+    return Reward(
         key=key,
+        kind="amount_off",
         title=reader.text(value, "title", path, limit=120),
         points=reader.whole(value, "points", path),
         amount=reader.amount(value, "amount", path, most=Decimal(1_000_000)),

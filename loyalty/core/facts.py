@@ -20,7 +20,8 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class CustomerSeen:
-    """A customer record exists and looked like this at ``updated_at``."""
+    """A customer record exists and looked like this at ``updated_at``. ``subscribed_at``: since when the customer agrees to marketing
+    e-mail, or None when they do not."""
 
     identity: Identity
     first_name: str | None
@@ -29,6 +30,7 @@ class CustomerSeen:
     created_at: datetime
     updated_at: datetime
     history: bool = False
+    subscribed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,8 @@ class OrderLine:
     """One line of an order, in the shop's currency.
 
     ``amount`` is what the whole line cost after every discount and without tax; ``tax`` is the tax on it. Both are for ``quantity``
-    pieces; ``remaining`` of them were neither returned nor removed.
+    pieces; ``remaining`` of them were neither returned nor removed. ``tags`` and ``collections`` (Shopify's ids) are those of its product,
+    or None where nobody has asked for them: webhooks do not tell.
     """
 
     line_id: int
@@ -62,6 +65,8 @@ class OrderLine:
     amount: Decimal
     tax: Decimal
     gift_card: bool
+    tags: tuple[str, ...] | None = None
+    collections: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +75,8 @@ class OrderSnapshot:
 
     ``refunded`` is the money that really went back (successful refund transactions), ``refunded_shipping`` the part of all refunds
     that was for shipping, tax included; ``outstanding`` is what the customer still has to pay. ``received`` is the money that came
-    in for the lines (all payments, less shipping, tips and duties), or None where it is not told. All of them are at the exchange
+    in for the lines (all payments, less shipping, tips and duties), or None where it is not told. ``shipping`` is what the shipping cost,
+    after discounts and with its tax. All of them are at the exchange
     rate of the sale: a refund in the buyer's currency must not count more or less for the rate having moved.
     """
 
@@ -89,6 +95,7 @@ class OrderSnapshot:
     refunded_shipping: Decimal
     discount_codes: tuple[str, ...] = ()
     received: Decimal | None = None
+    shipping: Decimal = Decimal(0)
 
     def to_json(self) -> dict[str, Any]:
         """The snapshot as plain JSON values; ``from_json`` gives an equal snapshot back."""
@@ -100,9 +107,22 @@ class OrderSnapshot:
             "refunded": str(self.refunded),
             "refunded_shipping": str(self.refunded_shipping),
             "received": None if self.received is None else str(self.received),
+            "shipping": str(self.shipping),
             "discount_codes": list(self.discount_codes),
             "lines": [
-                [x.line_id, x.product_id, x.quantity, x.remaining, str(x.amount), str(x.tax), x.gift_card]
+                [
+                    *(
+                        x.line_id,
+                        x.product_id,
+                        x.quantity,
+                        x.remaining,
+                        str(x.amount),
+                        str(x.tax),
+                        x.gift_card,
+                    ),
+                    None if x.tags is None else list(x.tags),
+                    None if x.collections is None else list(x.collections),
+                ]
                 for x in self.lines
             ],
         }
@@ -118,11 +138,34 @@ class OrderSnapshot:
             refunded=Decimal(value["refunded"]),
             refunded_shipping=Decimal(value["refunded_shipping"]),
             received=None if value["received"] is None else Decimal(value["received"]),
+            shipping=Decimal(value.get("shipping", 0)),  # older rows do not say
             discount_codes=tuple(value["discount_codes"]),
-            lines=tuple(
-                OrderLine(a, b, c, d, Decimal(e), Decimal(f), g) for a, b, c, d, e, f, g in value["lines"]
-            ),
+            lines=tuple(_line(*line) for line in value["lines"]),
         )
+
+
+def _line(
+    line_id: int,
+    product_id: int | None,
+    quantity: int,
+    remaining: int,
+    amount: str,
+    tax: str,
+    gift_card: bool,  # noqa: FBT001  # in the order of ``to_json``
+    tags: list[str] | None = None,
+    collections: list[int] | None = None,
+) -> OrderLine:
+    return OrderLine(
+        line_id,
+        product_id,
+        quantity,
+        remaining,
+        Decimal(amount),
+        Decimal(tax),
+        gift_card,
+        None if tags is None else tuple(tags),
+        None if collections is None else tuple(collections),
+    )
 
 
 _PLAIN = ("order_id", "name", "currency", "financial_status", "cancelled", "test", "source")
@@ -152,7 +195,8 @@ class OrderChanged:
 
 @dataclass(frozen=True, slots=True)
 class ReviewSeen:
-    """A review exists and looked like this at ``seen_at``. ``kind``: review, rating, question or store."""
+    """A review exists and looked like this at ``seen_at``. ``kind``: review, rating, question, store, or whatever else Klaviyo says.
+    ``has_media``: it shows a photo or a video; ``has_video``: a video."""
 
     review_id: str
     email: str | None
@@ -163,17 +207,44 @@ class ReviewSeen:
     status: str
     submitted_at: datetime
     seen_at: datetime
+    has_video: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ActionDone:
+    """A person did something that a rule rewards: a social follow or share, an answer, an NPS score, or a custom action.
+
+    ``rule`` is the rule's key. ``key`` is the caller's id of the occasion, for a custom action; the same key never earns twice. It is
+    empty for what a member does once.
+    """
+
+    rule: str
+    key: str
+    identity: Identity
+    done_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class BirthdayTold:
+    """A member told their birthday. No year is asked for."""
+
+    identity: Identity
+    month: int
+    day: int
+    told_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class RewardRequested:
-    """A member asks for a reward. ``issue_id`` and ``code`` are made by the caller, ``request_key`` by the caller's client."""
+    """A member asks for a reward. ``issue_id`` and ``code`` are made by the caller, ``request_key`` by the caller's client. ``points`` is
+    how many are spent on a reward of which one can have more or less."""
 
     reward: str
     request_key: str
     issue_id: str
     code: str
     requested_at: datetime
+    points: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,8 +266,18 @@ class RewardFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class RewardDeactivated:
+    """Shopify will no longer take the code of a reward. ``used``: somebody used it before."""
+
+    issue_id: str
+    used: bool
+    deactivated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class PointsAdjusted:
-    """Somebody of the merchant's staff gave or took points. ``key`` makes it happen once; ``note`` is what the customer may read."""
+    """Somebody of the merchant's staff gave or took points. ``key`` makes it happen once; ``note`` is what the customer may read,
+    ``internal_note`` what only staff may."""
 
     points: int
     key: str
@@ -204,6 +285,7 @@ class PointsAdjusted:
     staff: str
     adjusted_at: datetime
     may_go_negative: bool = False
+    internal_note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +303,10 @@ Fact = (
     | OrderSeen
     | OrderChanged
     | ReviewSeen
+    | ActionDone
+    | BirthdayTold
     | RewardIssued
     | RewardFailed
+    | RewardDeactivated
     | ShopMessage
 )

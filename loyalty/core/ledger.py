@@ -17,8 +17,11 @@ RETURN = "return"
 REVERSE = "reverse"
 ADJUST = "adjust"
 TRANSFER = "transfer"
+EXPIRE = "expire"
+FORGIVE = "forgive"
+IMPORT = "import"
 
-KINDS = (EARN, REDEEM, RETURN, REVERSE, ADJUST, TRANSFER)
+KINDS = (EARN, REDEEM, RETURN, REVERSE, ADJUST, TRANSFER, EXPIRE, FORGIVE, IMPORT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +52,18 @@ class Entry:
 
 
 def lifetime(kind: str, points: int) -> tuple[int, int]:
-    """What an entry adds to a member's lifetime figures, earned and spent. Adjustments and merges are neither."""
+    """What an entry adds to a member's lifetime figures, earned and spent. Adjustments, expiry, merges and imports are neither."""
     if kind in (EARN, REVERSE):
         return points, 0
     if kind in (REDEEM, RETURN):
         return 0, -points
     return 0, 0
+
+
+def is_activity(kind: str) -> bool:
+    """Whether a movement shows that the member is active, and so puts off the end of points. What staff, the calendar, refunds and
+    imports do shows nothing of the member."""
+    return kind in (EARN, REDEEM)
 
 
 def entry_id(shop_id: int, entry: Entry) -> str:

@@ -1,19 +1,19 @@
-"""What of an order counts, and how many points that is.
+"""What of an order counts.
 
 What counts: goods, after every discount, without tax, shipping, tips and gift cards (a gift card earns when it is spent on goods,
-so counting its sale too would pay twice). Test, cancelled and voided orders count nothing. Only what was paid counts: what is
+so counting its sale too would pay twice); a program's basis may add tax, shipping and gift cards. Test, cancelled and voided orders count nothing. Only what was paid counts: what is
 still outstanding is taken off. Returned or removed pieces do not count. Money that went back beyond the value of returned pieces
 and shipping takes its share off the goods that remain, so that an amount-only refund and a refund by line end alike. Everything is
 reckoned in exact fractions; only the points are rounded, once, at the end.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil, floor
 
 from loyalty.core.facts import OrderLine, OrderSnapshot
-from loyalty.core.program import OrderRule
+from loyalty.core.program import Basis, Goods, OrderRule
 
 _NOTHING_COUNTS = frozenset({"pending", "authorized", "voided", "expired", "refunded", ""})
 # Currencies whose smallest coin is not a hundredth (ISO 4217).
@@ -24,26 +24,45 @@ _WITH_THOUSANDTHS = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
 
 
 @dataclass(frozen=True, slots=True)
-class Award:
-    """How many points an order is worth now, and the amount of money (in the shop's currency) that this rests on."""
+class Worth:
+    """How many points an order is worth now by a rule, and the amount of money (in the shop's currency) that this rests on."""
 
     points: int
     basis: Fraction
 
 
-def order_award(order: OrderSnapshot, rule: OrderRule) -> Award:
-    """Points and basis of an order under a rule. A function of its arguments alone, so every history of an order ends alike."""
-    basis = counted_amount(order)
-    return Award(round_points(basis * Fraction(rule.rate), rule.rounding), basis)
+def order_worth(
+    order: OrderSnapshot,
+    rule: OrderRule,
+    basis: Basis = Basis(),
+    multiplier: Fraction = Fraction(1),  # noqa: B008
+) -> Worth:
+    """Points and counted amount of an order by a rule. A function of its arguments alone, so every history of an order ends alike.
+
+    The minimum is asked of the counted amount as it is now: an order that a refund takes below it loses its points.
+    """
+    counted = counted_amount(order, basis, rule.goods)
+    if counted <= 0 or counted < Fraction(rule.minimum):
+        return Worth(0, counted)
+    exact = counted * Fraction(rule.rate) if rule.way == "order" else Fraction(rule.points)
+    return Worth(round_points(exact * multiplier, rule.rounding), counted)
 
 
-def counted_amount(order: OrderSnapshot) -> Fraction:
-    """The part of an order that counts (see the module), in the shop's currency; never negative."""
+def counted_amount(order: OrderSnapshot, basis: Basis = Basis(), goods: Goods = Goods()) -> Fraction:  # noqa: B008  # frozen values
+    """The part of an order that counts (see the module), in the shop's currency; never negative.
+
+    ``goods`` narrows it to some of the lines; the shipping counts (if the basis says so) while any of these goods do. A function of
+    its arguments alone, so every history of an order ends alike.
+    """
     if order.test or order.cancelled or order.financial_status in _NOTHING_COUNTS:
         return Fraction(0)
     lines = [line for line in order.lines if line.quantity > 0]
-    sold = _total(Fraction(line.amount) for line in lines if not line.gift_card)
-    goods = _total(_remaining_share(line) * Fraction(line.amount) for line in lines if not line.gift_card)
+    counting = [
+        line for line in lines if (basis.gift_cards or not line.gift_card) and line_counts(line, goods)
+    ]
+    worth = _price if basis.tax else _amount
+    sold = _total(worth(line) for line in counting)
+    kept = _total(_remaining_share(line) * worth(line) for line in counting)
     invoiced = _total(_price(line) for line in lines)
     held = _total(_remaining_share(line) * _price(line) for line in lines)
     taken_off = _total((1 - _remaining_share(line)) * line.quantity for line in lines)
@@ -51,7 +70,49 @@ def counted_amount(order: OrderSnapshot) -> Fraction:
     missing = _given_back(order, invoiced, held, slack) + max(Fraction(0), Fraction(order.outstanding))
     if held <= 0 or missing >= held:
         return Fraction(0)
-    return min(sold, goods * (held - missing) / held)
+    counted = min(sold, kept * (held - missing) / held)
+    if basis.shipping and counted > 0:
+        counted += max(Fraction(0), Fraction(order.shipping) - Fraction(order.refunded_shipping))
+    return counted
+
+
+def line_counts(line: OrderLine, goods: Goods) -> bool:
+    """Whether a line is of these goods. What is not known of its product is taken as none; see ``needs_catalogue``."""
+    if goods.is_everything:
+        return True
+    products = {line.product_id} if line.product_id is not None else set()
+    collections = set(line.collections or ())
+    tags = {tag.casefold() for tag in line.tags or ()}
+    if (
+        goods.without_products & products
+        or goods.without_collections & collections
+        or goods.without_tags & tags
+    ):
+        return False
+    names_some = goods.products or goods.collections or goods.tags
+    return not names_some or bool(
+        goods.products & products or goods.collections & collections or goods.tags & tags
+    )
+
+
+def needs_catalogue(order: OrderSnapshot, goods: Goods) -> bool:
+    """Whether one has to ask Shopify for the tags and collections of the order's products before it can be judged."""
+    return goods.asks_catalogue and any(line.tags is None or line.collections is None for line in order.lines)
+
+
+def keep_catalogue(order: OrderSnapshot, known: OrderSnapshot) -> OrderSnapshot:
+    """The order with the tags and collections that its lines had when they were first known: what a merchant does to the catalogue
+    later changes no order's points."""
+    first = {line.line_id: line for line in known.lines if line.tags is not None}
+    if not first:
+        return order
+    lines = tuple(
+        replace(line, tags=first[line.line_id].tags, collections=first[line.line_id].collections)
+        if line.line_id in first
+        else line
+        for line in order.lines
+    )
+    return order if lines == order.lines else replace(order, lines=lines)
 
 
 def _given_back(order: OrderSnapshot, invoiced: Fraction, held: Fraction, slack: Fraction) -> Fraction:
@@ -90,6 +151,10 @@ def _total(amounts: Iterable[Fraction]) -> Fraction:
 
 def _remaining_share(line: OrderLine) -> Fraction:
     return Fraction(min(max(line.remaining, 0), line.quantity), line.quantity)
+
+
+def _amount(line: OrderLine) -> Fraction:
+    return Fraction(line.amount)
 
 
 def _price(line: OrderLine) -> Fraction:

@@ -1,0 +1,117 @@
+"""A person becomes a member, agrees to e-mail, or turns out to be somebody who is known already."""
+
+from dataclasses import replace
+from datetime import datetime
+from operator import attrgetter
+
+from loyalty.core import ledger
+from loyalty.core.decide.actions import ActionRefused, Occasion, decide_occasion
+from loyalty.core.decide.decision import Decision
+from loyalty.core.decide.posting import Change, change
+from loyalty.core.facts import CustomerSeen
+from loyalty.core.ledger import Entry, Source
+from loyalty.core.news import JOINED, News
+from loyalty.core.program import ActionRule, Program
+from loyalty.core.standing import Award, Standing
+
+
+def signup_source(customer_id: int | None) -> Source:
+    """What the points for an account come from."""
+    return Source("signup", str(customer_id))
+
+
+def newsletter_source(standing: Standing) -> Source:
+    """What the points for agreeing to e-mail come from."""
+    return Source("newsletter", standing.name)
+
+
+def decide_customer(
+    standing: Standing, fact: CustomerSeen, program: Program, *, earning_since: datetime, at: datetime
+) -> Decision:
+    """A customer joins once. An account made after ``earning_since`` earns the sign-up points; an older one joins in silence."""
+    is_new = fact.created_at >= earning_since
+    history = fact.history or not is_new
+    joins = standing.joined_at is None
+    joined = (News(JOINED, {"source": "account"}, fact.created_at, history=history),) if joins else ()
+    rule = program.action("signup")
+    if rule is None or not is_new:
+        return Decision(news=joined, joins=joins)
+    occasion = Occasion(
+        signup_source(fact.identity.customer_id),
+        fact.created_at,
+        {"account_created_at": fact.created_at.isoformat()},
+    )
+    decision = _given(standing, rule, occasion, program, at=at, history=history)
+    return replace(decision, news=(*joined, *decision.news), joins=joins)
+
+
+def decide_subscription(
+    standing: Standing, fact: CustomerSeen, program: Program, *, earning_since: datetime, at: datetime
+) -> Decision:
+    """Whoever agrees to marketing e-mail after ``earning_since`` earns for it once in a life, however often they leave and return."""
+    rule = program.action("newsletter")
+    if rule is None or fact.subscribed_at is None or fact.subscribed_at < earning_since:
+        return Decision()
+    occasion = Occasion(newsletter_source(standing), fact.subscribed_at)
+    return _given(standing, rule, occasion, program, at=at, history=fact.history)
+
+
+def decide_duplicates(standing: Standing, *, at: datetime) -> Decision:
+    """Two people turned out to be one: what one person may have once is kept where it was given first, and taken back elsewhere."""
+    by_slot: dict[str, list[Award]] = {}
+    for award in standing.awards.values():
+        if award.slot and award.worth:
+            by_slot.setdefault(award.slot, []).append(award)
+    awards: list[Award] = []
+    entries: list[Entry] = []
+    news: list[News] = []
+    for same in by_slot.values():
+        kept, *others = sorted(same, key=attrgetter("occurred_at", "source.ref"))
+        for award in others:
+            to = Change(
+                0, at, {"kept": kept.source.ref, "slot": award.slot}, f"{award.title}: given once per person"
+            )
+            known = Standing(balance=standing.balance + sum(entry.points for entry in entries))
+            changed, posted, told = change(known, award, to, at=at)
+            awards.append(changed)
+            entries.extend(posted)
+            news.extend(told)
+    return Decision(tuple(entries), tuple(news), tuple(awards))
+
+
+def decide_transfer(
+    points: int, *, from_member: int, to_member: int, at: datetime, program_version: int, sequence: int = 0
+) -> tuple[Entry, Entry]:
+    """The two entries that move a whole balance when two people turn out to be one: out of the first, into the second."""
+
+    def entry(rule: str, signed: int) -> Entry:
+        source = Source("merge", f"{from_member}-{to_member}")
+        why = {"from_member": from_member, "to_member": to_member}
+        return Entry(
+            ledger.TRANSFER, signed, source, rule, sequence, program_version, "Accounts merged", why, at
+        )
+
+    return entry("merge_out", -points), entry("merge_in", points)
+
+
+def _given(
+    standing: Standing, rule: ActionRule, occasion: Occasion, program: Program, *, at: datetime, history: bool
+) -> Decision:
+    """The points of a rule if it gives any: nobody asked, so nobody has to be told why not."""
+    member = replace_guest(standing)
+    try:
+        return decide_occasion(member, rule, occasion, program, at=at, history=history)
+    except ActionRefused:
+        return Decision()
+
+
+def replace_guest(standing: Standing) -> Standing:
+    """The standing as that of a member: whoever makes an account is one from this moment."""
+    return Standing(
+        name=standing.name,
+        joined_at=standing.joined_at,
+        is_guest=False,
+        balance=standing.balance,
+        tier=standing.tier,
+        awards=standing.awards,
+    )

@@ -1,0 +1,89 @@
+"""Brings what was posted for an award to what it is worth."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from loyalty.core import ledger
+from loyalty.core.ledger import Entry, Source
+from loyalty.core.moments import next_midnight
+from loyalty.core.news import News, entry_news
+from loyalty.core.program import Program, Rule
+from loyalty.core.standing import Award, Standing
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """How an award changes: what it is worth from now on, when that became so, and what the customer reads when points are taken back."""
+
+    worth: int
+    at: datetime
+    why: Mapping[str, Any]
+    taken_because: str
+
+
+def new_award(
+    source: Source, rule: Rule, program: Program, *, occurred_at: datetime, slot: str = "", title: str = ""
+) -> Award:
+    """An award that is worth nothing yet."""
+    return Award(
+        source=source,
+        rule=rule.key,
+        way=rule.way,
+        title=title or rule.title,
+        worth=0,
+        occurred_at=occurred_at,
+        program_version=program.version,
+        release_at=release_at(rule.hold_days, occurred_at, program.timezone),
+        slot=slot,
+    )
+
+
+def release_at(hold_days: int, occurred_at: datetime, zone: ZoneInfo) -> datetime | None:
+    """When points can be spent: at the shop's midnight after the days are over. None: at once."""
+    return next_midnight(occurred_at + timedelta(days=hold_days), zone) if hold_days else None
+
+
+def change(
+    standing: Standing,
+    award: Award,
+    to: Change,
+    *,
+    at: datetime,
+    history: bool = False,
+    extra: Mapping[str, Any] | None = None,
+) -> tuple[Award, tuple[Entry, ...], tuple[News, ...]]:
+    """The award as it is after a change, with the entry (and its news) that brings the ledger to it; none while it is held."""
+    changed = replace(award, worth=to.worth, why=dict(to.why))
+    if changed.is_held(at):
+        return changed, (), ()
+    difference = changed.worth - changed.posted
+    if difference == 0:
+        return changed, (), ()
+    gives = difference > 0
+    entry = Entry(
+        kind=ledger.EARN if gives else ledger.REVERSE,
+        points=difference,
+        source=award.source,
+        rule=award.rule,
+        sequence=award.postings,
+        program_version=award.program_version,
+        reason=award.title if gives else to.taken_because,
+        why={**to.why, "worth": changed.worth, "already": changed.posted},
+        occurred_at=to.at,
+    )
+    changed = replace(changed, posted=changed.worth, postings=changed.postings + 1)
+    said = {"way": award.way, **(extra or {})}
+    news = entry_news(entry, balance=standing.balance + difference, extra=said, history=history)
+    return changed, (entry,), (news,)
+
+
+def release(
+    standing: Standing, award: Award, *, at: datetime
+) -> tuple[Award, tuple[Entry, ...], tuple[News, ...]]:
+    """Post what was held, at the moment of its release. ``at`` is not before ``award.release_at``."""
+    assert award.release_at is not None
+    to = Change(award.worth, award.release_at, award.why, "")
+    return change(standing, award, to, at=at)

@@ -1,0 +1,83 @@
+"""One version of a shop's whole program."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from loyalty.core.program.earning import (
+    GOAL_WAYS,
+    ORDER_WAYS,
+    ActionRule,
+    Campaign,
+    GoalRule,
+    OrderRule,
+    Rule,
+)
+from loyalty.core.program.names import PointsName
+from loyalty.core.program.policies import BalanceReminder, Basis, Expiry, Referrals
+from loyalty.core.program.rewards import Reward
+from loyalty.core.program.tiers import Tiers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """One version of a shop's whole program. Rules that are switched off are not in it.
+
+    ``timezone`` is the shop's calendar. ``point_value`` is what one point is worth in money, for reports. ``guests``: whether people
+    without an account ``earn`` at once, ``wait`` (their points are given when they make one) or ``never`` do. ``stacking``: of several
+    multipliers that hold for an order the ``highest`` counts, or they ``add`` (2 and 1.5 make 2.5), or they ``multiply``. ``debts``:
+    whether taking points back may leave a member with less than nothing (``keep``), or what is missing is written off (``forgive``).
+    """
+
+    version: int
+    points_name: PointsName
+    timezone: ZoneInfo = ZoneInfo("UTC")
+    point_value: Decimal | None = None
+    basis: Basis = Basis()
+    guests: str = "earn"
+    stacking: str = "highest"
+    debts: str = "keep"
+    earning: tuple[Rule, ...] = ()
+    campaigns: tuple[Campaign, ...] = ()
+    rewards: tuple[Reward, ...] = ()
+    tiers: Tiers | None = None
+    referrals: Referrals | None = None
+    expiry: Expiry | None = None
+    balance_reminder: BalanceReminder | None = None
+    reward_reminder_days: int = 3
+
+    def reward(self, key: str) -> Reward | None:
+        """The reward with this key, or None when the program does not (or no longer) offer it."""
+        return next((reward for reward in self.rewards if reward.key == key), None)
+
+    def rule(self, key: str) -> Rule | None:
+        """The earning rule with this key, or None when there is none (or it is switched off)."""
+        return next((rule for rule in self.earning if rule.key == key), None)
+
+    def rules(self, *ways: str) -> tuple[Rule, ...]:
+        """The earning rules of these ways, in the order of the document."""
+        return tuple(rule for rule in self.earning if rule.way in ways)
+
+    def action(self, way: str) -> ActionRule | None:
+        """The first rule for an action."""
+        return next((rule for rule in self.earning if rule.way == way and isinstance(rule, ActionRule)), None)
+
+    @property
+    def order_rules(self) -> tuple[OrderRule, ...]:
+        """The rules for single orders."""
+        return tuple(rule for rule in self.earning if rule.way in ORDER_WAYS and isinstance(rule, OrderRule))
+
+    @property
+    def goals(self) -> tuple[GoalRule, ...]:
+        """The rules for a member's orders together."""
+        return tuple(rule for rule in self.earning if rule.way in GOAL_WAYS and isinstance(rule, GoalRule))
+
+    @property
+    def looks_back(self) -> bool:
+        """Whether a decision needs all that a member has done, and not only the fact at hand."""
+        return bool(
+            self.tiers
+            or self.goals
+            or (self.expiry and self.expiry.kind == "age")
+            or any(rule.limit for rule in self.earning)
+        )
