@@ -6,6 +6,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import update
@@ -206,12 +207,19 @@ def _record(book: Book, fact: OrderSeen) -> OrderRecord:
     seen, known = fact.order.updated_at, record.snapshot.updated_at
     if seen > known or (seen == known and fact.authoritative):
         record.snapshot, record.authoritative, record.changed = fact.order, fact.authoritative, True
-    elif seen == known and fact.order != record.snapshot:
+    elif seen == known and not _same_state(fact.order, record.snapshot):
         _reread(book, record, f"{seen.isoformat()}:{_digest(fact.order)}")
     elif seen < known and fact.authoritative and not record.authoritative:
         # A reading that is older than what a webhook told came from a replica that lags: ask again, a little later.
         _reread(book, record, f"{known.isoformat()}:{book.now.isoformat()}", delay=_REPLICA_LAG)
     return record
+
+
+def _same_state(one: OrderSnapshot, other: OrderSnapshot) -> bool:
+    """Whether both tell of the same state: a webhook does not tell what was received, so only what both tell is compared."""
+    if one.received is None or other.received is None:
+        one, other = replace(one, received=None), replace(other, received=None)
+    return one == other
 
 
 def _reread(

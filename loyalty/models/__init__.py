@@ -1,5 +1,6 @@
 """The tables. They hold rows and constraints and nothing else: no queries, no rules, no defaults that need a clock."""
 
+from loyalty.models.award import AwardRow
 from loyalty.models.klaviyo import KlaviyoConnection, OAuthState
 from loyalty.models.lease import Lease
 from loyalty.models.ledger import LedgerEntry
@@ -14,6 +15,7 @@ from loyalty.models.run import Run, RunItem
 from loyalty.models.shop import Shop
 
 __all__ = [
+    "AwardRow",
     "InboxMessage",
     "KlaviyoConnection",
     "Lease",

@@ -1,11 +1,12 @@
 """One row per person in a shop, with the standing that caches the ledger."""
 
 from datetime import datetime
+from decimal import Decimal
 
-from sqlalchemy import Index, UniqueConstraint
+from sqlalchemy import Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
-from loyalty.models.columns import BigId, Points, UtcDateTime
+from loyalty.models.columns import BigId, Money, Points, UtcDateTime
 
 
 class Member(SQLModel, table=True):
@@ -14,7 +15,11 @@ class Member(SQLModel, table=True):
     ``state``: ``member`` (has a customer record), ``guest`` (known by e-mail only), ``merged`` (moved into ``merged_into``),
     ``deleted`` (the customer record is gone) or ``redacted`` (the person was erased; the arithmetic stays).
     ``balance``, ``lifetime_earned``, ``lifetime_spent``, ``entry_count`` and ``chain_head`` are the fold of the member's ledger
-    entries and are only ever written together with them.
+    entries and are only ever written together with them. ``pending`` are the points that wait for their release.
+
+    ``tier`` and its dates, ``expires_at`` with ``expiring_points`` (what ends next, and when), and ``next_tier`` with ``next_tier_distance``
+    are an outlook: recomputed from what is known whenever something changes. ``calendar_at`` is up to when the calendar was settled
+    for the member; at ``calendar_due`` it has something to do again. The birthday has no year. ``hand_tier`` was given by staff.
     """
 
     __table_args__ = (
@@ -22,6 +27,15 @@ class Member(SQLModel, table=True):
         UniqueConstraint("shop_id", "email"),
         Index("ix_member_shop_id_balance", "shop_id", "balance", "id"),
         Index("ix_member_shop_id_id", "shop_id", "id"),
+        Index("uq_member_shop_id_referral_code", "shop_id", "referral_code", unique=True),
+        Index(
+            "ix_member_calendar_due",
+            "shop_id",
+            "calendar_due",
+            "id",
+            postgresql_where=text("calendar_due IS NOT NULL"),
+            sqlite_where=text("calendar_due IS NOT NULL"),
+        ),
     )
 
     id: int | None = Field(default=None, primary_key=True, sa_type=BigId)
@@ -40,5 +54,25 @@ class Member(SQLModel, table=True):
     lifetime_spent: int = Field(default=0, sa_type=Points)
     entry_count: int = 0
     chain_head: str = ""
+    pending: int = Field(default=0, sa_type=Points)
+    tier: str | None = None
+    tier_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    tier_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    next_tier: str | None = None
+    next_tier_distance: Decimal | None = Field(default=None, sa_type=Money)
+    hand_tier: str | None = None
+    hand_tier_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    hand_tier_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    birthday_month: int | None = None
+    birthday_day: int | None = None
+    birthday_told_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    subscribed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    referral_code: str | None = None
+    last_activity_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    last_order_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    expires_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    expiring_points: int = Field(default=0, sa_type=Points)
+    calendar_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    calendar_due: datetime | None = Field(default=None, sa_type=UtcDateTime)
     created_at: datetime = Field(sa_type=UtcDateTime)
     updated_at: datetime = Field(sa_type=UtcDateTime)

@@ -1,20 +1,21 @@
 """One row per order: the latest state seen and what has been posted for it."""
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from loyalty.models.columns import BigId, Json, Points, UtcDateTime
+from loyalty.models.columns import BigId, Json, Money, UtcDateTime
 
 
 class OrderStanding(SQLModel, table=True):
     """What is known of one order.
 
     ``snapshot`` is the normal form of ``loyalty.core.facts.OrderSnapshot`` (no personal data). ``member_id`` is empty while the
-    order waits for its person. ``posted`` is the sum of the order's ledger entries and ``postings`` their number;
-    ``program_version`` is the version of the first award and decides every later correction.
+    order waits for its person. ``program_version`` and ``tier`` (the member's, then) are those of the first award and decide every
+    later correction. ``counted`` is the money of it that counts for tiers and goals; ``placed_at`` is when it was placed.
     """
 
     __tablename__ = "order_standing"
@@ -29,6 +30,7 @@ class OrderStanding(SQLModel, table=True):
     snapshot_at: datetime = Field(sa_type=UtcDateTime)
     authoritative: bool = False
     program_version: int | None = None
-    posted: int = Field(default=0, sa_type=Points)
-    postings: int = 0
+    tier: str | None = None
+    placed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    counted: Decimal = Field(default=Decimal(0), sa_type=Money)
     updated_at: datetime = Field(sa_type=UtcDateTime)

@@ -2,18 +2,21 @@
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from loyalty.models.columns import BigId, Money, Points, UtcDateTime
+from loyalty.models.columns import BigId, Json, Money, Points, UtcDateTime
 
 
 class RewardIssue(SQLModel, table=True):
-    """What a member got, or is getting, for points.
+    """What a member got, or is getting, for points or as a gift.
 
-    ``state``: ``issuing`` (points taken, code on its way), ``issued``, ``used``, ``expired``, ``cancelled`` or ``failed`` (the code
-    could not be made and the points went back). ``request_key`` is the caller's idempotency key. ``code`` is deterministic
+    ``state``: ``issuing`` (points taken, code on its way), ``issued``, ``used``, ``expired``, ``cancelling`` (the code is being made unusable),
+    ``cancelled`` (its points came back) or ``failed`` (it could not be made and the points went back). ``kind`` and ``terms`` are the
+    reward as the program had it then (``loyalty.core.document.render_reward``). ``given_for`` says what a gift was for (``birthday``, ``tier``,
+    ``referral``), None when it was paid with points. ``bound``: whether only this customer may use the code. ``request_key`` is the caller's idempotency key. ``code`` is deterministic
     (``shopify_app.discounts``), so a second attempt finds the first one's discount.
     """
 
@@ -31,6 +34,10 @@ class RewardIssue(SQLModel, table=True):
     reward: str
     title: str
     points: int = Field(sa_type=Points)
+    kind: str = "amount_off"
+    terms: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
+    given_for: str | None = None
+    bound: bool = True
     amount: Decimal = Field(sa_type=Money)
     currency: str
     minimum_subtotal: Decimal | None = Field(default=None, sa_type=Money)
@@ -43,4 +50,5 @@ class RewardIssue(SQLModel, table=True):
     issued_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     expires_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     used_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    cancelled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     used_order_id: int | None = Field(default=None, sa_type=BigId)

@@ -18,6 +18,9 @@ from loyalty.core.program.policies import BalanceReminder, Basis, Expiry, Referr
 from loyalty.core.program.rewards import Reward
 from loyalty.core.program.tiers import Tiers
 
+UTC = ZoneInfo("UTC")
+_GOODS_ALONE = Basis()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
@@ -31,9 +34,9 @@ class Program:
 
     version: int
     points_name: PointsName
-    timezone: ZoneInfo = ZoneInfo("UTC")
+    timezone: ZoneInfo = UTC
     point_value: Decimal | None = None
-    basis: Basis = Basis()
+    basis: Basis = _GOODS_ALONE
     guests: str = "earn"
     stacking: str = "highest"
     debts: str = "keep"

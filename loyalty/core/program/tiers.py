@@ -7,6 +7,7 @@ from loyalty.core.program.earning import Gift
 
 METRICS = ("points", "spent", "orders")
 WINDOWS = ("lifetime", "calendar_year", "rolling")
+_NOTHING = Gift()
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,7 @@ class Tier:
     threshold: Decimal
     multiplier: Decimal = Decimal(1)
     perks: tuple[str, ...] = ()
-    entry: Gift = Gift()
+    entry: Gift = _NOTHING
 
 
 @dataclass(frozen=True, slots=True)
