@@ -12,6 +12,8 @@ import structlog
 from sqlalchemy import ColumnElement, exists, or_
 from sqlmodel import Session, col, select
 
+import klaviyo_oauth.farewells
+import klaviyo_oauth.goodbye
 import klaviyo_oauth.registration
 import klaviyo_oauth.reviews
 import klaviyo_oauth.tokens
@@ -119,6 +121,17 @@ def check_klaviyo(shop_id: int) -> None:
 
 
 @job
+def say_goodbye_to_klaviyo(shop_id: int) -> None:
+    """Tell Klaviyo that a link has ended here: remove the webhook, give the grant back."""
+    parts = house()
+    again_in = klaviyo_oauth.goodbye.say_goodbye(
+        parts.runtime, parts.klaviyo, parts.redis, shop_id, http=parts.http
+    )
+    if again_in is not None:
+        parts.bell("say_goodbye_to_klaviyo", shop_id, delay=again_in)
+
+
+@job
 def sweep() -> None:
     """Ring for everything that is due: first tries, retries and what a killed process left behind take this one road."""
     now = house().runtime.clock()
@@ -132,12 +145,15 @@ def sweep() -> None:
             )
             if shop_id is not None
         ]
+        leaving = klaviyo_oauth.farewells.shops_with_due(session, now=now)
     for domain in domains:
         house().bell("drain_inbox", domain)
     for shop_id, channel in channels:
         house().bell("drain_outbox", shop_id, channel)
     for run_id in _due_runs():
         house().bell("advance_run", run_id)
+    for shop_id in leaving:
+        house().bell("say_goodbye_to_klaviyo", shop_id)
 
 
 @job

@@ -16,6 +16,7 @@ import shopify_app.translate
 from engines import valkey
 from klaviyo_oauth.config import KlaviyoConfig
 from klaviyo_oauth.disconnecting import disconnect
+from klaviyo_oauth.goodbye import say_goodbye
 from klaviyo_oauth.sender import KlaviyoSender
 from loyalty import inbox, outbox
 from loyalty.database import make_engine
@@ -90,18 +91,20 @@ def build(settings: Settings) -> House:
         senders=senders,
         steps={
             **shopify_app.imports.steps(shopify, http),
-            SHOP_ERASURE: _erasure(klaviyo, http),
+            SHOP_ERASURE: _erasure(klaviyo, redis, http),
             klaviyo_oauth.sync.KIND: klaviyo_oauth.sync.create_step(runtime, klaviyo, redis, http),
         },
     )
 
 
-def _erasure(klaviyo: KlaviyoConfig, http: requests.Session) -> StepFunction:
-    """Before a shop's rows go, its link to Klaviyo is ended there too: afterwards nobody has the token to do it with."""
+def _erasure(klaviyo: KlaviyoConfig, redis: Redis, http: requests.Session) -> StepFunction:
+    """Before a shop's rows go, its link to Klaviyo is ended there too: afterwards nobody has the token to do it with. While Klaviyo
+    does not answer the erasure waits, a day at most: then the farewell has been given up."""
 
     def step(runtime: Runtime, view: RunView) -> Step:
-        disconnect(runtime, klaviyo, http, view.shop_id)
-        return erase_step(runtime, view)
+        disconnect(runtime, view.shop_id)
+        again_in = say_goodbye(runtime, klaviyo, redis, view.shop_id, http=http)
+        return erase_step(runtime, view) if again_in is None else Step(wait=again_in)
 
     return step
 

@@ -12,7 +12,7 @@ from sqlalchemy import delete, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
-from klaviyo_oauth import accounts, connections, oauth
+from klaviyo_oauth import accounts, connections, farewells, goodbye, oauth
 from klaviyo_oauth.client import Client
 from klaviyo_oauth.config import KlaviyoConfig
 from klaviyo_oauth.connections import Account, AccountTaken
@@ -91,23 +91,46 @@ def finish(
     account = accounts.identify(Client(config, http), f"Bearer {tokens.access}")
     if not isinstance(account, Account):
         return UNREACHABLE
-    try:
-        with runtime.transaction() as session:
-            now = runtime.clock()
-            connections.link_oauth(session, runtime.cipher, attempt.shop_id, account, tokens, now=now)
-    except (AccountTaken, IntegrityError):
-        _give_to_owner(runtime, account, tokens)
-        return TAKEN
-    return CONNECTED
+    if _link(runtime, attempt.shop_id, account, tokens):
+        return CONNECTED
+    _give_to_owner(runtime, attempt.shop_id, account, tokens)
+    return TAKEN
 
 
-def _give_to_owner(runtime: Runtime, account: Account, tokens: Tokens) -> None:
+def _link(runtime: Runtime, shop_id: int, account: Account, tokens: Tokens) -> bool:
+    for _ in range(2):
+        try:
+            with runtime.transaction() as session:
+                now = runtime.clock()
+                connections.link_oauth(session, runtime.cipher, shop_id, account, tokens, now=now)
+        except AccountTaken:
+            return False
+        except IntegrityError:
+            # Another request linked in this very moment: now its row can be seen, and it may be this shop's own.
+            continue
+        return True
+    return False
+
+
+def _give_to_owner(runtime: Runtime, shop_id: int, account: Account, tokens: Tokens) -> None:
     """The account's one grant was just renewed, which may have ended the tokens of the shop that holds it: that shop gets the new ones.
-    Revoking them instead would end its link for certain."""
+    Revoking them instead would end its link for certain. A shop that holds it by a private key needs no grant, so that goes again."""
     with runtime.transaction() as session:
         owner = connections.owner_of(session, account.id)
         if owner is not None and owner.road == connections.OAUTH:
             connections.keep_tokens(owner, runtime.cipher, tokens, now=runtime.clock())
+            return
+        farewells.write(
+            session,
+            runtime.cipher,
+            shop_id,
+            account_id=account.id,
+            road=connections.OAUTH,
+            access=tokens.access,
+            refresh=tokens.refresh,
+            now=runtime.clock(),
+        )
+    runtime.nudge(goodbye.JOB, shop_id)
 
 
 def _key(state: str) -> str:

@@ -9,10 +9,11 @@ import requests
 from flask import Blueprint, Response, jsonify, redirect, request
 from redis import Redis
 
-from klaviyo_oauth import authorization, connections, private_key
+from klaviyo_oauth import authorization, connections, farewells, private_key
 from klaviyo_oauth.authorization import CONNECTED, DENIED, FAILED
 from klaviyo_oauth.config import KlaviyoConfig
 from klaviyo_oauth.disconnecting import disconnect
+from klaviyo_oauth.goodbye import JOB as SAY_GOODBYE
 from klaviyo_oauth.limits import Limiter
 from loyalty.runtime import Runtime
 
@@ -20,6 +21,7 @@ _NOTHING_LOADED = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; 
 _STRANGE = (
     "This link is not one of ours, or it is old. Go back to the app in your Shopify admin and connect again."
 )
+_DISCONNECTED = "Klaviyo is disconnected: nothing is sent any more. Our webhook and our authorization are being removed there."
 
 
 class Merchant(Protocol):
@@ -101,20 +103,25 @@ class _Views(Generic[M]):
 
     def disconnect(self) -> Response:
         merchant = self.require_merchant()
-        disconnect(self.runtime, self.config, self.http, merchant.shop_id)
+        disconnect(self.runtime, merchant.shop_id)
         self.runtime.nudge("drain_outbox", merchant.shop_id, "klaviyo")
-        return _uncached(jsonify(state="disconnected"))
+        self.runtime.nudge(SAY_GOODBYE, merchant.shop_id)
+        return _uncached(jsonify(state="disconnected", message=_DISCONNECTED))
 
     def _welcome(self, shop_id: int) -> None:
         """What waited may go now, and nothing of an outage before counts against the new link."""
         with self.runtime.transaction() as session:
             row = connections.load(session, shop_id)
             connections.release_waiting(session, shop_id, now=self.runtime.clock())
+            is_leaving = farewells.next_due(session, shop_id) is not None
         if row is not None and row.account_id is not None:
             self.limiter.resume(row.account_id)
         self.runtime.nudge("check_klaviyo", shop_id)
         self.runtime.nudge("drain_outbox", shop_id, "klaviyo")
         self.runtime.nudge("poll_reviews", shop_id)
+        if is_leaving:
+            # Another account, or the same one by another road: what was there before is told.
+            self.runtime.nudge(SAY_GOODBYE, shop_id)
 
 
 def with_outcome(address: str, outcome: str) -> str:

@@ -7,8 +7,10 @@ from typing import Any
 from sqlalchemy import update
 from sqlmodel import Session, col, select
 
+from klaviyo_oauth import farewells, payloads
+from klaviyo_oauth.config import SCOPES
 from klaviyo_oauth.oauth import Tokens
-from loyalty.encryption import Cipher
+from loyalty.encryption import Cipher, SealBroken
 from loyalty.models import KlaviyoConnection, OutboxMessage
 
 OAUTH = "oauth"
@@ -38,6 +40,11 @@ def seal_row(shop_id: int) -> str:
     return f"klaviyo:{shop_id}"
 
 
+def authorization(road: str, secret: str) -> str:
+    """The Authorization header of a link by this road."""
+    return f"Klaviyo-API-Key {secret}" if road == PRIVATE_KEY else f"Bearer {secret}"
+
+
 def load(session: Session, shop_id: int, *, lock: bool = False) -> KlaviyoConnection | None:
     """The shop's link, or None when there never was one."""
     statement = select(KlaviyoConnection).where(KlaviyoConnection.shop_id == shop_id)
@@ -53,10 +60,12 @@ def link_oauth(
     session: Session, cipher: Cipher, shop_id: int, account: Account, tokens: Tokens, *, now: datetime
 ) -> KlaviyoConnection:
     """Link (or link again) with tokens. Raises ``AccountTaken``."""
-    row = _linked(session, shop_id, account, now)
-    row.road, row.api_key = OAUTH, None
-    row.scopes = " ".join(sorted(tokens.scopes))
+    row = _linked(session, cipher, shop_id, account, OAUTH, now)
+    row.api_key = None
+    # RFC 6749: whoever is not told otherwise was granted what was asked for.
+    row.scopes = " ".join(sorted(tokens.scopes or SCOPES))
     keep_tokens(row, cipher, tokens, now=now)
+    farewells.keep_grant(session, account.id)
     session.flush()
     return row
 
@@ -72,8 +81,8 @@ def link_key(
     now: datetime,
 ) -> KlaviyoConnection:
     """Link (or link again) with a private key. Raises ``AccountTaken``."""
-    row = _linked(session, shop_id, account, now)
-    row.road, row.api_key = PRIVATE_KEY, cipher.seal(key, row=seal_row(shop_id))
+    row = _linked(session, cipher, shop_id, account, PRIVATE_KEY, now)
+    row.api_key = cipher.seal(key, row=seal_row(shop_id))
     row.access_token = row.refresh_token = row.access_token_expires_at = None
     row.scopes = " ".join(sorted(scopes))
     session.flush()
@@ -96,10 +105,10 @@ def lose(row: KlaviyoConnection, problem: str, *, now: datetime) -> None:
     _end(row, problem, now)
 
 
-def unlink(row: KlaviyoConnection, *, now: datetime) -> None:
-    """The merchant ended the link: news has nobody to go to, and the webhook's address is forgotten."""
+def unlink(session: Session, cipher: Cipher, row: KlaviyoConnection, *, now: datetime) -> None:
+    """The merchant ended the link: news has nobody to go to, and the webhook's address is forgotten. Klaviyo is told later."""
+    _leave(session, cipher, row, now)
     _end(row, None, now)
-    row.webhook_id = row.webhook_key = row.webhook_secret = None
 
 
 def change_details(row: KlaviyoConnection, **changes: Any) -> None:
@@ -123,7 +132,9 @@ def release_waiting(session: Session, shop_id: int, *, now: datetime) -> None:
     )
 
 
-def _linked(session: Session, shop_id: int, account: Account, now: datetime) -> KlaviyoConnection:
+def _linked(
+    session: Session, cipher: Cipher, shop_id: int, account: Account, road: str, now: datetime
+) -> KlaviyoConnection:
     other = owner_of(session, account.id)
     if other is not None and other.shop_id != shop_id:
         raise AccountTaken
@@ -131,11 +142,14 @@ def _linked(session: Session, shop_id: int, account: Account, now: datetime) -> 
     if row is None:
         row = KlaviyoConnection(shop_id=shop_id, road="", state=CONNECTED, connected_at=now)
         session.add(row)
+    if row.account_id is not None and (row.account_id, row.road) != (account.id, road):
+        # What was made with the old credentials is not sure to be within reach of the new ones.
+        _leave(session, cipher, row, now)
     if (row.account_id or row.last_account_id) != account.id:
         _start_over(row, now)
     elif row.state != CONNECTED:
         row.connected_at = now
-    row.state, row.problem, row.disconnected_at = CONNECTED, None, None
+    row.road, row.state, row.problem, row.disconnected_at = road, CONNECTED, None, None
     row.account_id = row.last_account_id = account.id
     row.account_name = account.name
     row.last_error = row.last_error_at = None
@@ -151,6 +165,32 @@ def _start_over(row: KlaviyoConnection, now: datetime) -> None:
     row.connected_at = now
     row.last_delivery_at = None
     row.details = {"reviews_since": now.isoformat(), "needs_sync": "first" if first else "other_account"}
+
+
+def _leave(session: Session, cipher: Cipher, row: KlaviyoConnection, now: datetime) -> None:
+    """Write down what is to be said to Klaviyo about the link as it was, and forget its webhook."""
+    if row.account_id is not None:
+        farewells.write(
+            session,
+            cipher,
+            row.shop_id,
+            account_id=row.account_id,
+            road=row.road,
+            access=_opened(cipher, row, row.api_key if row.road == PRIVATE_KEY else row.access_token),
+            refresh=_opened(cipher, row, row.refresh_token),
+            webhook_id=row.webhook_id,
+            webhook_name=payloads.webhook_name(row.webhook_key) if row.webhook_key else None,
+            now=now,
+        )
+    row.webhook_id = row.webhook_key = row.webhook_secret = None
+
+
+def _opened(cipher: Cipher, row: KlaviyoConnection, sealed: str | None) -> str | None:
+    try:
+        return cipher.open(sealed, row=seal_row(row.shop_id)) if sealed is not None else None
+    except SealBroken:
+        # Without the key it was sealed with, it can be used for nothing, not even for this.
+        return None
 
 
 def _end(row: KlaviyoConnection, problem: str | None, now: datetime) -> None:

@@ -60,16 +60,16 @@ def refresh(config: KlaviyoConfig, refresh_token: str) -> TokenAnswer:
         return _tokens(lambda: session.refresh_token(config.token_url, refresh_token=refresh_token))
 
 
-def revoke(config: KlaviyoConfig, refresh_token: str, *, timeout: tuple[float, float]) -> bool:
-    """Give the grant back, which uninstalls the app at Klaviyo. False when that could not be said."""
+def revoke(config: KlaviyoConfig, refresh_token: str, *, timeout: tuple[float, float]) -> int | None:
+    """Give the grant back, which uninstalls the app at Klaviyo. The status of the answer, or None when none came."""
     with _session(config) as session:
         try:
             response = session.revoke_token(
                 config.revoke_url, token=refresh_token, token_type_hint=_HINT, timeout=timeout
             )
         except requests.RequestException:
-            return False
-    return bool(response.ok)
+            return None
+    return int(response.status_code)
 
 
 def _session(config: KlaviyoConfig, scope: str | None = None) -> OAuth2Session:

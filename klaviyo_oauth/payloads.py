@@ -1,6 +1,7 @@
 """Request bodies for Klaviyo, made by pure functions. People are named by e-mail only, taken from the recipient: a phone number or
 an external id can make Klaviyo merge two profiles, and null would clear what the merchant's other tools wrote."""
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -80,6 +81,11 @@ def forget(dialect: Dialect, profile_id: str) -> dict[str, Any]:
     """Take our properties, and nothing else, off a profile that exists."""
     unset = {"patch_properties": {"unset": list(dialect.properties)}}
     return {"data": {"type": "profile", "id": profile_id, "attributes": {}, "meta": unset}}
+
+
+def webhook_name(key: str) -> str:
+    """What our webhook is called at Klaviyo. Answers never show its whole address, so the name is what it is found by."""
+    return f"Laurel reviews {hashlib.sha256(key.encode()).hexdigest()[:8]}"
 
 
 def webhook(name: str, url: str, secret: str, topics: Iterable[str]) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 in which a merchant sets things up does not matter. Without webhooks the reviews are polled for, and that is enough.
 """
 
-import hashlib
 import secrets
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -19,8 +18,6 @@ from klaviyo_oauth.review_facts import WEBHOOK_TOPICS
 from klaviyo_oauth.reviews import next_cursor
 from loyalty.models import KlaviyoConnection
 from loyalty.runtime import Runtime
-
-NAME = "Laurel reviews"
 
 ON = "on"
 FORBIDDEN = "forbidden"
@@ -111,7 +108,7 @@ def _create(
 ) -> str:
     """Register a webhook. Key and secret are stored first: a delivery can come before the answer does."""
     key, secret, again = _prepare(runtime, shop_id)
-    name = webhook_name(key)
+    name = payloads.webhook_name(key)
     webhook_id = _made_before(gateway, shop_id, name) if again else None
     refusal = None
     if webhook_id is None:
@@ -129,11 +126,6 @@ def _create(
         row.webhook_id = webhook_id
         connections.change_details(row, webhook_topics=list(topics), webhook_refusal=None)
     return ON
-
-
-def webhook_name(key: str) -> str:
-    """What our webhook is called at Klaviyo. Answers never show its whole address, so the name is what it is found by."""
-    return f"{NAME} {hashlib.sha256(key.encode()).hexdigest()[:8]}"
 
 
 def _prepare(runtime: Runtime, shop_id: int) -> tuple[str, str, bool]:

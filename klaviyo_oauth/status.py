@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlmodel import Session, col
 
-from klaviyo_oauth import connections, wording
+from klaviyo_oauth import connections, farewells, wording
 from klaviyo_oauth.checklist import Check, missing_scopes, review_checks
 from klaviyo_oauth.registration import ON
 from klaviyo_oauth.review_facts import moment
@@ -49,7 +49,8 @@ class Reviews:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Everything the page shows. ``remedy`` is what the merchant should do, in plain words; None when all is well."""
+    """Everything the page shows. ``remedy`` is what the merchant should do, in plain words; None when all is well. ``leaving`` says that
+    Klaviyo has yet to be told that a link ended."""
 
     state: str
     road: str | None
@@ -62,6 +63,7 @@ class Status:
     missing_scopes: tuple[str, ...]
     needs_sync: str | None
     synced_at: datetime | None
+    leaving: bool
     deliveries: Deliveries
     reviews: Reviews
     checklist: tuple[Check, ...]
@@ -91,6 +93,7 @@ def status(session: Session, shop_id: int, *, now: datetime) -> Status:
         missing_scopes=missing,
         needs_sync=details.get("needs_sync"),
         synced_at=moment(details.get("synced_at")),
+        leaving=farewells.next_due(session, shop_id) is not None,
         deliveries=deliveries,
         reviews=_reviews(row),
         checklist=_checklist(session, shop_id, row, now),

@@ -82,10 +82,8 @@ def _held(runtime: Runtime, row: KlaviyoConnection | None) -> Credentials | None
     if sealed is None:
         return None
     secret = runtime.cipher.open(sealed, row=connections.seal_row(row.shop_id))
-    scheme = "Klaviyo-API-Key" if row.road == connections.PRIVATE_KEY else "Bearer"
-    return Credentials(
-        row.shop_id, row.account_id, row.road, frozenset(row.scopes.split()), f"{scheme} {secret}"
-    )
+    header = connections.authorization(row.road, secret)
+    return Credentials(row.shop_id, row.account_id, row.road, frozenset(row.scopes.split()), header)
 
 
 def _reject_key(runtime: Runtime, held: Credentials) -> NotConnected | Credentials:

@@ -15,6 +15,7 @@ from loyalty.core.facts import ShopMessage
 from loyalty.models import (
     InboxMessage,
     KlaviyoConnection,
+    KlaviyoFarewell,
     Lease,
     LedgerEntry,
     Member,
@@ -44,6 +45,7 @@ _TABLES: tuple[Any, ...] = (
     PrivacyRequest,
     OAuthState,
     KlaviyoConnection,
+    KlaviyoFarewell,
     Member,
     ProgramVersion,
 )

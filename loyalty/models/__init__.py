@@ -1,7 +1,7 @@
 """The tables. They hold rows and constraints and nothing else: no queries, no rules, no defaults that need a clock."""
 
 from loyalty.models.award import AwardRow
-from loyalty.models.klaviyo import KlaviyoConnection, OAuthState
+from loyalty.models.klaviyo import KlaviyoConnection, KlaviyoFarewell, OAuthState
 from loyalty.models.lease import Lease
 from loyalty.models.ledger import LedgerEntry
 from loyalty.models.member import Member
@@ -18,6 +18,7 @@ __all__ = [
     "AwardRow",
     "InboxMessage",
     "KlaviyoConnection",
+    "KlaviyoFarewell",
     "Lease",
     "LedgerEntry",
     "Member",

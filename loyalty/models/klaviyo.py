@@ -58,3 +58,25 @@ class OAuthState(SQLModel, table=True):
     return_to: str
     expires_at: datetime = Field(sa_type=UtcDateTime)
     used_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class KlaviyoFarewell(SQLModel, table=True):
+    """What is still to be said to Klaviyo about a link that has ended here: remove the webhook, give the grant back.
+
+    ``access_token`` (or the private key) and ``refresh_token`` are sealed, bound to ``klaviyo_farewell:{id}``. The row goes when all
+    was said, or a day after ``created_at``. A webhook whose creation was never answered is known by ``webhook_name`` alone.
+    """
+
+    __tablename__ = "klaviyo_farewell"
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigId)
+    shop_id: int = Field(foreign_key="shop.id", sa_type=BigId, index=True)
+    account_id: str = Field(index=True)
+    road: str
+    access_token: str | None = None
+    refresh_token: str | None = None
+    webhook_id: str | None = None
+    webhook_name: str | None = None
+    attempts: int = 0
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    due_at: datetime = Field(sa_type=UtcDateTime)

@@ -20,7 +20,6 @@ from openapi_client.models.webhook_partial_update_query import WebhookPartialUpd
 from klaviyo_oauth import payloads
 from klaviyo_oauth.config import KlaviyoConfig
 from klaviyo_oauth.dialect import LAUREL, Standing
-from klaviyo_oauth.registration import webhook_name
 from klaviyo_oauth.review_facts import WEBHOOK_TOPICS
 from loyalty.core import decide
 from loyalty.delivery import Message, Recipient
@@ -147,7 +146,7 @@ class TestWebhooks:
         """The registration is valid, with a secret that is long enough."""
         config = KlaviyoConfig(app_url="https://laurel.fernandfig.shop")
         url = f"{config.app_url}/webhooks/klaviyo/abc"
-        _holds(WebhookCreateQuery, payloads.webhook(webhook_name("abc"), url, "s" * 43, WEBHOOK_TOPICS))
+        _holds(WebhookCreateQuery, payloads.webhook(payloads.webhook_name("abc"), url, "s" * 43, WEBHOOK_TOPICS))
 
     def test_change(self) -> None:
         """So is switching it on."""
