@@ -72,11 +72,11 @@ def upgrade() -> None:
         "award",
         sa.Column("id", BIG_ID, primary_key=True),
         sa.Column(
-            "shop_id", sa.BigInteger(), sa.ForeignKey("shop.id", name="fk_award_shop_id_shop"), nullable=False
+            "shop_id", BIG_ID, sa.ForeignKey("shop.id", name="fk_award_shop_id_shop"), nullable=False
         ),
         sa.Column(
             "member_id",
-            sa.BigInteger(),
+            BIG_ID,
             sa.ForeignKey("member.id", name="fk_award_member_id_member"),
             nullable=False,
         ),
