@@ -3,6 +3,7 @@
 From then on the reward is ``issuing``: it becomes ``issued`` when Shopify has the code, or ``failed``, and then the points come back.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,12 +14,11 @@ from loyalty.book import Book
 from loyalty.core import ledger
 from loyalty.core.decide import (
     RewardRefused,
-    Standing,
     decide_reward_request,
     decide_reward_return,
     redeemed_news,
 )
-from loyalty.core.facts import RewardFailed, RewardIssued, RewardRequested
+from loyalty.core.facts import Fact, OrderSeen, RewardFailed, RewardIssued, RewardRequested
 from loyalty.core.ledger import Entry
 from loyalty.ledger.reading import as_entry
 from loyalty.models import LedgerEntry, Member, RewardIssue, Shop
@@ -51,7 +51,7 @@ def request_reward(
         return earlier
     if account.state != "member" or account.shopify_customer_id is None:
         raise RewardRefused("not_available")
-    reward, entry = decide_reward_request(Standing(account.balance, joined=True), request, book.program)
+    reward, cost, entry = decide_reward_request(account, request, book.program)
     assert account.id is not None
     book.post(account, (entry,), ())
     issue = RewardIssue(
@@ -61,8 +61,9 @@ def request_reward(
         request_key=request.request_key,
         reward=reward.key,
         title=reward.title,
-        points=reward.points,
-        amount=reward.amount,
+        points=cost.points,
+        amount=cost.amount,
+        kind=reward.kind,
         currency=shop.currency,
         minimum_subtotal=reward.minimum_subtotal,
         program_version=book.program.version,
@@ -106,11 +107,33 @@ def reward_failed(book: Book, fact: RewardFailed) -> None:
     book.load_members([issue.member_id])
     account = book.account(issue.member_id)
     redeemed = _redeemed(book.session, issue)
-    decision = decide_reward_return(redeemed, reason=fact.reason, at=fact.failed_at, balance=account.balance)
-    book.post(account, decision.entries, decision.news)
+    reason = "Reward could not be made"
+    decision = decide_reward_return(
+        redeemed, because=fact.reason, reason=reason, at=fact.failed_at, balance=account.balance
+    )
+    book.apply(account, decision)
     if fact.reason == NOT_IN_TIME:
         # Nobody knows whether the last attempt reached Shopify: if it did, the code must not be usable.
         book.tell_shopify("deactivate_code", f"deactivate:{issue.id}", {"issue_id": issue.id})
+
+
+def mark_used(book: Book, facts: Sequence[Fact]) -> None:
+    """An order that carries a reward's code has used it."""
+    used_by: dict[str, int] = {}
+    for fact in facts:
+        if isinstance(fact, OrderSeen) and not fact.order.cancelled:
+            used_by |= {code.upper(): fact.order.order_id for code in fact.order.discount_codes}
+    if not used_by:
+        return
+    issues = book.session.exec(
+        select(RewardIssue).where(
+            RewardIssue.shop_id == book.shop_id,
+            col(RewardIssue.code).in_(used_by),
+            col(RewardIssue.state).in_(("issuing", "issued", "expired")),
+        )
+    ).all()
+    for issue in issues:
+        issue.state, issue.used_at, issue.used_order_id = "used", book.now, used_by[issue.code or ""]
 
 
 def shops_with_overdue(session: Session, *, now: datetime) -> list[int]:

@@ -5,19 +5,13 @@ from collections.abc import Iterable
 from sqlmodel import col, select
 
 from loyalty.book import Account, Book
-from loyalty.core.decide import Standing, decide_review, review_problem
+from loyalty.core.decide import decide_review, review_problem, review_source
 from loyalty.core.facts import ReviewSeen
-from loyalty.core.ledger import Source
 from loyalty.models import Review
 
 WAITING = "waiting_for_member"
 NO_EMAIL = "no_email"
 RULE_OFF = "rule_off"
-
-
-def source(review_id: str) -> Source:
-    """What the points of a review come from."""
-    return Source("review", review_id)
 
 
 def review_seen(book: Book, fact: ReviewSeen) -> None:
@@ -43,22 +37,21 @@ def settle_waiting(book: Book, accounts: Iterable[Account]) -> None:
         .where(Review.shop_id == book.shop_id, col(Review.email).in_(members), col(Review.state) == "pending")
         .order_by(col(Review.id))
     ).all()
-    book.load_posted([source(row.review_id) for row in waiting])
+    book.load_awards([review_source(row.review_id) for row in waiting])
     for row in waiting:
         _settle(book, row, members[row.email or ""], _fact(row))
 
 
 def _settle(book: Book, row: Review, account: Account, fact: ReviewSeen) -> None:
-    total, count = book.posted(source(fact.review_id))
-    standing = Standing(account.balance, joined=True, posted=total, postings=count)
-    decision = decide_review(standing, fact, book.program)
-    book.post(account, decision.entries, decision.news)
-    total, _ = book.posted(source(fact.review_id))
+    if book.program.looks_back:
+        book.load_history((account,))
+    given_before = any(account.of_source(review_source(fact.review_id)))
+    book.apply(account, decide_review(account, fact, book.program, at=book.now))
     problem = review_problem(fact)
-    if total > 0:
+    if any(award.worth for award in account.of_source(review_source(fact.review_id))):
         row.state, row.reason = "awarded", ""
     elif problem is not None:
-        row.state, row.reason = ("reversed" if count else "ineligible"), problem
+        row.state, row.reason = ("reversed" if given_before else "ineligible"), problem
     else:
         row.state, row.reason = "ineligible", RULE_OFF
     if account.id is None:

@@ -5,9 +5,9 @@ from datetime import datetime
 from sqlmodel import Session
 
 from loyalty.book import Book
-from loyalty.core.decide import Standing, decide_adjustment
+from loyalty.book.reading import source_posted
+from loyalty.core.decide import decide_adjustment, staff_source
 from loyalty.core.facts import PointsAdjusted
-from loyalty.core.ledger import Source
 from loyalty.models import Member, Shop
 
 
@@ -18,11 +18,7 @@ def adjust(
     assert member.id is not None
     book = Book(session, shop, now=now)
     book.load_members([member.id])
-    source = Source("staff", fact.key)
-    book.load_posted([source])
-    account = book.account(member.id)
-    total, count = book.posted(source)
-    standing = Standing(account.balance, joined=account.joined_at is not None, posted=total, postings=count)
-    decision = decide_adjustment(standing, fact, book.program)
-    book.post(account, decision.entries, decision.news)
+    if not source_posted(session, book.shop_id, staff_source(fact.key)):
+        account = book.account(member.id)
+        book.apply(account, decide_adjustment(account, fact, book.program))
     return book.write()

@@ -5,6 +5,7 @@ workers never decide on the same standing. It decides nothing itself.
 """
 
 from loyalty.book.book import Book
+from loyalty.book.merging import merge
 from loyalty.book.records import Account, OrderRecord
 
-__all__ = ["Account", "Book", "OrderRecord"]
+__all__ = ["Account", "Book", "OrderRecord", "merge"]

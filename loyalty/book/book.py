@@ -4,19 +4,33 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import update
 from sqlmodel import Session, col, select
 
 from loyalty import outbox, programs
-from loyalty.book.reading import read_accounts, read_orders, read_posted
+from loyalty.book.reading import (
+    read_accounts,
+    read_awards_of_members,
+    read_awards_of_sources,
+    read_credits,
+    read_entries,
+    read_orders,
+)
 from loyalty.book.records import Account, OrderRecord
-from loyalty.book.writing import insert_accounts, insert_entries, news_message, update_accounts, write_orders
-from loyalty.core import ledger
-from loyalty.core.decide import News, decide_transfer
+from loyalty.book.writing import (
+    insert_accounts,
+    insert_entries,
+    news_message,
+    update_accounts,
+    write_awards,
+    write_orders,
+)
+from loyalty.core.decide import Decision, Pin, decide_debt, order_credit
 from loyalty.core.facts import OrderSnapshot
 from loyalty.core.ledger import Entry, Source
+from loyalty.core.news import News, entry_news
 from loyalty.core.program import Program
-from loyalty.models import KlaviyoConnection, Member, OrderStanding, Review, RewardIssue, Shop
+from loyalty.core.standing import Award, AwardKey, OrderCredit
+from loyalty.models import KlaviyoConnection, Member, OrderStanding, Shop
 
 
 class Book:
@@ -36,7 +50,8 @@ class Book:
         self._new: list[Account] = []
         self._by_customer: dict[int, Account] = {}
         self._by_email: dict[str, Account] = {}
-        self._posted: dict[tuple[str, str], tuple[int, int]] = {}
+        self._award_rows: dict[AwardKey, int] = {}
+        self._award_changes: dict[AwardKey, tuple[Account, Award]] = {}
         self._listens: bool | None = None
 
     def load_people(self, customer_ids: Iterable[int], emails: Iterable[str]) -> None:
@@ -59,22 +74,35 @@ class Book:
         rows = read_orders(self.session, self.shop_id, order_ids)
         self.load_members({row.member_id for row in rows if row.member_id is not None})
         for row in rows:
-            self.orders[row.order_id] = OrderRecord(
-                order_id=row.order_id,
-                snapshot=OrderSnapshot.from_json(row.snapshot),
-                authoritative=row.authoritative,
-                id=row.id,
-                account=self.account(row.member_id) if row.member_id is not None else None,
-                program_version=row.program_version,
-                posted=row.posted,
-                postings=row.postings,
-                changed=False,
-            )
+            # What this batch has decided about an order is newer than its row.
+            self.orders.setdefault(row.order_id, self._record(row))
 
-    def load_posted(self, sources: Iterable[Source]) -> None:
-        """Read the sum and the number of the entries that these sources already have."""
-        found = read_posted(self.session, self.shop_id, sources)
-        self._posted = found | self._posted  # what this batch posted itself is not in the database yet
+    def load_orders_of(self, account: Account) -> list[OrderRecord]:
+        """Every order of a member, read as it is known."""
+        if account.id is not None:
+            for row in read_credits(self.session, [account.id]):
+                self.orders.setdefault(row.order_id, self._record(row))
+        return [record for record in self.orders.values() if record.account is account]
+
+    def load_awards(self, sources: Iterable[Source]) -> None:
+        """Read the awards of these sources, and lock and read whose they are."""
+        found = list(read_awards_of_sources(self.session, self.shop_id, sources))
+        self.load_members({member_id for _, member_id, _ in found})
+        self._keep_awards(found)
+
+    def load_history(self, accounts: Iterable[Account]) -> None:
+        """Read all that these members have done: awards, orders, and (where points end by age) every entry."""
+        fresh = {account.id: account for account in accounts if not account.has_history and account.id is not None}
+        if fresh:
+            self._keep_awards(read_awards_of_members(self.session, fresh))
+            for row in read_credits(self.session, fresh):
+                account = self.account(row.member_id or 0)
+                account.orders.setdefault(row.order_id, self._credit(row))
+            if self.program.expiry and self.program.expiry.kind == "age":
+                for member_id, entry in read_entries(self.session, fresh):
+                    fresh[member_id].entries.append(entry)
+        for account in accounts:
+            account.has_history = True
 
     def account(self, member_id: int) -> Account:
         """The account of a member that was loaded, or of the member that it was merged into."""
@@ -82,6 +110,10 @@ class Book:
         while account.merged_into is not None:
             account = self._accounts[account.merged_into]
         return account
+
+    def accounts(self) -> list[Account]:
+        """Every account that was loaded or opened."""
+        return [*self._accounts.values(), *self._new]
 
     def by_customer(self, customer_id: int | None) -> Account | None:
         """The account of a Shopify customer id, or None."""
@@ -91,10 +123,6 @@ class Book:
     def by_email(self, email: str | None) -> Account | None:
         """The account of a normalised e-mail, or None."""
         return self._by_email.get(email) if email else None
-
-    def posted(self, source: Source) -> tuple[int, int]:
-        """Sum and number of the entries of a source, those of this batch included."""
-        return self._posted.get((source.kind, source.ref), (0, 0))
 
     def program_at(self, version: int | None) -> Program:
         """The program of a version; None means the one in force."""
@@ -121,18 +149,23 @@ class Book:
         account.shopify_customer_id, account.email, account.changed = customer_id, email, True
         self._index(account)
 
-    def post(self, account: Account, entries: Sequence[Entry], news: Sequence[News]) -> None:
-        """Put decided entries and news on an account."""
-        for entry in entries:
-            account.balance += entry.points
-            earned, spent = ledger.lifetime(entry.kind, entry.points)
-            account.lifetime_earned += earned
-            account.lifetime_spent += spent
-            total, count = self.posted(entry.source)
-            self._posted[entry.source.kind, entry.source.ref] = (total + entry.points, count + 1)
-            account.pending.append(entry)
+    def apply(self, account: Account, decision: Decision) -> None:
+        """Put what was decided on an account: awards, entries, news."""
+        for award in decision.awards:
+            account.put(award)
+            self._award_changes[award.key] = account, award
             account.changed = True
+        self.post(account, decision.entries, decision.news)
+
+    def post(self, account: Account, entries: Sequence[Entry], news: Sequence[News]) -> None:
+        """Put decided entries and news on an account. A debt that the program forgives is written off right behind what caused it."""
         account.news.extend(news)
+        for entry in entries:
+            self._enter(account, entry)
+            forgiven = decide_debt(account, entry, self.program)
+            if forgiven is not None:
+                self._enter(account, forgiven)
+                account.news.append(entry_news(forgiven, balance=account.balance))
 
     def tell_shopify(
         self,
@@ -163,34 +196,17 @@ class Book:
         for account in self._new:
             if account.id is not None:
                 self._accounts[account.id] = account
+            account.has_history = True  # there is none
         self._new = []
 
-    def merge(self, source: Account, target: Account) -> None:
-        """Make ``source`` a part of ``target``: its entries stay where they are, two new ones move its balance.
-
-        What belonged to it (orders, rewards, reviews) belongs to ``target`` from now on, so later corrections meet the kept account.
-        """
-        self.ensure_ids()
-        assert source.id is not None
-        assert target.id is not None
-        if source.balance:
-            out, into = decide_transfer(
-                source.balance,
-                from_member=source.id,
-                to_member=target.id,
-                at=self.now,
-                program_version=self.program.version,
-            )
-            self.post(source, (out,), ())
-            self.post(target, (into,), ())
-        for table in (OrderStanding, RewardIssue, Review):
-            moved = update(table).where(col(table.member_id) == source.id).values(member_id=target.id)
-            self.session.execute(moved, execution_options={"synchronize_session": False})
-        email = source.email
-        self.rename(source, customer_id=source.shopify_customer_id, email=None)
-        source.state, source.merged_into = "merged", target.id
-        if target.email is None and email:
-            self.rename(target, customer_id=target.shopify_customer_id, email=email)
+    def move_awards(self, source: Account, target: Account) -> None:
+        """Let the awards and orders of one account be another's from now on, as this batch knows them. The rows are the caller's."""
+        for award in source.awards.values():
+            target.put(award)
+            if award.key in self._award_changes:
+                self._award_changes[award.key] = target, award
+        target.orders |= source.orders
+        source.awards, source.orders, source.held = {}, {}, 0
         for order in self.orders.values():
             if order.account is source:
                 order.account, order.changed = target, True
@@ -207,10 +223,49 @@ class Book:
             self._tell_klaviyo(account)
         update_accounts(self.session, self.shop_id, accounts, self.now)
         write_orders(self.session, self.shop_id, list(self.orders.values()), self.now)
+        self._write_awards()
         outbox.put_many(self.session, self.messages)
         channels = frozenset(message["channel"] for message in self.messages)
         self.messages = []
         return channels
+
+    def _enter(self, account: Account, entry: Entry) -> None:
+        account.take(entry)
+        account.unwritten.append(entry)
+        account.changed = True
+
+    def _write_awards(self) -> None:
+        changed = [
+            (self._award_rows.get(key), account, award)
+            for key, (account, award) in self._award_changes.items()
+        ]
+        write_awards(self.session, self.shop_id, changed, self.now)
+        self._award_changes = {}
+
+    def _keep_awards(self, found: Iterable[tuple[int, int, Award]]) -> None:
+        """Give awards that were read to their accounts. What this batch decided itself is newer than what the database has."""
+        for row_id, member_id, award in found:
+            self._award_rows[award.key] = row_id
+            if award.key not in self._award_changes:
+                # The account's ``held`` is its row's and counts this award already.
+                self.account(member_id).awards[award.key] = award
+
+    def _record(self, row: OrderStanding) -> OrderRecord:
+        return OrderRecord(
+            order_id=row.order_id,
+            snapshot=OrderSnapshot.from_json(row.snapshot),
+            authoritative=row.authoritative,
+            id=row.id,
+            account=self.account(row.member_id) if row.member_id is not None else None,
+            pin=Pin(row.program_version, row.tier) if row.program_version is not None else None,
+            counted=row.counted,
+            changed=False,
+        )
+
+    def _credit(self, row: OrderStanding) -> OrderCredit:
+        if row.placed_at is None:  # from before orders were counted
+            return order_credit(OrderSnapshot.from_json(row.snapshot), self.program_at(row.program_version))
+        return OrderCredit(row.placed_at, row.counted)
 
     def _tell_klaviyo(self, account: Account) -> None:
         if account.news and account.id is not None and self._klaviyo_listens():

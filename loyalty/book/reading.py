@@ -4,12 +4,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from loyalty.book.records import MEMBER_FIELDS, Account
-from loyalty.core.ledger import Source
-from loyalty.models import LedgerEntry, Member, OrderStanding
+from loyalty.book.records import MEMBER_FIELDS, Account, account_of
+from loyalty.core.ledger import Entry, Source
+from loyalty.core.standing import Award
+from loyalty.ledger.reading import as_entry
+from loyalty.models import AwardRow, LedgerEntry, Member, OrderStanding
 
 
 def read_accounts(session: Session, shop_id: int, condition: Any) -> Iterator[Account]:
@@ -17,7 +18,7 @@ def read_accounts(session: Session, shop_id: int, condition: Any) -> Iterator[Ac
     columns = [getattr(Member, name) for name in MEMBER_FIELDS]
     statement = select(*columns).where(Member.shop_id == shop_id, condition)
     for row in session.execute(statement.order_by(col(Member.id)).with_for_update()):
-        yield Account(**dict(zip(MEMBER_FIELDS, row, strict=True)))
+        yield account_of(dict(zip(MEMBER_FIELDS, row, strict=True)))
 
 
 def read_orders(session: Session, shop_id: int, order_ids: Iterable[int]) -> list[OrderStanding]:
@@ -31,24 +32,74 @@ def read_orders(session: Session, shop_id: int, order_ids: Iterable[int]) -> lis
     return list(session.exec(statement).all())
 
 
-def read_posted(
+def read_awards_of_sources(
     session: Session, shop_id: int, sources: Iterable[Source]
-) -> dict[tuple[str, str], tuple[int, int]]:
-    """The sum and the number of the entries that these sources already have."""
+) -> Iterator[tuple[int, int, Award]]:
+    """The awards of these sources: row id, member id, award."""
     refs: dict[str, set[str]] = defaultdict(set)
     for source in sources:
         refs[source.kind].add(source.ref)
-    found: dict[tuple[str, str], tuple[int, int]] = {}
     for kind, wanted in refs.items():
-        statement = (
-            select(LedgerEntry.source_ref, func.sum(LedgerEntry.points), func.count())
-            .where(
-                LedgerEntry.shop_id == shop_id,
-                LedgerEntry.source_kind == kind,
-                col(LedgerEntry.source_ref).in_(wanted),
-            )
-            .group_by(LedgerEntry.source_ref)
+        yield from _awards(
+            session,
+            AwardRow.shop_id == shop_id,
+            AwardRow.source_kind == kind,
+            col(AwardRow.source_ref).in_(wanted),
         )
-        for ref, points, count in session.execute(statement):
-            found[kind, ref] = (int(points), int(count))
-    return found
+
+
+def read_awards_of_members(session: Session, member_ids: Iterable[int]) -> Iterator[tuple[int, int, Award]]:
+    """All awards of these members: row id, member id, award."""
+    return _awards(session, col(AwardRow.member_id).in_(set(member_ids)))
+
+
+def read_credits(session: Session, member_ids: Iterable[int]) -> Iterator[OrderStanding]:
+    """All orders of these members."""
+    yield from session.exec(
+        select(OrderStanding).where(col(OrderStanding.member_id).in_(set(member_ids))).order_by(col(OrderStanding.id))
+    )
+
+
+def read_entries(session: Session, member_ids: Iterable[int]) -> Iterator[tuple[int, Entry]]:
+    """All movements of points of these members, from the oldest to the newest."""
+    statement = select(LedgerEntry).where(col(LedgerEntry.member_id).in_(set(member_ids)))
+    for row in session.exec(statement.order_by(col(LedgerEntry.member_id), col(LedgerEntry.position))):
+        yield row.member_id, as_entry(row)
+
+
+def source_posted(session: Session, shop_id: int, source: Source) -> bool:
+    """Whether a source has any entry."""
+    statement = select(LedgerEntry.id).where(
+        LedgerEntry.shop_id == shop_id,
+        LedgerEntry.source_kind == source.kind,
+        LedgerEntry.source_ref == source.ref,
+    )
+    return session.exec(statement.limit(1)).first() is not None
+
+
+_AWARD = tuple(
+    getattr(AwardRow, name)
+    for name in (
+        "id",
+        "member_id",
+        "source_kind",
+        "source_ref",
+        "rule",
+        "way",
+        "title",
+        "worth",
+        "occurred_at",
+        "program_version",
+        "release_at",
+        "posted",
+        "postings",
+        "slot",
+        "why",
+    )
+)
+
+
+def _awards(session: Session, *conditions: Any) -> Iterator[tuple[int, int, Award]]:
+    for row in session.execute(select(*_AWARD).where(*conditions).order_by(col(AwardRow.id))):
+        row_id, member_id, kind, ref, *rest = row
+        yield row_id, member_id, Award(Source(kind, ref), *rest)

@@ -2,12 +2,17 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
+from typing import Any
 
-from loyalty.core.decide import News
+from loyalty.core.decide import Pin
 from loyalty.core.facts import OrderSnapshot
 from loyalty.core.ledger import Entry
+from loyalty.core.news import News
+from loyalty.core.standing import Birthday, HandTier, Standing
 
-MEMBER_FIELDS = (
+# Columns of a member that are fields of an account as they are.
+PLAIN_FIELDS = (
     "id",
     "shopify_customer_id",
     "email",
@@ -24,12 +29,38 @@ MEMBER_FIELDS = (
     "entry_count",
     "chain_head",
     "created_at",
+    "tier",
+    "tier_since",
+    "tier_until",
+    "next_tier",
+    "next_tier_distance",
+    "subscribed_at",
+    "referral_code",
+    "last_activity_at",
+    "last_order_at",
+    "expires_at",
+    "expiring_points",
+    "calendar_at",
+    "calendar_due",
 )
+MADE_FIELDS = (
+    "pending",
+    "hand_tier",
+    "hand_tier_since",
+    "hand_tier_until",
+    "birthday_month",
+    "birthday_day",
+    "birthday_told_at",
+)
+MEMBER_FIELDS = PLAIN_FIELDS + MADE_FIELDS
 
 
 @dataclass(eq=False, slots=True)
-class Account:
-    """A member's row while its batch is decided. ``pending`` are entries that are decided and not yet written."""
+class Account(Standing):
+    """A member's row and standing while its batch is decided.
+
+    ``unwritten`` are entries that are decided and not yet in the ledger. ``has_history``: all that the member has done is loaded.
+    """
 
     id: int | None = None
     shopify_customer_id: int | None = None
@@ -38,30 +69,62 @@ class Account:
     last_name: str | None = None
     locale: str | None = None
     state: str = "guest"
-    joined_at: datetime | None = None
     customer_updated_at: datetime | None = None
     merged_into: int | None = None
-    balance: int = 0
-    lifetime_earned: int = 0
-    lifetime_spent: int = 0
     entry_count: int = 0
     chain_head: str = ""
     created_at: datetime | None = None
+    tier_until: datetime | None = None
+    next_tier: str | None = None
+    next_tier_distance: Decimal | None = None
+    subscribed_at: datetime | None = None
+    referral_code: str | None = None
+    expires_at: datetime | None = None
+    expiring_points: int = 0
+    calendar_due: datetime | None = None
     changed: bool = False
-    pending: list[Entry] = field(default_factory=list)
+    has_history: bool = False
+    unwritten: list[Entry] = field(default_factory=list)
     news: list[News] = field(default_factory=list)
+
+
+def account_of(row: dict[str, Any]) -> Account:
+    """The account of a member's row (``MEMBER_FIELDS``)."""
+    account = Account(**{name: row[name] for name in PLAIN_FIELDS})
+    account.name = str(row["id"])
+    account.is_guest = row["joined_at"] is None
+    account.held = row["pending"]
+    if row["birthday_told_at"] is not None:
+        account.birthday = Birthday(row["birthday_month"], row["birthday_day"], row["birthday_told_at"])
+    if row["hand_tier"] is not None:
+        account.hand_tier = HandTier(row["hand_tier"], row["hand_tier_since"], row["hand_tier_until"])
+    return account
+
+
+def row_of(account: Account) -> dict[str, Any]:
+    """The values of a member's row, but for its id."""
+    values = {name: getattr(account, name) for name in PLAIN_FIELDS if name != "id"}
+    birthday, hand = account.birthday, account.hand_tier
+    return values | {
+        "pending": account.held,
+        "hand_tier": hand.tier if hand else None,
+        "hand_tier_since": hand.since if hand else None,
+        "hand_tier_until": hand.ends_at if hand else None,
+        "birthday_month": birthday.month if birthday else None,
+        "birthday_day": birthday.day if birthday else None,
+        "birthday_told_at": birthday.told_at if birthday else None,
+    }
 
 
 @dataclass(eq=False, slots=True)
 class OrderRecord:
-    """An order's row while its batch is decided."""
+    """An order's row while its batch is decided. ``pin``: by what its points are reckoned; None until it earns something."""
 
     order_id: int
     snapshot: OrderSnapshot
     authoritative: bool
     id: int | None = None
     account: Account | None = None
-    program_version: int | None = None
-    posted: int = 0
-    postings: int = 0
+    pin: Pin | None = None
+    counted: Decimal = Decimal(0)
     changed: bool = True

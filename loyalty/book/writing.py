@@ -8,10 +8,11 @@ from sqlalchemy import insert, update
 from sqlmodel import Session, col
 
 from loyalty import outbox
-from loyalty.book.records import MEMBER_FIELDS, Account, OrderRecord
-from loyalty.core.decide import News
+from loyalty.book.records import Account, OrderRecord, row_of
 from loyalty.core.ledger import Entry, chain_hash, entry_id
-from loyalty.models import LedgerEntry, Member, OrderStanding
+from loyalty.core.news import News
+from loyalty.core.standing import Award
+from loyalty.models import AwardRow, LedgerEntry, Member, OrderStanding
 
 
 def insert_accounts(session: Session, shop_id: int, accounts: Sequence[Account], now: datetime) -> None:
@@ -22,19 +23,19 @@ def insert_accounts(session: Session, shop_id: int, accounts: Sequence[Account],
     statement = insert(Member).returning(col(Member.id), sort_by_parameter_order=True)
     ids: list[int] = [row[0] for row in session.execute(statement, rows)]
     for account, member_id in zip(accounts, ids, strict=True):
-        account.id = member_id
+        account.id, account.name = member_id, str(member_id)
 
 
 def insert_entries(
     session: Session, shop_id: int, accounts: Sequence[Account], now: datetime
 ) -> list[Account]:
     """Chain and insert the pending entries of the accounts; returns the accounts that had some."""
-    moved = [account for account in accounts if account.pending]
-    rows = [_chain(shop_id, account, entry, now) for account in moved for entry in account.pending]
+    moved = [account for account in accounts if account.unwritten]
+    rows = [_chain(shop_id, account, entry, now) for account in moved for entry in account.unwritten]
     if rows:
         session.execute(insert(LedgerEntry), rows)
     for account in moved:
-        account.pending = []
+        account.unwritten = []
     return moved
 
 
@@ -65,9 +66,30 @@ def write_orders(session: Session, shop_id: int, orders: Sequence[OrderRecord], 
         order.changed = False
 
 
+def write_awards(
+    session: Session,
+    shop_id: int,
+    changed: Sequence[tuple[int | None, Account, Award]],
+    now: datetime,
+) -> None:
+    """Write the awards that are new (their row id is None) or changed."""
+    rows = [
+        (row_id, _award_values(shop_id, account, award, now)) for row_id, account, award in changed
+    ]
+    known = [values | {"id": row_id} for row_id, values in rows if row_id is not None]
+    new = [values for row_id, values in rows if row_id is None]
+    if known:
+        session.execute(update(AwardRow), known)
+    if new:
+        session.execute(insert(AwardRow), new)
+
+
 def news_message(shop_id: int, member_id: int, news: News, now: datetime) -> dict[str, Any]:
     """The message to Klaviyo that tells a piece of news. Its unique id is that of the entry it tells of."""
-    subject = entry_id(shop_id, news.entry) if news.entry else f"{news.kind}:{member_id}"
+    if news.entry:
+        subject = entry_id(shop_id, news.entry)
+    else:
+        subject = f"{news.kind}:{member_id}" + (f":{news.subject}" if news.subject else "")
     return outbox.row(
         shop_id,
         outbox.KLAVIYO,
@@ -109,8 +131,7 @@ def _chain(shop_id: int, account: Account, entry: Entry, now: datetime) -> dict[
 
 
 def _member_values(shop_id: int, account: Account, now: datetime) -> dict[str, Any]:
-    values = {name: getattr(account, name) for name in MEMBER_FIELDS if name != "id"}
-    return values | {"shop_id": shop_id, "updated_at": now}
+    return row_of(account) | {"shop_id": shop_id, "updated_at": now}
 
 
 def _order_values(shop_id: int, order: OrderRecord, now: datetime) -> dict[str, Any]:
@@ -122,8 +143,30 @@ def _order_values(shop_id: int, order: OrderRecord, now: datetime) -> dict[str, 
         "snapshot": order.snapshot.to_json(),
         "snapshot_at": order.snapshot.updated_at,
         "authoritative": order.authoritative,
-        "program_version": order.program_version,
-        "posted": order.posted,
-        "postings": order.postings,
+        "program_version": order.pin.version if order.pin else None,
+        "tier": order.pin.tier if order.pin else None,
+        "placed_at": order.snapshot.created_at,
+        "counted": order.counted,
+        "updated_at": now,
+    }
+
+
+def _award_values(shop_id: int, account: Account, award: Award, now: datetime) -> dict[str, Any]:
+    return {
+        "shop_id": shop_id,
+        "member_id": account.id,
+        "source_kind": award.source.kind,
+        "source_ref": award.source.ref,
+        "rule": award.rule,
+        "way": award.way,
+        "title": award.title,
+        "worth": award.worth,
+        "posted": award.posted,
+        "postings": award.postings,
+        "slot": award.slot,
+        "program_version": award.program_version,
+        "why": award.why,
+        "occurred_at": award.occurred_at,
+        "release_at": award.release_at,
         "updated_at": now,
     }

@@ -47,13 +47,15 @@ class Award:
         """Its business key."""
         return AwardKey(self.source, self.rule)
 
+    @property
+    def held(self) -> int:
+        """The points that were not posted because they had to wait, whether or not the wait is over by now."""
+        return self.worth if self.release_at is not None and not self.postings else 0
+
     def is_held(self, at: datetime) -> bool:
         """Whether its points cannot be spent yet."""
         return self.release_at is not None and self.release_at > at and not self.postings
 
-    def pending(self, at: datetime) -> int:
-        """The points that wait for their release."""
-        return self.worth if self.is_held(at) else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +91,15 @@ class Standing:
     ``name`` names the member in sources that are the member's own (goals, birthdays, expiry); it never changes. ``awards`` and
     ``orders`` are all of the member's when the program ``looks_back``, otherwise those of the source at hand. ``entries`` are the
     movements of points from the oldest to the newest (only where points expire by age). ``calendar_at`` is up to when the calendar was
-    settled. ``last_activity_at``: the last earning or redeeming; ``last_order_at``: when the newest order was placed.
+    settled. ``last_activity_at``: the last earning or redeeming; ``last_order_at``: when the newest order was placed. ``held``: the points
+    that wait for their release.
     """
 
     name: str = ""
     joined_at: datetime | None = None
     is_guest: bool = True
     balance: int = 0
+    held: int = 0
     lifetime_earned: int = 0
     lifetime_spent: int = 0
     tier: str | None = None
@@ -121,9 +125,11 @@ class Standing:
         """The awards by a rule that are worth something."""
         return (award for award in self.awards.values() if award.rule == rule and award.worth)
 
-    def pending(self, at: datetime) -> int:
-        """The points that wait for their release."""
-        return sum(award.pending(at) for award in self.awards.values())
+    def put(self, award: Award) -> None:
+        """Count an award as it is from now on."""
+        before = self.awards.get(award.key)
+        self.held += award.held - (before.held if before else 0)
+        self.awards[award.key] = award
 
     def take(self, entry: Entry) -> None:
         """Count a movement of points that was decided."""

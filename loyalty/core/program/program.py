@@ -82,5 +82,6 @@ class Program:
             self.tiers
             or self.goals
             or (self.expiry and self.expiry.kind == "age")
-            or any(rule.limit for rule in self.earning)
+            or (self.referrals and self.referrals.hold_days)
+            or any(rule.limit or rule.hold_days for rule in self.earning)
         )

@@ -1,0 +1,60 @@
+"""Two accounts turn out to be one person's."""
+
+from sqlalchemy import update
+from sqlmodel import col
+
+from loyalty.book.book import Book
+from loyalty.book.records import Account
+from loyalty.core.decide import decide_duplicates, decide_transfer
+from loyalty.models import AwardRow, OrderStanding, Review, RewardIssue
+
+
+def merge(book: Book, source: Account, target: Account) -> None:
+    """Make ``source`` a part of ``target``: its entries stay where they are, two new ones move its balance.
+
+    What belonged to it (orders, awards, rewards, reviews) belongs to ``target`` from now on, so later corrections meet the kept
+    account. What one person may have once and both had is taken back from one of them.
+    """
+    book.ensure_ids()
+    assert source.id is not None
+    assert target.id is not None
+    book.load_history((source, target))
+    _move_balance(book, source, target)
+    for table in (OrderStanding, RewardIssue, Review, AwardRow):
+        moved = update(table).where(col(table.member_id) == source.id).values(member_id=target.id)
+        book.session.execute(moved, execution_options={"synchronize_session": False})
+    book.move_awards(source, target)
+    _join_people(source, target)
+    book.apply(target, decide_duplicates(target, at=book.now))
+    email = source.email
+    book.rename(source, customer_id=source.shopify_customer_id, email=None)
+    source.state, source.merged_into = "merged", target.id
+    if target.email is None and email:
+        book.rename(target, customer_id=target.shopify_customer_id, email=email)
+
+
+def _move_balance(book: Book, source: Account, target: Account) -> None:
+    if source.balance == 0:
+        return
+    assert source.id is not None
+    assert target.id is not None
+    out, into = decide_transfer(
+        source.balance,
+        from_member=source.id,
+        to_member=target.id,
+        at=book.now,
+        program_version=book.program.version,
+    )
+    book.post(source, (out,), ())
+    book.post(target, (into,), ())
+
+
+def _join_people(source: Account, target: Account) -> None:
+    """What is known of the two as people. The kept one's own word counts more."""
+    target.changed = True
+    target.birthday = target.birthday or source.birthday
+    target.subscribed_at = target.subscribed_at or source.subscribed_at
+    activities = [at for at in (source.last_activity_at, target.last_activity_at) if at is not None]
+    orders = [at for at in (source.last_order_at, target.last_order_at) if at is not None]
+    target.last_activity_at = max(activities, default=None)
+    target.last_order_at = max(orders, default=None)

@@ -1,0 +1,8 @@
+"""Settles facts: who is meant, what follows, written once.
+
+``absorb`` may be given any facts in any order, any number of times: it ends at the same ledger. It opens no transaction.
+"""
+
+from loyalty.points.absorbing import absorb
+
+__all__ = ["absorb"]

@@ -1,0 +1,113 @@
+"""Loads what a batch of facts touches, settles them one by one, and writes the book."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from sqlmodel import Session
+
+from loyalty import reviews
+from loyalty.book import Account, Book
+from loyalty.core.decide import order_source, review_source, signup_source
+from loyalty.core.facts import (
+    ActionDone,
+    BirthdayTold,
+    CustomerDeleted,
+    CustomerSeen,
+    CustomersMerged,
+    Fact,
+    Identity,
+    OrderChanged,
+    OrderSeen,
+    ReviewSeen,
+    RewardFailed,
+    RewardIssued,
+)
+from loyalty.core.ledger import Source
+from loyalty.models import Shop
+from loyalty.points.actions import action_done, birthday_told
+from loyalty.points.orders import order_seen, reread_order
+from loyalty.points.people import customer_deleted, customer_seen, customers_merged
+from loyalty.redemption import mark_used, reward_failed, reward_issued
+
+
+def absorb(session: Session, shop: Shop, facts: Sequence[Fact], *, now: datetime) -> frozenset[str]:
+    """Settle facts in the order given. Returns the outbox channels that have something to send now."""
+    if not facts:
+        return frozenset()
+    book = Book(session, shop, now=now)
+    _load(book, facts)
+    for fact in facts:
+        _settle(book, fact)
+    reviews.settle_waiting(book, _customers(book, facts))
+    mark_used(book, facts)
+    return book.write()
+
+
+def _load(book: Book, facts: Sequence[Fact]) -> None:
+    customer_ids: set[int] = set()
+    emails: set[str] = set()
+    sources: set[Source] = set()
+    for fact in facts:
+        match fact:
+            case CustomerSeen(identity=identity):
+                sources.add(signup_source(identity.customer_id))
+                _name(identity, customer_ids, emails)
+            case OrderSeen(order=order, identity=identity):
+                sources.add(order_source(order.order_id))
+                _name(identity, customer_ids, emails)
+            case CustomerDeleted(customer_id=customer_id):
+                customer_ids.add(customer_id)
+            case CustomersMerged(kept_customer_id=kept, deleted_customer_id=deleted):
+                customer_ids.update((kept, deleted))
+            case ReviewSeen(review_id=review_id, email=email):
+                sources.add(review_source(review_id))
+                _name(Identity(None, email), customer_ids, emails)
+            case ActionDone(identity=identity) | BirthdayTold(identity=identity):
+                _name(identity, customer_ids, emails)
+    book.load_people(customer_ids, emails)
+    book.load_orders([fact.order.order_id for fact in facts if isinstance(fact, OrderSeen)])
+    book.load_awards(sources)
+    if book.program.looks_back:
+        book.load_history(book.accounts())
+
+
+def _customers(book: Book, facts: Sequence[Fact]) -> Iterator[Account]:
+    """The accounts of the customers that were seen, and are still there."""
+    for fact in facts:
+        if isinstance(fact, CustomerSeen):
+            account = book.by_customer(fact.identity.customer_id)
+            if account is not None and account.state not in ("redacted", "deleted"):
+                yield account
+
+
+def _name(identity: Identity, customer_ids: set[int], emails: set[str]) -> None:
+    if identity.customer_id is not None:
+        customer_ids.add(identity.customer_id)
+    if identity.email:
+        emails.add(identity.email)
+
+
+def _settle(book: Book, fact: Fact) -> None:
+    match fact:
+        case CustomerSeen():
+            customer_seen(book, fact)
+        case CustomerDeleted():
+            customer_deleted(book, fact)
+        case CustomersMerged():
+            customers_merged(book, fact)
+        case OrderSeen():
+            order_seen(book, fact)
+        case OrderChanged():
+            reread_order(book, fact.order_id, fact.signal)
+        case ReviewSeen():
+            reviews.review_seen(book, fact)
+        case ActionDone():
+            action_done(book, fact)
+        case BirthdayTold():
+            birthday_told(book, fact)
+        case RewardIssued():
+            reward_issued(book, fact)
+        case RewardFailed():
+            reward_failed(book, fact)
+        case _:
+            raise TypeError(f"{type(fact).__name__} is not a fact about points")

@@ -1,0 +1,55 @@
+"""What members do and tell: actions that rules reward, and birthdays."""
+
+import structlog
+
+from loyalty.book import Account, Book
+from loyalty.core.decide import ActionRefused, decide_action
+from loyalty.core.facts import ActionDone, BirthdayTold
+from loyalty.core.news import BIRTHDAY_SET, News
+from loyalty.core.standing import Birthday
+from loyalty.points.climbing import climb
+from loyalty.points.identities import account_for
+from loyalty.points.people import GONE
+
+log = structlog.get_logger(__name__)
+
+
+def action_done(book: Book, fact: ActionDone) -> None:
+    """Give what the rule gives. One that gives nothing is no mistake of the message."""
+    account = _actor(book, fact)
+    if account is None:
+        return
+    book.ensure_ids()
+    book.load_history((account,))
+    try:
+        decision = decide_action(account, fact, book.program, at=book.now)
+    except ActionRefused as refused:
+        log.info("action_earns_nothing", shop_id=book.shop_id, rule=fact.rule, reason=refused.reason)
+        return
+    book.apply(account, decision)
+    climb(book, account)
+
+
+def birthday_told(book: Book, fact: BirthdayTold) -> None:
+    """Keep a member's birthday. Telling the same day again changes nothing, not even since when it is known."""
+    account = book.by_customer(fact.identity.customer_id) or book.by_email(fact.identity.email)
+    if account is None or account.state in GONE:
+        return
+    known = account.birthday
+    if known is not None and ((known.month, known.day) == (fact.month, fact.day) or known.told_at > fact.told_at):
+        return
+    account.birthday = Birthday(fact.month, fact.day, fact.told_at)
+    account.changed = True
+    properties = {"birthday_month": fact.month, "birthday_day": fact.day}
+    book.post(account, (), (News(BIRTHDAY_SET, properties, fact.told_at, subject=fact.told_at.isoformat()),))
+
+
+def _actor(book: Book, fact: ActionDone) -> Account | None:
+    """Whoever did it. A stranger becomes a guest only where guests may earn by the rule."""
+    known = book.by_customer(fact.identity.customer_id) or book.by_email(fact.identity.email)
+    if known is not None:
+        return None if known.state in GONE else known
+    rule = book.program.rule(fact.rule)
+    if rule is None or not rule.guests or book.program.guests != "earn":
+        return None
+    return account_for(book, fact.identity)

@@ -1,0 +1,109 @@
+"""Orders: the newest state that was seen, whose they are, and what they are worth."""
+
+import hashlib
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+from loyalty.book import Account, Book, OrderRecord
+from loyalty.core.decide import decide_order, order_credit
+from loyalty.core.facts import Identity, OrderSeen, OrderSnapshot
+from loyalty.core.orders import keep_catalogue
+from loyalty.points.climbing import climb
+from loyalty.points.identities import account_for
+
+_REPLICA_LAG = timedelta(seconds=20)
+
+
+def order_seen(book: Book, fact: OrderSeen) -> None:
+    """Settle an order at the newest of its states, whichever came last."""
+    record = _record(book, fact)
+    if record.account is None:
+        record.account = account_for(book, fact.identity)
+        record.changed = record.changed or record.account is not None
+    _settle(book, record, history=fact.history)
+
+
+def settle_again(book: Book, account: Account, *, history: bool) -> None:
+    """Settle what somebody bought as a guest: from now on it is a member's."""
+    if book.program.guests == "earn" and all(rule.guests for rule in book.program.order_rules):
+        return
+    records = book.load_orders_of(account)
+    book.load_history((account,))
+    for record in sorted(records, key=lambda record: (record.snapshot.created_at, record.order_id)):
+        _settle(book, record, history=history)
+
+
+def reread_order(
+    book: Book, order_id: int, occasion: str, *, delay: timedelta = timedelta(), history: bool = False
+) -> None:
+    """Ask Shopify for an order, once per occasion."""
+    payload = {"order_id": order_id, "history": history}
+    book.tell_shopify("reread_order", f"reread:{order_id}:{occasion}", payload, delay=delay)
+
+
+def _settle(book: Book, record: OrderRecord, *, history: bool) -> None:
+    account = record.account
+    if account is None or account.state == "redacted":
+        return
+    program = book.program_at(record.pin.version if record.pin else None)
+    newest = OrderSeen(
+        record.snapshot,
+        Identity(account.shopify_customer_id, account.email),
+        authoritative=record.authoritative,
+        history=history,
+    )
+    decision = decide_order(account, newest, program, at=book.now, pin=record.pin)
+    if decision.reread:
+        reread_order(book, record.order_id, record.snapshot.updated_at.isoformat(), history=history)
+        return
+    if decision.pin is not None and decision.pin != record.pin:
+        record.pin, record.changed = decision.pin, True
+    book.apply(account, decision)
+    _credit(book, record, account)
+    climb(book, account, history=history)
+
+
+def _credit(book: Book, record: OrderRecord, account: Account) -> None:
+    """Count the order for tiers and goals."""
+    program = book.program_at(record.pin.version if record.pin else None)
+    credit = order_credit(record.snapshot, program)
+    account.orders[record.order_id] = credit
+    if record.counted != credit.amount:
+        record.counted, record.changed = credit.amount, True
+    if account.last_order_at is None or credit.placed_at > account.last_order_at:
+        account.last_order_at, account.changed = credit.placed_at, True
+
+
+def _record(book: Book, fact: OrderSeen) -> OrderRecord:
+    """The order's record with the newest snapshot of those seen; of two of the same second, the one that we asked for.
+
+    Shopify's times are whole seconds. Two webhooks of one second that differ do not tell which is the later, so the order is read.
+    """
+    record = book.orders.get(fact.order.order_id)
+    if record is None:
+        record = OrderRecord(fact.order.order_id, fact.order, fact.authoritative)
+        book.orders[record.order_id] = record
+        return record
+    order = keep_catalogue(fact.order, record.snapshot)
+    seen, known = order.updated_at, record.snapshot.updated_at
+    if seen > known or (seen == known and fact.authoritative):
+        record.snapshot, record.authoritative, record.changed = order, fact.authoritative, True
+    elif seen == known and not _same_state(order, record.snapshot):
+        reread_order(book, record.order_id, f"{seen.isoformat()}:{_digest(order)}")
+    elif seen < known and fact.authoritative and not record.authoritative:
+        # A reading that is older than what a webhook told came from a replica that lags: ask again, a little later.
+        occasion = f"{known.isoformat()}:{book.now.isoformat()}"
+        reread_order(book, record.order_id, occasion, delay=_REPLICA_LAG)
+    return record
+
+
+def _same_state(one: OrderSnapshot, other: OrderSnapshot) -> bool:
+    """Whether two snapshots say the same, as far as both say it: only a reading tells the money received."""
+    if one.received is None or other.received is None:
+        one, other = replace(one, received=None), replace(other, received=None)
+    return one == other
+
+
+def _digest(order: OrderSnapshot) -> str:
+    return hashlib.sha256(json.dumps(order.to_json(), sort_keys=True).encode()).hexdigest()[:16]

@@ -1,0 +1,80 @@
+"""What becomes of accounts: customers that appear, change, merge and go."""
+
+from loyalty.book import Account, Book, merge
+from loyalty.core.decide import decide_customer, decide_subscription
+from loyalty.core.facts import CustomerDeleted, CustomerSeen, CustomersMerged
+from loyalty.points.climbing import climb
+from loyalty.points.identities import account_for
+from loyalty.points.orders import settle_again
+
+GONE = ("redacted", "deleted")
+
+
+def customer_seen(book: Book, fact: CustomerSeen) -> None:
+    """A customer exists: the person is a member, and earns for the account if it is new."""
+    account = account_for(book, fact.identity)
+    if account is None or account.state in GONE:
+        return
+    is_own_record = account.shopify_customer_id == fact.identity.customer_id
+    known_at = account.customer_updated_at
+    if is_own_record and (known_at is None or fact.updated_at >= known_at):
+        _take_details(book, account, fact)
+    since, program = book.shop.first_installed_at, book.program
+    decision = decide_customer(account, fact, program, earning_since=since, at=book.now)
+    if decision.joins:
+        account.joined_at, account.state, account.is_guest, account.changed = fact.created_at, "member", False, True
+    book.apply(account, decision)
+    if program.action("newsletter") is not None and fact.subscribed_at is not None:
+        book.ensure_ids()
+        book.load_history((account,))
+        book.apply(account, decide_subscription(account, fact, program, earning_since=since, at=book.now))
+    if decision.joins and account.id is not None:
+        settle_again(book, account, history=fact.history)
+    climb(book, account)
+
+
+def customer_deleted(book: Book, fact: CustomerDeleted) -> None:
+    """The customer record is gone. One that was merged away is found as the kept one, who is not deleted by that."""
+    account = book.by_customer(fact.customer_id)
+    if account is not None and account.shopify_customer_id == fact.customer_id and account.state != "redacted":
+        account.state, account.changed = "deleted", True
+
+
+def customers_merged(book: Book, fact: CustomersMerged) -> None:
+    """Move everything of the deleted customer to the kept one, once: a merged account is found through the kept one ever after."""
+    kept = book.by_customer(fact.kept_customer_id) or book.open_account(fact.kept_customer_id, None)
+    deleted = book.by_customer(fact.deleted_customer_id)
+    if deleted is None:
+        # Nothing is known of the deleted customer yet: leave a signpost, so that its late orders find the kept account.
+        deleted = book.open_account(fact.deleted_customer_id, None)
+    if deleted is not kept:
+        merge(book, deleted, kept)
+        climb(book, kept)
+
+
+def _take_details(book: Book, account: Account, fact: CustomerSeen) -> None:
+    email = fact.identity.email
+    if email and email != account.email:
+        guest = book.by_email(email)
+        if guest is not None and guest is not account and guest.shopify_customer_id is None:
+            merge(book, guest, account)
+        book.rename(account, customer_id=account.shopify_customer_id, email=email)
+    # Webhooks about customers do not tell the language; what an import told stays.
+    details = (
+        fact.first_name,
+        fact.last_name,
+        fact.locale or account.locale,
+        fact.subscribed_at,
+        fact.updated_at,
+    )
+    known = (
+        account.first_name,
+        account.last_name,
+        account.locale,
+        account.subscribed_at,
+        account.customer_updated_at,
+    )
+    if details != known:
+        account.first_name, account.last_name, account.locale = details[:3]
+        account.subscribed_at, account.customer_updated_at = details[3:]
+        account.changed = True
