@@ -17,6 +17,8 @@ SUBMITTED_REVIEW = "event:klaviyo.submitted_review"
 SUBMITTED_RATING = "event:klaviyo.submitted_rating"
 WEBHOOK_TOPICS = (SUBMITTED_REVIEW, SUBMITTED_RATING)
 
+# Klaviyo says that a review shows media, and lists its pictures; that one of them moves, it says nowhere in so many words.
+_VIDEO = re.compile(r"\.(mp4|m4v|mov|webm)(\?|$)", re.IGNORECASE)
 # The shape of the API's review ids. An id of another shape might name the same review otherwise, and then it would earn twice.
 _API_ID = re.compile(r"[0-9a-f]{32}")
 
@@ -54,11 +56,9 @@ def trimmed(resource: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a review resource that is kept until it is settled: no texts, no names."""
     attributes = _mapping(resource.get("attributes"))
     kept = ("email", "rating", "review_type", "verified", "status", "created", "updated")
-    images = attributes.get("images")
-    return {
-        "id": resource.get("id"),
-        "attributes": {key: attributes.get(key) for key in kept} | {"has_media": bool(images)},
-    }
+    has_video = _shows_video(attributes, "")
+    media = {"has_media": bool(attributes.get("images")) or has_video, "has_video": has_video}
+    return {"id": resource.get("id"), "attributes": {key: attributes.get(key) for key in kept} | media}
 
 
 def status_of(attributes: Mapping[str, Any]) -> str:
@@ -96,6 +96,7 @@ def _from_review(document: Mapping[str, Any], seen_at: datetime) -> ReviewSeen:
         status=status_of(attributes),
         submitted_at=created,
         seen_at=moment(attributes.get("updated")) or seen_at,
+        has_video=attributes.get("has_video") is True,
     )
 
 
@@ -106,16 +107,29 @@ def _from_event(document: Mapping[str, Any], message: Received) -> ReviewSeen | 
         return None
     submitted_at = _event_time(document) or message.received_at
     kind = "rating" if message.topic == SUBMITTED_RATING else "review"
+    has_media = properties.get("review_has_media") is True
+    # Media without a single picture can only be a video.
+    without_pictures = has_media and properties.get("review_images") == []
     return ReviewSeen(
         review_id=review_id,
         email=_email(properties.get("review_email")),
         kind="store" if properties.get("is_store_review") is True else kind,
         rating=_rating(properties.get("review_rating")),
         verified=properties.get("review_verified") is True,
-        has_media=properties.get("review_has_media") is True,
+        has_media=has_media,
         status=_text(properties.get("review_status")) or "pending",
         submitted_at=submitted_at,
         seen_at=submitted_at,
+        has_video=without_pictures or _shows_video(properties, "review_"),
+    )
+
+
+def _shows_video(values: Mapping[str, Any], prefix: str) -> bool:
+    """Whether there is a video: among those that are listed as such, or among the pictures."""
+    listed = values.get(f"{prefix}images")
+    addresses = listed if isinstance(listed, Sequence) and not isinstance(listed, str) else ()
+    return bool(values.get(f"{prefix}videos")) or any(
+        isinstance(address, str) and _VIDEO.search(address) for address in addresses
     )
 
 
