@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from loyalty.core import ledger
 from loyalty.core.decide.decision import Decision, RewardRefused
 from loyalty.core.facts import RewardRequested
 from loyalty.core.ledger import Entry, Source
 from loyalty.core.limits import allows
+from loyalty.core.moments import day_of, next_midnight, start_of
 from loyalty.core.news import REDEEMED, REWARD_GIVEN, News, entry_news
 from loyalty.core.program import Program, Reward
 from loyalty.core.standing import Standing
@@ -95,6 +97,36 @@ def decide_reward_return(
     return Decision(entries=(entry,), news=(entry_news(entry, balance=balance + entry.points),))
 
 
+def decide_reward_retake(redeemed: Entry, *, at: datetime) -> Entry:
+    """Take the points of a reward once more: they had been given back, and then it came out that its code was used before it died."""
+    return Entry(
+        kind=ledger.REDEEM,
+        points=redeemed.points,
+        source=redeemed.source,
+        rule=redeemed.rule,
+        sequence=2,
+        program_version=redeemed.program_version,
+        reason=f"{redeemed.reason}: used after all",
+        why={"because": "the code was used before it was switched off"},
+        occurred_at=at,
+    )
+
+
+def ends_at(reward: Reward, at: datetime, zone: ZoneInfo) -> datetime | None:
+    """When a reward that is had at ``at`` ends: at the shop's midnight after its days are over. None: never."""
+    if not reward.expires_after_days:
+        return None
+    return next_midnight(at + timedelta(days=reward.expires_after_days), zone)
+
+
+def reminds_at(expires_at: datetime, program: Program) -> datetime | None:
+    """When a member is reminded of a reward that ends at ``expires_at``, or None when nobody is."""
+    if not program.reward_reminder_days:
+        return None
+    last_day = day_of(expires_at, program.timezone)
+    return start_of(last_day - timedelta(days=program.reward_reminder_days), program.timezone)
+
+
 def redeemed_news(redeemed: Entry, *, balance: int, at: datetime, reward: Mapping[str, Any]) -> News:
     """What is told when a reward's code is there: points spent, what for, and the code (in ``reward``)."""
     properties = {"points": -redeemed.points, "points_balance": balance, "source": "reward", **reward}
@@ -103,4 +135,17 @@ def redeemed_news(redeemed: Entry, *, balance: int, at: datetime, reward: Mappin
 
 def given_news(issue_id: str, *, balance: int, at: datetime, reward: Mapping[str, Any]) -> News:
     """What is told when a reward that cost nothing is there."""
-    return News(REWARD_GIVEN, {"points_balance": balance, **reward}, at, subject=issue_id)
+    return reward_news(REWARD_GIVEN, issue_id, balance=balance, at=at, reward=reward)
+
+
+def reward_news(
+    kind: str,
+    issue_id: str,
+    *,
+    balance: int,
+    at: datetime,
+    reward: Mapping[str, Any],
+    history: bool = False,
+) -> News:
+    """What is told of a reward that somebody has: once per kind of news and reward."""
+    return News(kind, {"points_balance": balance, **reward}, at, history=history, subject=issue_id)
