@@ -99,7 +99,7 @@ def discount(world: World, item: Discount) -> dict[str, Any]:
     }
 
 
-def product(item: Product) -> dict[str, Any]:
+def product(shop: Shop, item: Product) -> dict[str, Any]:
     """A product."""
     return {
         "id": item.id,
@@ -109,6 +109,10 @@ def product(item: Product) -> dict[str, Any]:
         "price": text(item.price),
         "sku": item.sku,
         "gift_card": item.gift_card,
+        "tags": list(item.tags),
+        "collections": [
+            {"id": number, "title": shop.collections[number].title} for number in item.collections
+        ],
     }
 
 

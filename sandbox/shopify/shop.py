@@ -17,8 +17,18 @@ from sandbox.shopify.people import CustomerBook
 
 
 @dataclass(frozen=True)
+class Collection:
+    """A group of products, kept by hand."""
+
+    id: int
+    title: str
+    handle: str
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True)
 class Product:
-    """Something the shop sells, with one variant."""
+    """Something the shop sells, with one variant. `collections` are the ids of those that it is in."""
 
     id: int
     variant_id: int
@@ -29,6 +39,7 @@ class Product:
     vendor: str = "Fern & Fig"
     product_type: str = ""
     tags: tuple[str, ...] = ()
+    collections: tuple[int, ...] = ()
     gift_card: bool = False
     taxable: bool = True
     created_at: datetime | None = None
@@ -155,6 +166,7 @@ class Shop:
     updated_at: datetime | None = None
     next_order_number: int = 1001
     products: OrderedDict[int, Product] = field(default_factory=OrderedDict)
+    collections: OrderedDict[int, Collection] = field(default_factory=OrderedDict)
     customers: CustomerBook = field(default_factory=CustomerBook)
     orders: OrderedDict[int, Order] = field(default_factory=OrderedDict)
     discounts: OrderedDict[int, Discount] = field(default_factory=OrderedDict)

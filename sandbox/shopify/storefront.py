@@ -249,12 +249,28 @@ def register(domain: str) -> BaseResponse:
         shop = _shop(domain)
         visitor = _visitor(shop)
         names = {name: request.form.get(name) or None for name in ("first_name", "last_name")}
+        if request.form.get("newsletter"):
+            names["email_consent"] = "subscribed"
         try:
             person = customers.sign_up(world(), shop, email=request.form.get("email", ""), **names)
         except ActionRefused as refusal:
             visitor.message = refusal.message
             return _back(shop, visitor, "/account/register")
         visitor.customer_id = person.id
+        return _back(shop, visitor, "/account")
+
+
+@blueprint.post("/account/newsletter")
+def newsletter(domain: str) -> BaseResponse:
+    """Agree to marketing e-mail, or no longer."""
+    with world().lock:
+        shop = _shop(domain)
+        visitor = _visitor(shop)
+        if visitor.customer_id is None:
+            return _back(shop, visitor, "/account/login")
+        state = "subscribed" if request.form.get("newsletter") else "unsubscribed"
+        customers.update(world(), shop, visitor.customer_id, {"email_consent": state})
+        visitor.message = "Welcome to our letters." if state == "subscribed" else "No more letters."
         return _back(shop, visitor, "/account")
 
 

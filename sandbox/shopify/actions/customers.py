@@ -14,6 +14,7 @@ from sandbox.shopify.webhooks import payloads
 from sandbox.shopify.world import World
 
 MOST_SYNTHETIC = 1_000_000
+CONSENTS = ("not_subscribed", "pending", "subscribed", "unsubscribed")
 PLAIN = ("first_name", "last_name", "phone", "note", "locale", "state", "verified_email", "address")
 
 
@@ -56,8 +57,10 @@ def _change(world: World, person: Customer, fields: dict[str, Any]) -> None:
         elif key == "tags":
             person.tags = sorted({str(tag) for tag in value})
         elif key in ("email_consent", "sms_consent"):
+            if value not in CONSENTS:
+                raise ActionRefused("bad_consent", f"{key} is one of {', '.join(CONSENTS)}.")
             setattr(person, key, str(value))
-            person.consent_at = world.now()
+            person.consent_at = world.now().replace(microsecond=0)
         else:
             raise ActionRefused("unknown_field", f"A customer has no field {key}.")
 
@@ -74,14 +77,23 @@ def sign_up(world: World, shop: Shop, **fields: Any) -> Customer:
         _change(world, person, {key: value for key, value in fields.items() if key != "email"})
         body = payloads.customer(shop, person)
         if not silent:
-            world.fire(shop, [("customers/enable", body), ("customers/update", body)])
+            agreed = _agreed(shop, person, fields)
+            world.fire(shop, [("customers/enable", body), ("customers/update", body), *agreed])
         return person
     at = parse_instant(created) if created else None
     person = make(world, shop, state="enabled", at=at, **fields)
     if not silent:
         body = payloads.customer(shop, person)
-        world.fire(shop, [("customers/create", body), ("customers/enable", body)])
+        agreed = _agreed(shop, person, fields)
+        world.fire(shop, [("customers/create", body), ("customers/enable", body), *agreed])
     return person
+
+
+def _agreed(shop: Shop, person: Customer, fields: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Whoever ticks the box for e-mail while signing up says so on the topic of consent, too."""
+    if not fields.get("email_consent"):
+        return []
+    return [("customers_email_marketing_consent/update", payloads.email_consent(shop, person))]
 
 
 def update(world: World, shop: Shop, who: int | str, fields: dict[str, Any]) -> Customer:

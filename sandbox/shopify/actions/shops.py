@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -12,17 +13,26 @@ from sandbox.shopify.errors import ActionRefused
 from sandbox.shopify.ids import gid
 from sandbox.shopify.money import parse
 from sandbox.shopify.people import later
-from sandbox.shopify.shop import Installation, Product, Shop
+from sandbox.shopify.shop import Collection, Installation, Product, Shop
 from sandbox.shopify.webhooks import payloads
 from sandbox.shopify.world import World
 
+# Title, handle, price, number, gift card, tags, collections.
 DEFAULT_PRODUCTS = (
-    ("Boston Fern", "boston-fern", "28.00", "FERN-BOS", False),
-    ("Maidenhair Fern", "maidenhair-fern", "24.50", "FERN-MAI", False),
-    ("Fiddle Leaf Fig", "fiddle-leaf-fig", "64.00", "FIG-FID", False),
-    ("Terracotta Pot", "terracotta-pot", "18.00", "POT-TER", False),
-    ("Brass Watering Can", "brass-watering-can", "42.00", "CAN-BRA", False),
-    ("Gift Card", "gift-card", "25.00", "GIFT-25", True),
+    ("Boston Fern", "boston-fern", "28.00", "FERN-BOS", False, ("fern", "shade"), ("Plants",)),
+    ("Maidenhair Fern", "maidenhair-fern", "24.50", "FERN-MAI", False, ("fern", "shade"), ("Plants",)),
+    (
+        "Fiddle Leaf Fig",
+        "fiddle-leaf-fig",
+        "64.00",
+        "FIG-FID",
+        False,
+        ("fig", "Sun"),
+        ("Plants", "Big things"),
+    ),
+    ("Terracotta Pot", "terracotta-pot", "18.00", "POT-TER", False, (), ("Pots and tools",)),
+    ("Brass Watering Can", "brass-watering-can", "42.00", "CAN-BRA", False, ("gift",), ("Pots and tools",)),
+    ("Gift Card", "gift-card", "25.00", "GIFT-25", True, (), ()),
 )
 CHANGEABLE = {"name", "email", "currency", "timezone", "country", "plan", "owner", "locale", "protected_data"}
 
@@ -38,8 +48,9 @@ def create(world: World, domain: str, **settings: Any) -> Shop:
     shop = Shop(id=world.ids.next("Shop"), domain=domain, name=name, email=f"hello@{domain}", created_at=now)
     shop.rates = {code: rate for code, rate in shop.rates.items() if code != settings.get("currency", "USD")}
     apply_settings(shop, settings)
-    for title, handle, price, sku, gift_card in DEFAULT_PRODUCTS:
-        add_product(world, shop, title=title, price=price, handle=handle, sku=sku, gift_card=gift_card)
+    names = ("title", "handle", "price", "sku", "gift_card", "tags", "collections")
+    for row in DEFAULT_PRODUCTS:
+        add_product(world, shop, **dict(zip(names, row, strict=True)))
     world.shops[domain] = shop
     return shop
 
@@ -79,13 +90,43 @@ def add_product(world: World, shop: Shop, **fields: Any) -> Product:
         sku=str(fields.get("sku") or title.upper().replace(" ", "-")),
         vendor=str(fields.get("vendor") or shop.name),
         product_type=str(fields.get("product_type", "")),
-        tags=tuple(fields.get("tags", ())),
+        tags=tuple(str(tag) for tag in fields.get("tags", ())),
+        collections=_collections(world, shop, fields.get("collections", ())),
         gift_card=bool(fields.get("gift_card", False)),
         taxable=not fields.get("gift_card", False),
         created_at=world.now(),
     )
     shop.products[product.id] = product
     return product
+
+
+def change_product(world: World, shop: Shop, product: Product, fields: dict[str, Any]) -> Product:
+    """Tag a product anew or move it to other collections."""
+    unknown = fields.keys() - {"tags", "collections"}
+    if unknown:
+        raise ActionRefused("unknown_field", f"A product has no {', '.join(sorted(unknown))} to change.")
+    changed = product
+    if "tags" in fields:
+        changed = replace(changed, tags=tuple(str(tag) for tag in fields["tags"]))
+    if "collections" in fields:
+        changed = replace(changed, collections=_collections(world, shop, fields["collections"]))
+    shop.products[product.id] = changed
+    return changed
+
+
+def _collections(world: World, shop: Shop, titles: Iterable[str]) -> tuple[int, ...]:
+    """The ids of collections by their titles; one that is not there yet is made."""
+    return tuple(dict.fromkeys(_collection(world, shop, str(title)).id for title in titles))
+
+
+def _collection(world: World, shop: Shop, title: str) -> Collection:
+    known = next((item for item in shop.collections.values() if item.title == title), None)
+    if known is not None:
+        return known
+    handle = title.lower().replace(" ", "-")
+    made = Collection(world.ids.next("Collection"), title, handle, world.now())
+    shop.collections[made.id] = made
+    return made
 
 
 def install(world: World, shop: Shop, *, scopes: tuple[str, ...] | None = None) -> Installation:

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint
 
 from sandbox.shopify import describe, grants
-from sandbox.shopify.actions import customers, shops
+from sandbox.shopify.actions import checkout, customers, shops
 from sandbox.shopify.control.common import body, shop, world
 
 routes = Blueprint("shops", __name__)
@@ -84,14 +84,25 @@ def scopes(domain: str) -> dict[str, Any]:
 def products(domain: str) -> dict[str, Any]:
     """What the shop sells."""
     with world().lock:
-        return {"products": [describe.product(item) for item in shop(domain).products.values()]}
+        store = shop(domain)
+        return {"products": [describe.product(store, item) for item in store.products.values()]}
 
 
 @routes.post("/shops/<domain>/products")
 def add_product(domain: str) -> tuple[dict[str, Any], int]:
     """Put something on sale."""
     with world().lock:
-        return describe.product(shops.add_product(world(), shop(domain), **body())), 201
+        store = shop(domain)
+        return describe.product(store, shops.add_product(world(), store, **body())), 201
+
+
+@routes.patch("/shops/<domain>/products/<what>")
+def change_product(domain: str, what: str) -> dict[str, Any]:
+    """Change a product's `tags` and `collections` (by title)."""
+    with world().lock:
+        store = shop(domain)
+        found = checkout.product(store, what)
+        return describe.product(store, shops.change_product(world(), store, found, body()))
 
 
 @routes.get("/shops/<domain>/discounts")

@@ -234,7 +234,9 @@ fields(
         "customerByIdentifier": _identified,
         "product": lambda _r, c, id: c.shop.products.get(_numeric(id, "Product")),
         "products": _products,
-        "collections": lambda _r, c, **page: connections.page([], lambda item: item, **page),
+        "collections": lambda _r, c, **page: connections.page(
+            c.shop.collections.values(), lambda item: item.id, **page
+        ),
         "codeDiscountNode": lambda _r, c, id: discount_node(
             c.shop.discounts.get(_numeric(id, "DiscountCodeNode"))
         ),

@@ -14,7 +14,7 @@ from sandbox.shopify.graphql.money_fields import money
 from sandbox.shopify.graphql.registry import fields, represents
 from sandbox.shopify.ids import gid
 from sandbox.shopify.people import Customer
-from sandbox.shopify.shop import Installation, Metafield, Product, Shop
+from sandbox.shopify.shop import Collection, Installation, Metafield, Product, Shop
 
 APP_NAMESPACE_PREFIX = "app--"
 
@@ -179,6 +179,21 @@ fields(
         "updatedAt": lambda m, c: zulu(m.updated_at),
     },
 )
+
+
+def _collections(product: Product, context: Context, **page: Any) -> dict[str, Any]:
+    rows = [context.shop.collections[number] for number in product.collections]
+    return connections.page(rows, lambda item: item.id, **page)
+
+
+fields(
+    "Collection",
+    {
+        "id": lambda k, c: gid("Collection", k.id),
+        "legacyResourceId": lambda k, c: str(k.id),
+        "updatedAt": lambda k, c: zulu(k.created_at),
+    },
+)
 fields(
     "Product",
     {
@@ -190,7 +205,7 @@ fields(
         "createdAt": lambda p, c: zulu(p.created_at),
         "updatedAt": lambda p, c: zulu(p.created_at),
         "variants": lambda p, c, **page: connections.page([variant(p)], lambda v: v["id"], **page),
-        "collections": lambda p, c, **page: connections.page([], lambda v: v["id"], **page),
+        "collections": _collections,
         "metafield": lambda p, c, key, namespace=None: metafield(gid("Product", p.id), c, key, namespace),
         "onlineStoreUrl": lambda p, c: f"https://{c.shop.domain}/products/{p.handle}",
         "priceRangeV2": lambda p, c: {
@@ -222,3 +237,4 @@ represents(Customer, "Customer")
 represents(Installation, "AppInstallation")
 represents(Metafield, "Metafield")
 represents(Product, "Product")
+represents(Collection, "Collection")

@@ -49,6 +49,14 @@ class TestCustomers:
         assert (person["id"], person["state"]) == (order["customer_id"], "enabled")
         assert len(shop.sent("customers/enable")) == 1
 
+    def test_agrees_at_once(self, shop):
+        """Whoever ticks the newsletter's box while signing up is told of on the topic of consent."""
+        person = shop.post("/customers", email="ada@fernandfig.shop", email_consent="subscribed")
+        (row,) = shop.sent("customers_email_marketing_consent/update")
+        assert row["body"]["customer_id"] == person["id"]
+        assert row["body"]["email_marketing_consent"]["state"] == "subscribed"
+        shop.post("/customers", 422, email="bo@fernandfig.shop", email_consent="maybe")
+
     def test_consent(self, shop):
         """Consent and tags travel on their own topics."""
         person = shop.post("/customers", email="ada@fernandfig.shop")
@@ -154,3 +162,30 @@ class TestReadme:
             if rule.rule.startswith("/_sandbox") and f"`{shown}`" not in text and f" {shown}`" not in text:
                 missing.append(shown)
         assert missing == []
+
+
+class TestProducts:
+    def test_catalogue(self, shop):
+        """Tags and collections of a product are shown, changed, and answered to whoever asks over GraphQL."""
+        found = requests.get(f"{shop.base}/products", timeout=5).json()["products"][0]
+        assert (found["tags"], [row["title"] for row in found["collections"]]) == (
+            ["fern", "shade"],
+            ["Plants"],
+        )
+        changed = requests.patch(
+            f"{shop.base}/products/boston-fern",
+            json={"tags": ["sale"], "collections": ["Last days"]},
+            timeout=5,
+        ).json()
+        asked = "query($id: ID!) { product(id: $id) { tags collections(first: 50) { nodes { id title } } } }"
+        answer = shop.graph()(asked, id=f"gid://shopify/Product/{found['id']}")["data"]["product"]
+        number = changed["collections"][0]["id"]
+        assert answer == {
+            "tags": ["sale"],
+            "collections": {"nodes": [{"id": f"gid://shopify/Collection/{number}", "title": "Last days"}]},
+        }
+
+    def test_unknown_change(self, shop):
+        """Nothing else of a product can be changed."""
+        answer = requests.patch(f"{shop.base}/products/boston-fern", json={"price": "1.00"}, timeout=5)
+        assert (answer.status_code, answer.json()["error"]) == (422, "unknown_field")
