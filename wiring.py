@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import requests
 from redis import Redis
 
+import klaviyo_oauth.drift_check
 import klaviyo_oauth.review_facts
 import klaviyo_oauth.sync
 import shopify_app.imports
@@ -92,6 +93,9 @@ def build(settings: Settings) -> House:
         steps={
             **shopify_app.imports.steps(shopify, http),
             SHOP_ERASURE: _erasure(klaviyo, redis, http),
+            klaviyo_oauth.drift_check.KIND: klaviyo_oauth.drift_check.create_step(
+                runtime, klaviyo, redis, http
+            ),
             klaviyo_oauth.sync.KIND: klaviyo_oauth.sync.create_step(runtime, klaviyo, redis, http),
         },
     )

@@ -1,6 +1,7 @@
 """``flask klaviyo``: the health of a shop's link, *Sync customer data*, and sending again."""
 
 import threading
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 
@@ -8,14 +9,17 @@ import click
 from flask.cli import AppGroup
 from sqlmodel import Session, col, select
 
-from commands.output import as_json, find_shop, house, shop_option, show_one
+from commands.output import as_json, find_shop, house, shop_option, show, show_one
+from klaviyo_oauth import drift_check
 from klaviyo_oauth import status as link_status
 from klaviyo_oauth import sync as profile_sync
 from loyalty import outbox, runs
-from loyalty.models import OutboxMessage, Run
+from loyalty.models import OutboxMessage, Run, RunItem
 
 # A replay goes out in pieces, so that one command never holds a long lock.
 _AT_ONCE = 1_000
+# Whoever has more that differ needs no longer list to know what to do.
+_MOST_NAMED = 1_000
 
 # Waiting on an event that nobody sets: a pause that a signal ends.
 _PAUSE = threading.Event()
@@ -51,7 +55,7 @@ def sync(domain: str, *, full: bool, follow: bool, as_json: bool) -> None:
         run_id = profile_sync.start_sync(session, shop.id, now=parts.runtime.clock()).id
     assert run_id is not None
     if follow:
-        _follow(run_id, quiet=as_json)
+        _follow(run_id, profile_sync.KIND, "sent", "failed", quiet=as_json)
     else:
         parts.bell("advance_run", run_id)
     with parts.runtime.reading() as session:
@@ -60,6 +64,49 @@ def sync(domain: str, *, full: bool, follow: bool, as_json: bool) -> None:
     show_one({"run": run_id} | asdict(shown), as_json=as_json)
     if shown.state == "failed":
         raise click.ClickException(f"the sync failed: {shown.error}")
+
+
+@klaviyo.command("check")
+@shop_option()
+@click.option("--repair", is_flag=True, help="Send the profiles again that do not show the truth.")
+@click.option("--follow/--no-follow", default=True, help="Advance the check here and show its progress.")
+@as_json
+def check(domain: str, *, repair: bool, follow: bool, as_json: bool) -> None:
+    """Compare every profile at Klaviyo with the books, and name those that differ."""
+    parts = house()
+    with parts.runtime.transaction() as session:
+        shop = find_shop(session, domain)
+        assert shop.id is not None
+        run = drift_check.start_check(session, shop.id, repair=repair, now=parts.runtime.clock())
+        run_id, repairs = run.id, bool(run.params.get("repair"))
+    assert run_id is not None
+    if repair and not repairs:
+        raise click.ClickException("a check without --repair is under way; wait for its end")
+    if follow:
+        _follow(run_id, drift_check.KIND, "in order", "drifted", quiet=as_json)
+    else:
+        parts.bell("advance_run", run_id)
+    with parts.runtime.reading() as session:
+        found = session.get_one(Run, run_id)
+        shown = runs.progress(found, now=parts.runtime.clock())
+        healed = drift_check.healed(found)
+        drifted = [{"member": item.member_id, "reason": item.reason} for item in _drifted(session, run_id)]
+    told = {"run": run_id, "state": shown.state, "total": shown.total, "in_order": shown.done}
+    told |= {"drifted": shown.failed, "healed": healed, "skipped": shown.skipped, "error": shown.error}
+    if as_json:
+        show_one(told | {"members": drifted}, as_json=True)
+    else:
+        show(drifted, as_json=False)
+        show_one(told, as_json=False)
+    if shown.state == "failed":
+        raise click.ClickException(f"the check failed: {shown.error}")
+    if shown.failed > healed and shown.state == "done":
+        raise click.ClickException(f"{shown.failed - healed} profiles differ from the books")
+
+
+def _drifted(session: Session, run_id: int) -> Sequence[RunItem]:
+    mine = (RunItem.run_id == run_id, RunItem.outcome == "failed")
+    return session.exec(select(RunItem).where(*mine).order_by(col(RunItem.id)).limit(_MOST_NAMED)).all()
 
 
 @klaviyo.command("replay")
@@ -103,10 +150,10 @@ def _matching(
     return [message_id for message_id in session.exec(statement) if message_id is not None]
 
 
-def _follow(run_id: int, *, quiet: bool) -> None:
+def _follow(run_id: int, kind: str, good: str, bad: str, *, quiet: bool) -> None:
     """Advance the run in this process until it ends. A worker that advances it at the same time is waited for."""
     parts = house()
-    step = parts.steps[profile_sync.KIND]
+    step = parts.steps[kind]
     while True:
         again_in = runs.advance(parts.runtime, run_id, step, seconds=2.0)
         with parts.runtime.reading() as session:
@@ -114,7 +161,7 @@ def _follow(run_id: int, *, quiet: bool) -> None:
             shown = runs.progress(run, now=parts.runtime.clock())
         if not quiet:
             of = f" of {shown.total}" if shown.total is not None else ""
-            click.echo(f"{shown.done}{of} sent, {shown.skipped} skipped, {shown.failed} failed", err=True)
+            click.echo(f"{shown.done}{of} {good}, {shown.skipped} skipped, {shown.failed} {bad}", err=True)
         if shown.state not in runs.OPEN:
             return
         _PAUSE.wait(1.0 if again_in is None else min(again_in, 5.0))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from klaviyo_oauth import payloads, pointers
 from klaviyo_oauth.answers import Answer, NotConnected, Reply, Trouble, Wait
 from klaviyo_oauth.gateway import Gateway
+from loyalty.runs import Step
 
 _CAN_BE_HALVED = frozenset((400, 413, 500))
 _SERVER_ERRORS_IN_A_ROW = 3
@@ -31,6 +32,10 @@ class Stopped:
 
     seconds: float
     error: str | None = None
+
+    def as_step(self) -> Step:
+        """The same, as a run is told it."""
+        return Step(error=self.error) if self.error is not None else Step(wait=max(self.seconds, 0.05))
 
 
 def post(gateway: Gateway, shop_id: int, pairs: Sequence[Pair]) -> Posted | Stopped:
@@ -57,6 +62,10 @@ def post(gateway: Gateway, shop_id: int, pairs: Sequence[Pair]) -> Posted | Stop
         server_errors += answer.status == 500
         if server_errors >= _SERVER_ERRORS_IN_A_ROW:
             return Stopped(gateway.step_back(shop_id))
+        if answer.status == 500 and len(part) == 1 and not jobs:
+            # Nobody else was taken either, so nothing says that it is this profile's fault.
+            parts.append(part)
+            continue
         parts.extend(_without_blamed(part, answer, refused))
     return Posted(tuple(jobs), tuple(refused))
 

@@ -3,6 +3,8 @@
 It looks for the profile first: an upsert would create one for the very person who wants to be gone.
 """
 
+from collections.abc import Mapping
+
 from klaviyo_oauth import payloads, verdicts
 from klaviyo_oauth.answers import Reply
 from klaviyo_oauth.dialect import Dialect
@@ -20,15 +22,15 @@ def forget(gateway: Gateway, cipher: Cipher, shop_id: int, dialect: Dialect, mes
         email = cipher.open(sealed, row=f"forget:{shop_id}")
     except SealBroken:
         return Refused("the sealed address cannot be opened")
-    quoted = email.replace("\\", "\\\\").replace('"', '\\"')
-    params = {"filter": f'equals(email,"{quoted}")', "fields[profile]": "email"}
+    params = {"filter": f"equals(email,{payloads.quoted(email)})", "fields[profile]": "email"}
     found = gateway.call(shop_id, "GET profiles", "/api/profiles", params=params)
     if not (isinstance(found, Reply) and found.ok):
         return verdicts.outcome(found, attempts=message.attempts)
     profiles = found.data if isinstance(found.data, list) else []
+    ids = [profile.get("id") for profile in profiles if isinstance(profile, Mapping)]
     outcome: Outcome = Delivered(found.status)
-    for profile in profiles:
-        outcome = _clean(gateway, shop_id, dialect, str(profile["id"]), message)
+    for profile_id in ids:
+        outcome = _clean(gateway, shop_id, dialect, str(profile_id), message)
         if not isinstance(outcome, Delivered):
             break
     return outcome

@@ -121,6 +121,11 @@ def encode(value: Mapping[str, Any]) -> bytes:
     return _ENCODER.encode(value).encode()
 
 
+def quoted(text: str) -> str:
+    """A text as Klaviyo's filters take it."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
 def instant(moment: datetime) -> str:
     """RFC 3339 in UTC."""
     return moment.astimezone(UTC).isoformat()

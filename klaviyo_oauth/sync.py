@@ -29,6 +29,7 @@ from loyalty.runs import RunView, Step, StepFunction
 from loyalty.runtime import Runtime
 
 KIND = "klaviyo_sync"
+OTHER_ACCOUNT = "other_account"
 # While one batch is on its way the next one is read and encoded; more than two would only cost memory.
 _ON_THE_WAY = 2
 _BATCHES_A_STEP = 8
@@ -60,8 +61,9 @@ def create_step(
 
 @dataclass(slots=True)
 class _Cursor:
-    """Where a sync is. ``sent_all``: every member was read; ``jobs``: what Klaviyo has not finished yet."""
+    """Where a sync is. ``account``: whom it is shown to; ``sent_all``: every member was read; ``jobs``: what Klaviyo has not finished."""
 
+    account: str | None = None
     after: int = 0
     sent_all: bool = False
     jobs: list[Job] = field(default_factory=list)
@@ -69,11 +71,11 @@ class _Cursor:
     @staticmethod
     def read(value: dict[str, Any]) -> "_Cursor":
         jobs = [Job.from_json(job) for job in value.get("jobs", ())]
-        return _Cursor(value.get("after", 0), value.get("sent_all", False), jobs)
+        return _Cursor(value.get("account"), value.get("after", 0), value.get("sent_all", False), jobs)
 
     def to_json(self) -> dict[str, Any]:
         jobs = [job.to_json() for job in self.jobs]
-        return {"after": self.after, "sent_all": self.sent_all, "jobs": jobs}
+        return {"account": self.account, "after": self.after, "sent_all": self.sent_all, "jobs": jobs}
 
 
 class _Sync:
@@ -88,13 +90,17 @@ class _Sync:
     def step(self) -> Step:
         who = self._gateway.account_of(self._run.shop_id)
         if not isinstance(who, Credentials):
-            return _ended(bulk_profiles.stopped(who))
+            return bulk_profiles.stopped(who).as_step()
+        if self._cursor.account not in (None, who.account_id):
+            # The account of today knows nobody of those that the other one was shown; the page asks for a new sync.
+            return Step(error=OTHER_ACCOUNT)
+        self._cursor.account = who.account_id
         if self._run.total is None:
             with self._runtime.transaction() as session:
                 runs.save(session, self._run.id, total=sync_batches.count(session, self._run.shop_id))
         if not self._cursor.sent_all and len(self._cursor.jobs) < _JOBS_UNDER_WAY:
             stop = self._send_some()
-            return Step() if stop is None else _ended(stop)
+            return Step() if stop is None else stop.as_step()
         if self._cursor.jobs:
             return self._follow()
         self._finish()
@@ -160,7 +166,7 @@ class _Sync:
             self._runtime, self._gateway, self._run.shop_id, self._cursor.jobs[0], now=self._runtime.clock()
         )
         if isinstance(found, Stopped):
-            return _ended(found)
+            return found.as_step()
         left = [] if found.job is None else [found.job]
         self._cursor.jobs[:1] = left
         with self._runtime.transaction() as session:
@@ -172,14 +178,10 @@ class _Sync:
     def _finish(self) -> None:
         with self._runtime.transaction() as session:
             row = connections.load(session, self._run.shop_id, lock=True)
-            if row is not None:
+            if row is not None and row.account_id == self._cursor.account:
                 now = self._runtime.clock()
                 connections.change_details(row, needs_sync=None, synced_at=now.isoformat())
 
 
 def _items(outcome: str, pairs: Sequence[tuple[int, str]]) -> list[tuple[str, int | None, str, str]]:
     return [(f"member:{id_}", id_, outcome, reason) for id_, reason in pairs]
-
-
-def _ended(stop: Stopped) -> Step:
-    return Step(error=stop.error) if stop.error is not None else Step(wait=max(stop.seconds, 0.05))

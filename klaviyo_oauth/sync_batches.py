@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlmodel import Session, col
@@ -35,6 +36,20 @@ def count(session: Session, shop_id: int) -> int:
 
 def read(runtime: Runtime, shop_id: int, dialect: Dialect, *, after: int, size: int) -> Batch | None:
     """The next batch after the member ``after``, or None at the end."""
+    with runtime.reading() as session:
+        rows = shown(session, shop_id, _MEMBER.id > after, size=size)
+    return _encoded(dialect, rows) if rows else None
+
+
+def of(runtime: Runtime, shop_id: int, dialect: Dialect, ids: Sequence[int]) -> Batch | None:
+    """A batch of these members, as far as they are still shown to Klaviyo; None when none of them is."""
+    with runtime.reading() as session:
+        rows = shown(session, shop_id, _MEMBER.id.in_(ids), size=len(ids))
+    return _encoded(dialect, rows) if rows else None
+
+
+def shown(session: Session, shop_id: int, condition: Any, *, size: int) -> Sequence[Any]:
+    """Members that Klaviyo shall know, by id: id, email, first name, last name, and then the parts of their ``Standing``."""
     statement = (
         select(
             _MEMBER.id,
@@ -47,15 +62,15 @@ def read(runtime: Runtime, shop_id: int, dialect: Dialect, *, after: int, size: 
             _MEMBER.state,
             _MEMBER.joined_at,
         )
-        .where(_MEMBER.shop_id == shop_id, _MEMBER.id > after, _MEMBER.state.in_(SHOWN))
+        .where(_MEMBER.shop_id == shop_id, condition, _MEMBER.state.in_(SHOWN))
         .order_by(_MEMBER.id)
         .limit(size)
     )
-    with runtime.reading() as session:
-        # The connection, not the session: rows without the work of mapping them.
-        rows = session.connection().execute(statement).all()
-    if not rows:
-        return None
+    # The connection, not the session: rows without the work of mapping them.
+    return session.connection().execute(statement).all()
+
+
+def _encoded(dialect: Dialect, rows: Sequence[Any]) -> Batch:
     sendable: list[Pair] = []
     skipped: list[tuple[int, str]] = []
     for id_, email, first_name, last_name, *standing in rows:

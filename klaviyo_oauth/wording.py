@@ -32,6 +32,9 @@ REASONS: Mapping[str, str] = {
     "Give TOKEN_KEYS the old key as well, or connect again.",
     "timeout": "Klaviyo took too long to answer; it is tried again by itself.",
     "ConnectionError": "Klaviyo could not be reached; it is tried again by itself.",
+    "no_profile": "Klaviyo has no profile with the member's e-mail address.",
+    "on_its_way": "News of the member is on its way to Klaviyo, so the profile was not compared.",
+    "other_account": "Another Klaviyo account was connected meanwhile. Start it again for that one.",
     "server errors": "Klaviyo answers with errors; it is tried again by itself.",
 }
 

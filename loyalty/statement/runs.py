@@ -124,6 +124,7 @@ TITLES = {
     "customer_import": "Import of customers",
     "order_import": "Import of past orders",
     "klaviyo_sync": "Sync of customer data to Klaviyo",
+    "klaviyo_check": "Check of the profiles at Klaviyo",
 }
 _BADGES = {
     "queued": ("Waiting", "info"),

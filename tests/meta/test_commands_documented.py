@@ -16,7 +16,7 @@ SECTIONS = dict(re.findall(r"^### `flask ([^`]+)`\n(.*?)(?=^##|\Z)", PAGE, re.MU
 # What others rely on: these may be added to and never go.
 PROMISED = {
     "run", "worker", "cron", "db upgrade", "demo", "doctor", "shops list", "program export", "program apply", "members show",
-    "ledger export", "ledger verify", "klaviyo status", "klaviyo sync", "klaviyo replay",
+    "ledger export", "ledger verify", "klaviyo status", "klaviyo sync", "klaviyo check", "klaviyo replay",
 }  # fmt: skip
 PROMISED_ADDRESSES = {
     "GET /", "POST /webhooks/shopify", "POST /webhooks/klaviyo/<key>", "POST /klaviyo/connect", "GET /klaviyo/callback",

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -25,6 +26,7 @@ from loyalty.runtime import Runtime
 from loyalty.sending import Sent, drain_outbox
 from sandbox import klaviyo as local_klaviyo
 from sandbox.klaviyo import KlaviyoSandbox
+from settings import Settings, load_settings
 
 APP_URL = "http://127.0.0.1:5000"
 CALLBACK = f"{APP_URL}/klaviyo/callback"
@@ -66,7 +68,8 @@ class World:
     merchant: Merchant | None = None
 
     def __post_init__(self) -> None:
-        self.cipher = Cipher([Fernet.generate_key().decode()])
+        self.key = Fernet.generate_key().decode()
+        self.cipher = Cipher([self.key])
         self.runtime = Runtime(self.engine, self.cipher, self._nudge, self.clock)
         self.config = KlaviyoConfig(
             app_url=APP_URL,
@@ -93,6 +96,24 @@ class World:
             session.flush()
             assert shop.id is not None
             return Merchant(shop.id, shop.domain)
+
+    def settings(self, var: Path) -> Settings:
+        """What a process of ours would be told to find all of this."""
+        queue = self.redis.connection_pool.connection_kwargs
+        return load_settings(
+            laurel_var=var,
+            database_url=self.engine.url.render_as_string(hide_password=False),
+            redis_url=f"redis://{queue['host']}:{queue['port']}"
+            if "host" in queue
+            else f"unix://{queue['path']}",
+            token_keys=self.key,
+            shopify_api_key="laurel",
+            shopify_api_secret="not-a-secret-at-all",
+            klaviyo_client_id=self.config.client_id,
+            klaviyo_client_secret=self.config.client_secret,
+            klaviyo_api_url=self.klaviyo.url,
+            klaviyo_authorize_url=self.config.authorize_url,
+        )
 
     # -- the browser -------------------------------------------------------------------------------
 

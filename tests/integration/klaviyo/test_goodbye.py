@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cryptography.fernet import Fernet
 from sqlalchemy import delete
 from sqlmodel import select
 from structlog.testing import capture_logs
@@ -17,7 +16,6 @@ from klaviyo_oauth.disconnecting import disconnect
 from loyalty.models import KlaviyoFarewell, OAuthState, Run, Shop
 from loyalty.runtime import Runtime
 from queues import job_queue
-from settings import load_settings
 from tests.integration.klaviyo.conftest import World
 
 
@@ -361,25 +359,7 @@ class TestReconnect:
 @pytest.fixture
 def whole(settled: World, tmp_path: Path) -> Iterator[World]:
     """The same shop, with the jobs of a worker joined as in life."""
-    key = Fernet.generate_key().decode()
-    pool = settled.redis.connection_pool.connection_kwargs
-    house = wiring.build(
-        load_settings(
-            laurel_var=tmp_path,
-            database_url=settled.engine.url.render_as_string(hide_password=False),
-            redis_url=f"redis://{pool['host']}:{pool['port']}"
-            if "host" in pool
-            else f"unix://{pool['path']}",
-            token_keys=key,
-            shopify_api_key="laurel",
-            shopify_api_secret="not-a-secret-at-all",
-            klaviyo_client_id=settled.config.client_id,
-            klaviyo_client_secret=settled.config.client_secret,
-            klaviyo_api_url=settled.klaviyo.url,
-            klaviyo_authorize_url=settled.config.authorize_url,
-        )
-    )
-    settled.cipher = house.runtime.cipher
+    house = wiring.build(settled.settings(tmp_path))
     settled.runtime = Runtime(settled.engine, settled.cipher, house.bell, house.runtime.clock)
     settled.config = house.klaviyo
     before = list(tasks._built)
