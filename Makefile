@@ -84,7 +84,7 @@ lint: install ## style, types and the import contracts
 
 test: install node browser ## the whole test suite, on real engines
 	@echo "Running the test suite in $(JOBS) processes"
-	$(PYTEST) -n $(JOBS) --dist loadfile -rs $(ARGS)
+	$(PYTEST) --hypothesis-profile=thorough -n $(JOBS) --dist loadfile -rs $(ARGS)
 
 demo: install ## the whole story on this machine (ONCE=1: play it once and stop)
 	@exec $(BIN)/flask demo $(if $(filter 1,$(ONCE)),--once)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 from redis import Redis
 from sqlalchemy import Engine
 
@@ -21,6 +22,11 @@ from loyalty.database import make_engine
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+
+# The examples are the same each time, so that a failure can be repeated. `make test` takes the thorough profile.
+settings.register_profile("quick", derandomize=True, deadline=None, database=None, max_examples=5)
+settings.register_profile("thorough", settings.get_profile("quick"), max_examples=100)
+settings.load_profile("quick")
 
 _TEMPLATE = "laurel_template"
 _numbers = itertools.count(1)

@@ -1,5 +1,5 @@
 """Checks the ledger by what its entries come from: sequences without gaps, nothing taken back that was not given, merges that make
-no points, and orders whose standing says what was really posted for them."""
+no points, and awards that say what was really posted for them."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -12,12 +12,12 @@ from sqlmodel import Session, col, select
 
 from loyalty.ledger.problem import Problem
 from loyalty.ledger.reading import stream
-from loyalty.models import LedgerEntry, OrderStanding, ProgramVersion
+from loyalty.models import AwardRow, LedgerEntry, ProgramVersion
 
 SOURCES_AT_ONCE = 500
 
-# Sources that give points and may take back at most what they gave.
-_GIVING = frozenset({"order", "signup", "review"})
+# Sources that give nothing by an award: staff, rewards, merges, the end of points, forgiven debts, imports.
+_WITHOUT_AWARD = frozenset({"staff", "reward", "merge", "expiry", "debt", "import"})
 _T = TypeVar("_T")
 _Group = tuple[str, str, list[Row[Any]]]
 
@@ -28,8 +28,8 @@ def source_problems(session: Session, shop_id: int) -> Iterator[Problem]:
         for kind, ref, rows in groups:
             yield from _sequence_problems(rows)
             yield from _sum_problems(kind, ref, rows)
-        yield from _order_problems(session, shop_id, [group for group in groups if group[0] == "order"])
-    yield from _empty_orders(session, shop_id)
+        yield from _award_problems(session, shop_id, [group for group in groups if group[0] not in _WITHOUT_AWARD])
+    yield from _empty_awards(session, shop_id)
     yield from _unknown_versions(session, shop_id)
 
 
@@ -58,7 +58,7 @@ def _sequence_problems(rows: list[Row[Any]]) -> Iterator[Problem]:
 def _sum_problems(kind: str, ref: str, rows: list[Row[Any]]) -> Iterator[Problem]:
     total = sum(row.points for row in rows)
     last = rows[-1]
-    if kind in _GIVING and total < 0:
+    if kind not in _WITHOUT_AWARD and total < 0:
         yield Problem(last.member_id, None, f"{kind} {ref} took back {-total} points more than it gave")
     elif kind == "reward" and total > 0:
         yield Problem(last.member_id, None, f"reward {ref} gave back {total} points more than it took")
@@ -66,47 +66,50 @@ def _sum_problems(kind: str, ref: str, rows: list[Row[Any]]) -> Iterator[Problem
         yield Problem(last.member_id, None, f"merge {ref} does not sum to zero: {total:+} points")
 
 
-def _order_problems(session: Session, shop_id: int, groups: list[_Group]) -> Iterator[Problem]:
-    """Orders whose standing says otherwise than their entries."""
-    ids = [int(ref) for _, ref, _ in groups if ref.isdecimal()]
+def _award_problems(session: Session, shop_id: int, groups: list[_Group]) -> Iterator[Problem]:
+    """Awards that say otherwise than their entries."""
+    refs = {ref for _, ref, _ in groups}
     found = session.execute(
-        select(OrderStanding.order_id, OrderStanding.posted, OrderStanding.postings).where(
-            OrderStanding.shop_id == shop_id, col(OrderStanding.order_id).in_(ids)
+        select(AwardRow.source_kind, AwardRow.source_ref, AwardRow.rule, AwardRow.posted, AwardRow.postings).where(
+            AwardRow.shop_id == shop_id, col(AwardRow.source_ref).in_(refs)
         )
     )
-    standings = {str(row.order_id): (row.posted, row.postings) for row in found}
-    for _, ref, rows in groups:
-        right = (sum(row.points for row in rows), len(rows))
-        said = standings.get(ref)
-        if said is None:
-            what = f"order {ref} has {right[1]} entries and no standing"
-        elif said != right:
-            what = f"order {ref} stands at {said[0]} points in {said[1]} entries; there are {right[0]} in {right[1]}"
-        else:
-            continue
-        yield Problem(rows[-1].member_id, None, what)
+    said = {(row.source_kind, row.source_ref, row.rule): (row.posted, row.postings) for row in found}
+    for kind, ref, rows in groups:
+        for rule, postings in groupby(rows, attrgetter("rule")):
+            entries = list(postings)
+            right = (sum(row.points for row in entries), len(entries))
+            known = said.get((kind, ref, rule))
+            if known is None:
+                what = f"{kind} {ref} has {right[1]} entries by {rule} and no award"
+            elif known != right:
+                what = (
+                    f"the award of {kind} {ref} by {rule} says {known[0]} points in {known[1]} entries; "
+                    f"there are {right[0]} in {right[1]}"
+                )
+            else:
+                continue
+            yield Problem(entries[-1].member_id, None, what)
 
 
-def _empty_orders(session: Session, shop_id: int) -> Iterator[Problem]:
-    """Orders that stand at something and have no entry at all."""
-    statement = select(OrderStanding.order_id, OrderStanding.member_id, OrderStanding.posted).where(
-        OrderStanding.shop_id == shop_id, (OrderStanding.posted != 0) | (OrderStanding.postings != 0)
-    )
-    for batch in _batches(stream(session, statement), SOURCES_AT_ONCE):
-        posted = session.execute(
-            select(LedgerEntry.source_ref)
-            .where(
-                LedgerEntry.shop_id == shop_id,
-                LedgerEntry.source_kind == "order",
-                col(LedgerEntry.source_ref).in_([str(row.order_id) for row in batch]),
-            )
-            .distinct()
+def _empty_awards(session: Session, shop_id: int) -> Iterator[Problem]:
+    """Awards that say that something was posted, and have no entry at all."""
+    entry_of_award = (
+        select(LedgerEntry.id)
+        .where(
+            LedgerEntry.shop_id == AwardRow.shop_id,
+            LedgerEntry.source_kind == AwardRow.source_kind,
+            LedgerEntry.source_ref == AwardRow.source_ref,
+            LedgerEntry.rule == AwardRow.rule,
         )
-        known = set(posted.scalars())
-        for row in batch:
-            if str(row.order_id) not in known:
-                what = f"order {row.order_id} stands at {row.posted} points and has no entry"
-                yield Problem(row.member_id, None, what)
+        .exists()
+    )
+    statement = select(AwardRow.member_id, AwardRow.source_kind, AwardRow.source_ref, AwardRow.posted).where(
+        AwardRow.shop_id == shop_id, (AwardRow.posted != 0) | (AwardRow.postings != 0), ~entry_of_award
+    )
+    for row in stream(session, statement):
+        what = f"the award of {row.source_kind} {row.source_ref} says {row.posted} points and has no entry"
+        yield Problem(row.member_id, None, what)
 
 
 def _unknown_versions(session: Session, shop_id: int) -> Iterator[Problem]:

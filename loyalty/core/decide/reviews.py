@@ -41,8 +41,10 @@ def decide_review(standing: Standing, fact: ReviewSeen, program: Program, *, at:
     best = None if problem else _best(standing, fact, program)
     if problem is None and best is None:
         return Decision()  # a rule that was switched off takes nothing back
-    if best is not None and any(award.worth >= best.points for award in given.values()):
-        return Decision()
+    if best is not None and any(
+        award.worth and (award.rule == best.key or award.worth >= best.points) for award in given.values()
+    ):
+        return Decision()  # a rule that was made dearer does not pay twice
     changes: list[tuple[Award, int]] = [
         (award, 0) for award in given.values() if award.worth and (best is None or award.rule != best.key)
     ]

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from loyalty.core.facts import CustomerSeen, Identity, OrderLine, OrderSeen, OrderSnapshot, ReviewSeen
-from loyalty.core.program import AmountOff, OrderRule, PointsName, Program, ReviewRule, SignupRule
+from loyalty.core.program import ActionRule, OrderRule, PointsName, Program, Reward, Rule
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SOMEBODY = Identity(7001, "rosa@fernandfig.shop")
@@ -79,19 +79,42 @@ def review(**said: Any) -> ReviewSeen:
     return ReviewSeen(**(values | said))
 
 
-def order_rule(rate: str = "1", rounding: str = "down") -> OrderRule:
+def order_rule(rate: str = "1", rounding: str = "down", **said: Any) -> OrderRule:
     """Points for orders."""
-    return OrderRule("order", "Place an order", Decimal(rate), rounding)
+    values: dict[str, Any] = {"key": "order", "way": "order", "title": "Place an order"}
+    return OrderRule(**(values | {"rate": Decimal(rate), "rounding": rounding} | said))
 
 
-def program(**said: Any) -> Program:
-    """A program with every rule on."""
+def action_rule(way: str, points: int = 50, **said: Any) -> ActionRule:
+    """Points for something that a member does."""
+    values: dict[str, Any] = {"key": way, "way": way, "title": way.replace("_", " ").capitalize()}
+    return ActionRule(**(values | {"points": points} | said))
+
+
+SIGNUP = action_rule("signup", 100, title="Create an account")
+REVIEW = action_rule("review", 50, title="Leave a review")
+FIVE_OFF = Reward(
+    key="five_off",
+    kind="amount_off",
+    title="$5 off",
+    points=500,
+    amount=Decimal("5.00"),
+    expires_after_days=90,
+)
+
+
+def program(
+    *more: Rule,
+    order: OrderRule | None = order_rule(),  # noqa: B008  # a frozen value
+    signup: ActionRule | None = SIGNUP,
+    review: ActionRule | None = REVIEW,
+    **said: Any,
+) -> Program:
+    """A program with the usual three rules (unless they are None) and ``more``."""
     values: dict[str, Any] = {
         "version": 3,
         "points_name": PointsName("leaf", "leaves"),
-        "order": order_rule(),
-        "signup": SignupRule("signup", "Create an account", 100),
-        "review": ReviewRule("review", "Leave a review", 50),
-        "rewards": (AmountOff("five_off", "$5 off", 500, Decimal("5.00"), None, 90),),
+        "earning": tuple(rule for rule in (order, signup, review, *more) if rule is not None),
+        "rewards": (FIVE_OFF,),
     }
     return Program(**(values | said))

@@ -1,4 +1,7 @@
-"""Orders, customers and reviews of every kind, for the properties. Runs are repeatable: the examples are the same each time."""
+"""Orders, customers and reviews of every kind, for the properties.
+
+How many examples they take is the profile's (``tests/conftest.py``): few while one works, many in ``make test``.
+"""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -9,7 +12,7 @@ from hypothesis import strategies as st
 from loyalty.core.facts import OrderLine, OrderSnapshot, ReviewSeen
 from tests.unit.core.makers import NOON, SOMEBODY
 
-SETTINGS = settings(derandomize=True, deadline=None, max_examples=40, database=None)
+SETTINGS = settings()
 
 STATUSES = [
     "paid",

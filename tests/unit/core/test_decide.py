@@ -2,27 +2,50 @@
 
 import itertools
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
-from loyalty.core import decide, ledger
-from loyalty.core.decide import AdjustmentRefused, Decision, RewardRefused, Standing
+from loyalty.core import decide, ledger, news
+from loyalty.core.decide import (
+    AdjustmentRefused,
+    Decision,
+    RewardRefused,
+    order_source,
+    review_source,
+    signup_source,
+    staff_source,
+)
 from loyalty.core.facts import PointsAdjusted, RewardRequested
 from loyalty.core.ledger import Source
+from loyalty.core.standing import Award, Standing
 from tests.unit.core.makers import NOON, customer, later, line, order, order_rule, program, review, seen
 from tests.unit.core.recorder import Recorder
+
+
+def known(source, rule, balance=0, *, joined=False, posted=0, postings=0):
+    """A member who has this balance, and to whom a source has given what it says."""
+    standing = Standing(name="1", balance=balance, joined_at=NOON if joined else None, is_guest=not joined)
+    if postings:
+        award = Award(source, rule, rule, "Given before", posted, NOON, 3, posted=posted, postings=postings)
+        standing.put(award)
+    return standing
 
 
 class TestCustomer:
     def decide(self, fact=None, standing=None, rules=None):
         """Decide with an installation an hour before noon."""
         return decide.decide_customer(
-            standing or Standing(), fact or customer(), rules or program(), earning_since=later(hours=-1)
+            standing or known(signup_source(7001), "signup"),
+            fact or customer(),
+            rules or program(),
+            earning_since=later(hours=-1),
+            at=later(days=1),
         )
 
     def test_joins(self):
         """A new account joins, earns once and is told of both, in this order."""
-        decision = self.decide(standing=Standing(balance=7))
+        decision = self.decide(standing=known(signup_source(7001), "signup", balance=7))
         (entry,) = decision.entries
         assert decision.joins
         assert ("earn", 100, Source("signup", "7001"), 0) == (
@@ -31,23 +54,27 @@ class TestCustomer:
             entry.source,
             entry.sequence,
         )
-        assert [decide.JOINED, decide.EARNED] == [news.kind for news in decision.news]
+        assert [news.JOINED, news.EARNED] == [told.kind for told in decision.news]
         assert 107 == decision.news[1].properties["points_balance"]
         assert entry is decision.news[1].entry
 
     def test_again(self):
         """The same customer again changes nothing."""
-        assert Decision() == self.decide(standing=Standing(100, joined=True, posted=100, postings=1))
+        assert Decision() == self.decide(
+            standing=known(signup_source(7001), "signup", 100, joined=True, posted=100, postings=1)
+        )
 
     def test_given_back(self):
         """A sign-up that was rewarded and taken back is not rewarded again."""
-        assert not self.decide(standing=Standing(joined=True, posted=0, postings=2)).entries
+        assert not self.decide(
+            standing=known(signup_source(7001), "signup", joined=True, posted=0, postings=2)
+        ).entries
 
     def test_old_account(self):
         """An account from before the program joins without points, and as history: no flow greets an old friend."""
         decision = self.decide(customer(created_at=later(days=-400)))
         assert ((), True) == (decision.entries, decision.joins)
-        assert [True] == [news.history for news in decision.news]
+        assert [True] == [told.history for told in decision.news]
 
     def test_exactly_at_start(self):
         """The first instant of the program counts."""
@@ -56,23 +83,26 @@ class TestCustomer:
     def test_rule_off(self):
         """Without the rule a customer joins and is told so, and earns nothing."""
         decision = self.decide(rules=program(signup=None))
-        assert ((), [decide.JOINED]) == (decision.entries, [news.kind for news in decision.news])
+        assert ((), [news.JOINED]) == (decision.entries, [told.kind for told in decision.news])
 
     def test_guest_joins(self):
         """A guest's points do not hide that the sign-up was never rewarded."""
-        decision = self.decide(standing=Standing(balance=40, joined=True))
+        decision = self.decide(standing=known(signup_source(7001), "signup", balance=40, joined=True))
         assert ([100], False) == ([entry.points for entry in decision.entries], decision.joins)
 
     def test_history(self):
         """What an import brings is told as history."""
-        assert [True, True] == [news.history for news in self.decide(customer(history=True)).news]
+        assert [True, True] == [told.history for told in self.decide(customer(history=True)).news]
 
 
 class TestOrder:
     def decide(self, snapshot, standing=None, rules=None, **how):
         """Decide an order for a member that has joined."""
         return decide.decide_order(
-            standing or Standing(joined=True), seen(snapshot, **how), rules or program()
+            standing or known(order_source(9001), "order", joined=True),
+            seen(snapshot, **how),
+            rules or program(),
+            at=later(days=1),
         )
 
     def test_earns(self):
@@ -99,17 +129,19 @@ class TestOrder:
 
     def test_tells(self):
         """The member is told of the points, the balance after them and the order, never of the amount."""
-        (news,) = self.decide(order(line("59.97")), Standing(41, joined=True)).news
-        assert (decide.EARNED, 59, 100, "#1001") == (
-            news.kind,
-            news.properties["points"],
-            news.properties["points_balance"],
-            news.properties["order_name"],
+        (told,) = self.decide(order(line("59.97")), known(order_source(9001), "order", 41, joined=True)).news
+        assert (news.EARNED, 59, 100, "#1001") == (
+            told.kind,
+            told.properties["points"],
+            told.properties["points_balance"],
+            told.properties["order_name"],
         )
 
     def test_unchanged(self):
         """An order that is worth what was posted changes nothing."""
-        assert Decision() == self.decide(order(line("50")), Standing(50, posted=50, postings=1))
+        assert Decision() == self.decide(
+            order(line("50")), known(order_source(9001), "order", 50, posted=50, postings=1)
+        )
 
     def test_worth_nothing(self):
         """A first sight of an unpaid order posts nothing, not even a zero."""
@@ -117,19 +149,23 @@ class TestOrder:
 
     def test_grows(self):
         """A paid addition posts the difference, as the next posting of the order."""
-        (entry,) = self.decide(order(line("70")), Standing(50, posted=50, postings=2)).entries
+        (entry,) = self.decide(
+            order(line("70")), known(order_source(9001), "order", 50, posted=50, postings=2)
+        ).entries
         assert (ledger.EARN, 20, 2) == (entry.kind, entry.points, entry.sequence)
 
     def test_hearsay(self):
         """A webhook that would take points back only asks to read the order."""
-        decision = self.decide(order(line("20")), Standing(50, posted=50, postings=1))
+        decision = self.decide(
+            order(line("20")), known(order_source(9001), "order", 50, posted=50, postings=1)
+        )
         assert Decision(reread=True) == decision
 
     def test_shrinks(self):
         """What was read at Shopify takes the difference back and says what changed."""
         decision = self.decide(
             order(line("20"), updated_at=later(days=2)),
-            Standing(50, posted=50, postings=1),
+            known(order_source(9001), "order", 50, posted=50, postings=1),
             authoritative=True,
         )
         (entry,) = decision.entries
@@ -139,18 +175,22 @@ class TestOrder:
             entry.reason,
             entry.occurred_at,
         )
-        assert [decide.ADJUSTED] == [news.kind for news in decision.news]
+        assert [news.ADJUSTED] == [told.kind for told in decision.news]
 
     def test_full_refund(self):
         """A full refund takes exactly what is left, even when the member has spent it."""
         snapshot = order(line("50"), financial_status="refunded")
-        (entry,) = self.decide(snapshot, Standing(-3, posted=17, postings=4), authoritative=True).entries
+        (entry,) = self.decide(
+            snapshot, known(order_source(9001), "order", -3, posted=17, postings=4), authoritative=True
+        ).entries
         assert (-17, 4) == (entry.points, entry.sequence)
 
     def test_cancelled(self):
         """The explanation names the cancellation rather than the payment."""
         snapshot = order(line("50"), cancelled=True)
-        (entry,) = self.decide(snapshot, Standing(50, posted=50, postings=1), authoritative=True).entries
+        (entry,) = self.decide(
+            snapshot, known(order_source(9001), "order", 50, posted=50, postings=1), authoritative=True
+        ).entries
         assert ("cancelled", "0", 0) == (entry.why["status"], entry.why["basis"], entry.why["worth"])
 
     def test_rule_off(self):
@@ -158,7 +198,9 @@ class TestOrder:
         rules = program(order=None)
         assert Decision() == self.decide(order(line("50")), rules=rules)
         gone = order(line("50"), cancelled=True)
-        assert Decision() == self.decide(gone, Standing(posted=5, postings=1), rules, authoritative=True)
+        assert Decision() == self.decide(
+            gone, known(order_source(9001), "order", posted=5, postings=1), rules, authoritative=True
+        )
 
     def test_history(self):
         """An imported order earned when it was placed, and starts no flow."""
@@ -173,7 +215,7 @@ class TestOrder:
         """What an import corrects happened when the order changed, not when it was placed."""
         decision = self.decide(
             order(line("20"), updated_at=later(days=9)),
-            Standing(50, posted=50, postings=1),
+            known(order_source(9001), "order", 50, posted=50, postings=1),
             authoritative=True,
             history=True,
         )
@@ -189,7 +231,8 @@ class TestOrder:
 class TestReview:
     def decide(self, fact, standing=None, rules=None):
         """Decide a review of a member."""
-        return decide.decide_review(standing or Standing(20, joined=True), fact, rules or program())
+        standing = standing or known(review_source("r-1"), "review", 20, joined=True)
+        return decide.decide_review(standing, fact, rules or program(), at=later(days=1))
 
     @pytest.mark.parametrize("kind", ["review", "rating"])
     def test_earns(self, kind):
@@ -206,7 +249,9 @@ class TestReview:
 
     def test_again(self):
         """The same review again earns nothing, nor does a dearer rule."""
-        assert Decision() == self.decide(review(), Standing(70, posted=30, postings=1))
+        assert Decision() == self.decide(
+            review(), known(review_source("r-1"), "review", 70, posted=30, postings=1)
+        )
 
     @pytest.mark.parametrize(
         ("said", "problem"),
@@ -221,7 +266,9 @@ class TestReview:
         """What earns nothing says why, and gives back what was earned."""
         assert problem == decide.review_problem(review(**said))
         assert Decision() == self.decide(review(**said))
-        (entry,) = self.decide(review(**said), Standing(50, posted=50, postings=1)).entries
+        (entry,) = self.decide(
+            review(**said), known(review_source("r-1"), "review", 50, posted=50, postings=1)
+        ).entries
         assert (ledger.REVERSE, -50, 1, later(minutes=1)) == (
             entry.kind,
             entry.points,
@@ -235,18 +282,24 @@ class TestReview:
 
     def test_approved_again(self):
         """A review that is shown again after a rejection earns again, as its third posting."""
-        (entry,) = self.decide(review(), Standing(0, posted=0, postings=2)).entries
+        (entry,) = self.decide(
+            review(), known(review_source("r-1"), "review", 0, posted=0, postings=2)
+        ).entries
         assert (50, 2) == (entry.points, entry.sequence)
 
     def test_rule_off(self):
         """Without the rule nothing is earned, and what was earned stays."""
         assert Decision() == self.decide(review(), rules=program(review=None))
-        assert Decision() == self.decide(review(), Standing(50, posted=50, postings=1), program(review=None))
+        assert Decision() == self.decide(
+            review(), known(review_source("r-1"), "review", 50, posted=50, postings=1), program(review=None)
+        )
 
     def test_rejected_after_rule_off(self):
         """A rejection takes back what was given even when the rule is off by then."""
         decision = self.decide(
-            review(status="rejected"), Standing(50, posted=50, postings=1), program(review=None)
+            review(status="rejected"),
+            known(review_source("r-1"), "review", 50, posted=50, postings=1),
+            program(review=None),
         )
         assert [-50] == [entry.points for entry in decision.entries]
 
@@ -262,13 +315,16 @@ class TestRewardRequest:
     def decide(self, balance, reward="five_off"):
         """Ask for a reward."""
         return decide.decide_reward_request(
-            Standing(balance, joined=True), replace(REQUEST, reward=reward), program()
+            known(staff_source("k"), "adjustment", balance, joined=True),
+            replace(REQUEST, reward=reward),
+            program(),
         )
 
     @pytest.mark.parametrize("balance", [500, 501])
     def test_granted(self, balance):
         """Enough points, to the last one, buy the reward."""
-        reward, entry = self.decide(balance)
+        reward, cost, entry = self.decide(balance)
+        assert decide.Price(500, Decimal("5.00")) == cost
         assert ("five_off", ledger.REDEEM, -500, Source("reward", "issue-1"), 0) == (
             reward.key,
             entry.kind,
@@ -293,9 +349,13 @@ class TestRewardRequest:
 
     def test_return(self):
         """What could not be made gives exactly its points back, under the rule version that took them."""
-        _, redeemed = self.decide(500)
+        _, _, redeemed = self.decide(500)
         decision = decide.decide_reward_return(
-            replace(redeemed, program_version=2), reason="code_taken", at=later(hours=1), balance=0
+            replace(redeemed, program_version=2),
+            because="code_taken",
+            reason="Reward could not be made",
+            at=later(hours=1),
+            balance=0,
         )
         (entry,) = decision.entries
         assert (ledger.RETURN, 500, redeemed.source, redeemed.rule, 1, 2) == (
@@ -306,21 +366,21 @@ class TestRewardRequest:
             entry.sequence,
             entry.program_version,
         )
-        assert (decide.ADJUSTED, 500) == (
+        assert (news.ADJUSTED, 500) == (
             decision.news[0].kind,
             decision.news[0].properties["points_balance"],
         )
 
     def test_news(self):
         """Spending is told as a positive number, with the code, once the code is there."""
-        _, redeemed = self.decide(500)
-        news = decide.redeemed_news(redeemed, balance=0, at=later(minutes=1), reward={"coupon_code": "L-1"})
-        assert (decide.REDEEMED, 500, 0, "L-1", later(minutes=1)) == (
-            news.kind,
-            news.properties["points"],
-            news.properties["points_balance"],
-            news.properties["coupon_code"],
-            news.occurred_at,
+        _, _, redeemed = self.decide(500)
+        told = decide.redeemed_news(redeemed, balance=0, at=later(minutes=1), reward={"coupon_code": "L-1"})
+        assert (news.REDEEMED, 500, 0, "L-1", later(minutes=1)) == (
+            told.kind,
+            told.properties["points"],
+            told.properties["points_balance"],
+            told.properties["coupon_code"],
+            told.occurred_at,
         )
 
 
@@ -328,7 +388,9 @@ class TestAdjustment:
     def decide(self, points, standing=None, *, may_go_negative=False):
         """Adjust by staff."""
         fact = PointsAdjusted(points, "key-1", "Sorry for the delay", "staff-9", NOON, may_go_negative)
-        return decide.decide_adjustment(standing or Standing(30, joined=True), fact, program())
+        return decide.decide_adjustment(
+            standing or known(staff_source("k"), "adjustment", 30, joined=True), fact, program()
+        )
 
     @pytest.mark.parametrize(("points", "balance"), [(25, 55), (-30, 0)])
     def test_moves(self, points, balance):
@@ -362,12 +424,11 @@ class TestAdjustment:
 
     def test_gift_below_zero(self):
         """Points can be given to somebody who is below zero, and stays there."""
-        assert self.decide(5, Standing(-20)).entries
+        assert self.decide(5, known(staff_source("k"), "adjustment", -20)).entries
 
-    @pytest.mark.parametrize(("points", "postings"), [(0, 0), (25, 1)])
-    def test_nothing(self, points, postings):
-        """Nothing, or the same adjustment again, changes nothing."""
-        assert Decision() == self.decide(points, Standing(30, postings=postings))
+    def test_nothing(self):
+        """An adjustment by nothing changes nothing."""
+        assert Decision() == self.decide(0)
 
 
 class TestTransfer:

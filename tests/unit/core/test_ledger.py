@@ -95,6 +95,9 @@ class TestLifetime:
             (ledger.RETURN, 500, (0, -500)),
             (ledger.ADJUST, 30, (0, 0)),
             (ledger.TRANSFER, -30, (0, 0)),
+            (ledger.EXPIRE, -30, (0, 0)),
+            (ledger.FORGIVE, 30, (0, 0)),
+            (ledger.IMPORT, 30, (0, 0)),
         ],
     )
     def test_kinds(self, kind, points, expected):
@@ -103,4 +106,4 @@ class TestLifetime:
 
     def test_all_kinds(self):
         """No kind of entry is forgotten."""
-        assert 6 == len(set(ledger.KINDS))
+        assert 9 == len(set(ledger.KINDS))

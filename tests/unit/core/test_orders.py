@@ -5,12 +5,12 @@ from fractions import Fraction
 
 import pytest
 
-from loyalty.core.orders import counted_amount, order_award, round_points
+from loyalty.core.orders import counted_amount, order_worth, round_points
 from tests.unit.core.makers import line, order, order_rule
 
 
 def points(snapshot, rate="1", rounding="down"):
-    return order_award(snapshot, order_rule(rate, rounding)).points
+    return order_worth(snapshot, order_rule(rate, rounding)).points
 
 
 class TestWhatCounts:
@@ -226,5 +226,5 @@ class TestPoints:
 
     def test_basis(self):
         """An award says which money it rests on."""
-        award = order_award(order(line("19.99")), order_rule("2"))
+        award = order_worth(order(line("19.99")), order_rule("2"))
         assert (39, Fraction(1999, 100)) == (award.points, award.basis)

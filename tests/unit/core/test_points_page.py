@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from loyalty.core.orders import order_award
+from loyalty.core.orders import order_worth
 from tests.unit.core.makers import line, order, order_rule
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "points.md"
@@ -46,7 +46,7 @@ class TestExamples:
     def test_true(self, row):
         """Each row counts and earns what it says."""
         _, lines, refunded, shipping, outstanding, status, counts, points = row
-        award = order_award(
+        award = order_worth(
             order(
                 *(read_line(text) for text in lines.split("; ")),
                 refunded=refunded,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from loyalty.core.facts import CustomerSeen, OrderSeen, OrderSnapshot, ReviewSeen
 from loyalty.core.ledger import Source
-from loyalty.core.orders import counted_amount, order_award
+from loyalty.core.orders import counted_amount, order_worth
 from tests.unit.core.makers import customer, line, order, order_rule, program, seen
 from tests.unit.core.recorder import Recorder, chain
 from tests.unit.core.strategies import SETTINGS, histories, review_histories, snapshots
@@ -34,7 +34,7 @@ class TestCountedAmount:
     @given(snapshots(), RULES)
     def test_points(self, snapshot, rule):
         """Points are within one of the exact product, and never below nothing."""
-        award = order_award(snapshot, rule)
+        award = order_worth(snapshot, rule)
         exact = award.basis * Fraction(rule.rate)
         assert award.points >= 0
         assert abs(award.points - exact) < 1
@@ -63,7 +63,7 @@ class TestCountedAmount:
         by_amount = order(*lines, refunded=refunded)
         lines[place] = replace(lines[place], remaining=lines[place].quantity - back)
         by_line = order(*lines, refunded=refunded)
-        assert order_award(by_line, rule).points == order_award(by_amount, rule).points
+        assert order_worth(by_line, rule).points == order_worth(by_amount, rule).points
 
     @SETTINGS
     @given(snapshots(), RULES)
@@ -72,7 +72,7 @@ class TestCountedAmount:
         paid = sum(x.amount + x.tax for x in snapshot.lines)
         no_pieces = replace(snapshot, lines=tuple(replace(x, remaining=0) for x in snapshot.lines))
         no_money = replace(snapshot, refunded=paid + snapshot.refunded_shipping)
-        assert 0 == order_award(no_pieces, rule).points == order_award(no_money, rule).points
+        assert 0 == order_worth(no_pieces, rule).points == order_worth(no_money, rule).points
 
 
 class TestConvergence:

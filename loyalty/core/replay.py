@@ -1,0 +1,132 @@
+"""One member's history, settled in memory: what would become of these facts under this program.
+
+It does with values what ``loyalty.points`` does with rows, by the same decisions. It touches nothing, so that a change of the program can be
+looked at before it is made.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from loyalty.core.decide import (
+    ActionRefused,
+    Decision,
+    Pin,
+    decide_action,
+    decide_customer,
+    decide_debt,
+    decide_goals,
+    decide_order,
+    decide_review,
+    decide_subscription,
+    order_credit,
+)
+from loyalty.core.facts import ActionDone, CustomerSeen, OrderSeen, ReviewSeen
+from loyalty.core.ledger import Entry
+from loyalty.core.news import News, entry_news
+from loyalty.core.orders import keep_catalogue
+from loyalty.core.program import Program
+from loyalty.core.standing import Standing
+
+ReplayedFact = CustomerSeen | OrderSeen | ReviewSeen | ActionDone
+
+
+@dataclass(slots=True)
+class Replay:
+    """See the module. ``programs`` are the versions by number; ``program`` is the one in force. ``unread`` are the orders that would be
+    read again before their points are moved."""
+
+    program: Program
+    earning_since: datetime
+    standing: Standing = field(default_factory=lambda: Standing(name="1"))
+    programs: dict[int, Program] = field(default_factory=dict)
+    orders: dict[int, OrderSeen] = field(default_factory=dict)
+    pins: dict[int, Pin] = field(default_factory=dict)
+    reviews: dict[str, ReviewSeen] = field(default_factory=dict)
+    unread: set[int] = field(default_factory=set)
+    entries: list[Entry] = field(default_factory=list)
+    news: list[News] = field(default_factory=list)
+
+    def settle(self, facts: Iterable[ReplayedFact], *, at: datetime) -> None:
+        """Settle facts in the order given, as if it were ``at`` now."""
+        for fact in facts:
+            match fact:
+                case CustomerSeen():
+                    self._customer(fact, at)
+                case OrderSeen():
+                    self._order(fact, at)
+                case ReviewSeen():
+                    self._review(fact, at)
+                case ActionDone():
+                    self._action(fact, at)
+
+    def apply(self, decision: Decision) -> None:
+        """Take what was decided."""
+        for award in decision.awards:
+            self.standing.put(award)
+        self.news.extend(decision.news)
+        for entry in decision.entries:
+            self._enter(entry)
+            forgiven = decide_debt(self.standing, entry, self.program)
+            if forgiven is not None:
+                self._enter(forgiven)
+                self.news.append(entry_news(forgiven, balance=self.standing.balance))
+
+    def _enter(self, entry: Entry) -> None:
+        self.standing.take(entry)
+        self.entries.append(entry)
+
+    def _customer(self, fact: CustomerSeen, at: datetime) -> None:
+        since = self.earning_since
+        decision = decide_customer(self.standing, fact, self.program, earning_since=since, at=at)
+        if decision.joins:
+            self.standing.joined_at, self.standing.is_guest = fact.created_at, False
+        self.apply(decision)
+        self.apply(decide_subscription(self.standing, fact, self.program, earning_since=since, at=at))
+        if decision.joins:
+            for order_id in sorted(self.orders, key=lambda one: (self.orders[one].order.created_at, one)):
+                self._settle_order(order_id, at)
+        self._climb(at)
+
+    def _order(self, fact: OrderSeen, at: datetime) -> None:
+        order_id, known = fact.order.order_id, self.orders.get(fact.order.order_id)
+        if known is None:
+            self.orders[order_id] = fact
+        elif (fact.order.updated_at, fact.authoritative) > (known.order.updated_at, known.authoritative):
+            order = keep_catalogue(fact.order, known.order)
+            self.orders[order_id] = OrderSeen(order, fact.identity, fact.authoritative, fact.history)
+        self._settle_order(order_id, at)
+
+    def _settle_order(self, order_id: int, at: datetime) -> None:
+        known, pin = self.orders[order_id], self.pins.get(order_id)
+        self.programs.setdefault(self.program.version, self.program)
+        program = self.programs[pin.version] if pin else self.program
+        decision = decide_order(self.standing, known, program, at=at, pin=pin)
+        if decision.reread:
+            self.unread.add(order_id)
+            return
+        if decision.pin is not None:
+            self.pins[order_id] = decision.pin
+            program = self.programs[decision.pin.version]
+        self.apply(decision)
+        credit = order_credit(known.order, program)
+        self.standing.orders[order_id] = credit
+        if self.standing.last_order_at is None or credit.placed_at > self.standing.last_order_at:
+            self.standing.last_order_at = credit.placed_at
+        self._climb(at)
+
+    def _review(self, fact: ReviewSeen, at: datetime) -> None:
+        known = self.reviews.get(fact.review_id)
+        if known is None or fact.seen_at >= known.seen_at:
+            self.reviews[fact.review_id] = fact
+        self.apply(decide_review(self.standing, self.reviews[fact.review_id], self.program, at=at))
+
+    def _action(self, fact: ActionDone, at: datetime) -> None:
+        try:
+            self.apply(decide_action(self.standing, fact, self.program, at=at))
+        except ActionRefused:
+            return
+
+    def _climb(self, at: datetime) -> None:
+        if self.program.goals:
+            self.apply(decide_goals(self.standing, self.program, at=at))
