@@ -1,12 +1,20 @@
-"""The versions of a shop's program: which one is in force, what an old one said, and how a new one begins."""
+"""The versions of a shop's program: which one is in force, what an old one said, and how a new one begins.
 
-from collections.abc import Mapping
+A version never changes. Going back is beginning a new version with the words of an old one, so what happened under the versions between
+stays explained by them.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, col, select
 
-from loyalty.core.document import parse_program
+from loyalty.core.document import parse_program, plain, zones
 from loyalty.core.program import Program
 from loyalty.models import ProgramVersion, Shop
 
@@ -15,22 +23,31 @@ class NoProgram(LookupError):
     """The shop has no program (or not this version of one)."""
 
 
+class ProgramMoved(Exception):
+    """Somebody else began a new version since the one that an author had before them. ``version`` is the one in force."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(f"the program is at version {version} by now")
+        self.version = version
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """Who began a version, and when."""
+
+    version: int
+    author: str
+    created_at: datetime
+
+
 def current(session: Session, shop_id: int) -> Program:
     """The version in force. Raises ``NoProgram``."""
-    row = _latest(session, shop_id)
-    if row is None:
-        raise NoProgram(shop_id)
-    return parse_program(row.document, version=row.version)
+    return _program(session, _latest(session, shop_id), shop_id)
 
 
 def at_version(session: Session, shop_id: int, version: int) -> Program:
     """An earlier version, as it was. Raises ``NoProgram``."""
-    row = session.exec(
-        select(ProgramVersion).where(ProgramVersion.shop_id == shop_id, ProgramVersion.version == version)
-    ).first()
-    if row is None:
-        raise NoProgram(shop_id, version)
-    return parse_program(row.document, version=row.version)
+    return _program(session, _row(session, shop_id, version), shop_id)
 
 
 def document(session: Session, shop_id: int) -> dict[str, Any]:
@@ -41,23 +58,53 @@ def document(session: Session, shop_id: int) -> dict[str, Any]:
     return row.document
 
 
+def document_at(session: Session, shop_id: int, version: int) -> dict[str, Any]:
+    """The document of a version, as data. Raises ``NoProgram``."""
+    row = _row(session, shop_id, version)
+    if row is None:
+        raise NoProgram(shop_id, version)
+    return row.document
+
+
+def versions(
+    session: Session, shop_id: int, *, before: int | None = None, limit: int = 100
+) -> Sequence[Version]:
+    """The newest versions first, ``before`` a version if one is given."""
+    asked = select(
+        col(ProgramVersion.version), col(ProgramVersion.author), col(ProgramVersion.created_at)
+    ).where(ProgramVersion.shop_id == shop_id)
+    if before is not None:
+        asked = asked.where(col(ProgramVersion.version) < before)
+    found = session.exec(asked.order_by(col(ProgramVersion.version).desc()).limit(limit))
+    return [Version(*row) for row in found]
+
+
 def apply(
-    session: Session, shop_id: int, document: Mapping[str, Any], *, author: str, now: datetime
+    session: Session,
+    shop_id: int,
+    document: Mapping[str, Any],
+    *,
+    author: str,
+    now: datetime,
+    based_on: int | None = None,
 ) -> Program:
     """Begin a new version, or change nothing when the document is the one in force. Raises ``ProgramInvalid``.
 
-    Two authors at once are told apart by the lock on the shop's row: the second one's version follows the first one's.
+    ``based_on`` is the version that the author changed: where another one is in force by now it raises ``ProgramMoved``, so that
+    nobody takes back unseen what somebody else has just saved. Two authors at once are told apart by the lock on the shop's row.
     """
-    session.exec(select(Shop.id).where(Shop.id == shop_id).with_for_update()).one()
+    shop = session.exec(select(Shop).where(Shop.id == shop_id).with_for_update()).one()
     latest = _latest(session, shop_id)
     version = latest.version + 1 if latest else 1
-    program = parse_program(document, version=version)
-    if latest and latest.document == dict(document):
-        return parse_program(latest.document, version=latest.version)
-    row = ProgramVersion(
-        shop_id=shop_id, version=version, document=dict(document), author=author, created_at=now
+    program = parse_program(document, version=version, timezone=_zone(shop.timezone))
+    said = plain(document)
+    if latest and plain(latest.document) == said:
+        return _program(session, latest, shop_id)
+    if latest and based_on is not None and latest.version != based_on:
+        raise ProgramMoved(latest.version)
+    session.add(
+        ProgramVersion(shop_id=shop_id, version=version, document=said, author=author, created_at=now)
     )
-    session.add(row)
     session.flush()
     return program
 
@@ -67,3 +114,29 @@ def _latest(session: Session, shop_id: int) -> ProgramVersion | None:
     return session.exec(
         select(ProgramVersion).where(ProgramVersion.shop_id == shop_id).order_by(newest_first).limit(1)
     ).first()
+
+
+def _row(session: Session, shop_id: int, version: int) -> ProgramVersion | None:
+    return session.exec(
+        select(ProgramVersion).where(ProgramVersion.shop_id == shop_id, ProgramVersion.version == version)
+    ).first()
+
+
+def _program(session: Session, row: ProgramVersion | None, shop_id: int) -> Program:
+    if row is None:
+        raise NoProgram(shop_id)
+    shop_zone = ""
+    if "timezone" not in row.document:
+        shop = session.get(Shop, shop_id)  # most often the session has it already
+        shop_zone = shop.timezone if shop else ""
+    return _parsed(json.dumps(row.document), row.version, shop_zone)
+
+
+@lru_cache(maxsize=256)
+def _parsed(document: str, version: int, shop_zone: str) -> Program:
+    """A version's program. Every batch asks for it, and reading a document thoroughly takes longer than all else that a batch asks."""
+    return parse_program(json.loads(document), version=version, timezone=_zone(shop_zone))
+
+
+def _zone(name: str) -> ZoneInfo | None:
+    return ZoneInfo(name) if name in zones() else None
