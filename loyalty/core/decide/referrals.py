@@ -129,7 +129,13 @@ def judge(case: Case, program: Program, terms: Referrals, *, at: datetime) -> Ve
 
 
 def decide_referral(
-    standing: Standing, referral_id: str, verdict: Verdict, program: Program, terms: Referrals, *, at: datetime
+    standing: Standing,
+    referral_id: str,
+    verdict: Verdict,
+    program: Program,
+    terms: Referrals,
+    *,
+    at: datetime,
 ) -> Decision:
     """Bring the advocate's points for a referral to what the verdict says they are worth; on hold while the friend may still return."""
     source = referral_source(referral_id)
@@ -146,7 +152,9 @@ def decide_referral(
     known = standing.award(source, RULE)
     if award == known and award.worth == worth and (award.posted == worth or award.is_held(at)):
         return Decision()
-    why = {"referral": referral_id, "state": verdict.state} | ({"reason": verdict.reason} if verdict.reason else {})
+    why = {"referral": referral_id, "state": verdict.state} | (
+        {"reason": verdict.reason} if verdict.reason else {}
+    )
     to = Change(worth, happened, why, f"{terms.title}: no longer counts")
     changed, entries, news = change(standing, award, to, at=at)
     return Decision(entries, news, (changed,))
@@ -188,9 +196,7 @@ def _without_order(case: Case, findings: tuple[Finding, ...]) -> Verdict:
     return Verdict(CLAIMED, "below_minimum" if case.orders else "", findings)
 
 
-def _findings(
-    case: Case, program: Program, terms: Referrals, order: FriendOrder | None
-) -> Iterator[Finding]:
+def _findings(case: Case, program: Program, terms: Referrals, order: FriendOrder | None) -> Iterator[Finding]:
     buys_for_oneself = any(each.by_advocate for each in case.orders)
     fits = case.counts or order is None or allows(terms.limit, case.others, order.placed_at, program.timezone)
     now = {
