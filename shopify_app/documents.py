@@ -75,13 +75,14 @@ BULK_ORDERS = (
 """
 )
 
-BULK_CUSTOMERS = """
-{
-  customers {
-    edges { node { id firstName lastName locale createdAt updatedAt defaultEmailAddress { emailAddress } } }
-  }
-}
+_CUSTOMER = """
+id firstName lastName locale createdAt updatedAt
+defaultEmailAddress { emailAddress marketingState marketingUpdatedAt }
 """
+
+CUSTOMER = "query Customer($id: ID!) { customer(id: $id) {" + _CUSTOMER + "} }"
+
+BULK_CUSTOMERS = "{ customers { edges { node {" + _CUSTOMER + "} } } }"
 
 BULK_RUN = """
 mutation BulkRun($query: String!) {

@@ -15,17 +15,17 @@ from typing import Any
 import requests
 
 from loyalty import runs
-from loyalty.core.email import normal_email
-from loyalty.core.facts import CustomerSeen, Fact, Identity, OrderSeen
+from loyalty.core.facts import Fact, OrderSeen
 from loyalty.inbox import Malformed
 from loyalty.models import Shop
 from loyalty.points import absorb
 from loyalty.runs import RunView, Step, StepFunction
 from loyalty.runtime import Runtime
-from shopify_app import documents, reading
+from shopify_app import documents
 from shopify_app.admin_api import AdminClient
 from shopify_app.bulk_file import AddressRanOut, Group, groups
 from shopify_app.config import ShopifyConfig
+from shopify_app.customer_node import customer_of_node
 from shopify_app.discounts import error_codes
 from shopify_app.erasure import SHOP_ERASURE, erase_step
 from shopify_app.errors import (
@@ -37,7 +37,6 @@ from shopify_app.errors import (
     ShopUnavailable,
     Throttled,
 )
-from shopify_app.gids import number_of
 from shopify_app.lifecycle import CUSTOMER_IMPORT, ORDER_IMPORT
 from shopify_app.order_node import identity_of_node, snapshot_of_node
 
@@ -91,17 +90,7 @@ def order_query(params: Mapping[str, Any]) -> str:
 
 def customer_fact(group: Group) -> Fact:
     """A customer as history."""
-    person = group.parent
-    address = person.get("defaultEmailAddress") or {}
-    return CustomerSeen(
-        identity=Identity(number_of(person.get("id"), "Customer"), normal_email(address.get("emailAddress"))),
-        first_name=reading.optional_text(person, "firstName"),
-        last_name=reading.optional_text(person, "lastName"),
-        locale=reading.optional_text(person, "locale"),
-        created_at=reading.instant(person, "createdAt"),
-        updated_at=reading.instant(person, "updatedAt"),
-        history=True,
-    )
+    return customer_of_node(group.parent, history=True)
 
 
 def order_fact(group: Group) -> Fact:

@@ -16,6 +16,7 @@ from loyalty.encryption import Cipher
 from loyalty.models import Run, Shop
 from loyalty.receiving import ShopHandler
 from shopify_app import erasure, privacy
+from shopify_app.consent import CONSENT_TOPIC, consent_changed
 from shopify_app.errors import BeingErased
 
 CUSTOMER_IMPORT = "customer_import"
@@ -157,6 +158,7 @@ def shop_handlers(cipher: Cipher) -> Mapping[str, ShopHandler]:
         "app/scopes_update": scopes_updated,
         "shop/update": shop_updated,
         "bulk_operations/finish": bulk_operation_finished,
+        CONSENT_TOPIC: consent_changed,
         "customers/data_request": privacy.data_requested,
         "customers/redact": partial(privacy.customer_redacted, cipher),
         "shop/redact": erasure.shop_redacted,

@@ -17,6 +17,7 @@ from shopify_app import discounts, metafields
 from shopify_app.admin_api import AdminClient
 from shopify_app.config import ShopifyConfig
 from shopify_app.confirming import confirm_installed
+from shopify_app.consent import REREAD_CUSTOMER, reread_customer
 from shopify_app.discounts import later_by
 from shopify_app.errors import (
     ConfigurationWrong,
@@ -37,6 +38,7 @@ _ORDER = (
     "issue_reward",
     "deactivate_code",
     "reread_order",
+    REREAD_CUSTOMER,
     CONFIRM_INSTALLED,
     SHOP_DETAILS,
     "program_metafield",
@@ -107,6 +109,8 @@ class ShopifySender:
             case "reread_order":
                 is_history = bool(message.payload.get("history", False))
                 return reread(api, int(message.payload["order_id"]), history=is_history)
+            case kind if kind == REREAD_CUSTOMER:
+                return reread_customer(api, int(message.payload["customer_id"]))
             case "program_metafield":
                 return metafields.write_program(api, self._runtime, shop_id, attempt=message.attempts)
             case kind if kind == SHOP_DETAILS:

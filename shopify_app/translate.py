@@ -4,6 +4,7 @@ A message about the shop itself is passed on with the few values that its handle
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from loyalty.core.email import normal_email
@@ -21,6 +22,8 @@ from loyalty.inbox import Malformed
 from loyalty.models import InboxMessage
 from shopify_app import reading
 from shopify_app.config import canonical_domain
+from shopify_app.consent import CONSENT_TOPIC
+from shopify_app.customer_node import subscribed_since
 from shopify_app.gids import number_of
 from shopify_app.order_payload import snapshot_of_payload
 
@@ -62,7 +65,20 @@ def customer(message: InboxMessage, payload: _Payload) -> Sequence[Fact]:
     """A customer as it was when the message was made, or that it is gone."""
     if message.topic == "customers/delete":
         return (CustomerDeleted(reading.number(payload, "id")),)
-    return (_customer_seen(payload, locale=None),)
+    seen = _customer_seen(payload, locale=None)
+    if message.topic == "customers/create" and seen.subscribed_at is None:
+        # A box may have been ticked with the account, of which this message says nothing.
+        return (seen, _agreed(seen.identity.customer_id, "created"))
+    return (seen,)
+
+
+def consent(message: InboxMessage, payload: _Payload) -> Sequence[Fact]:
+    """A customer agreed to marketing e-mail. That somebody does no longer is not asked for: points once earned for it are theirs."""
+    told = reading.table(payload, "email_marketing_consent")
+    if (reading.optional_text(told, "state") or "").lower() != "subscribed":
+        return ()
+    since = reading.optional_instant(told, "consent_updated_at") or message.received_at
+    return (_agreed(reading.number(payload, "customer_id"), since.isoformat()),)
 
 
 def customer_merge(message: InboxMessage, payload: _Payload) -> Sequence[Fact]:
@@ -133,6 +149,7 @@ TOPICS: Mapping[str, _Translator] = {
     "customers/update": customer,
     "customers/delete": customer,
     "customers/merge": customer_merge,
+    CONSENT_TOPIC: consent,
     "app/uninstalled": shop,
     "app/scopes_update": shop,
     "shop/update": shop,
@@ -151,7 +168,20 @@ def _customer_seen(person: _Payload, *, locale: str | None) -> CustomerSeen:
         locale=locale,
         created_at=reading.instant(person, "created_at"),
         updated_at=reading.instant(person, "updated_at"),
+        subscribed_at=_subscribed_since(person),
     )
+
+
+def _subscribed_since(person: _Payload) -> datetime | None:
+    """Versions of the API before 2025-01 told it with the customer; nothing keeps a later one from telling it again."""
+    if person.get("email_marketing_consent") is None:
+        return None
+    told = reading.table(person, "email_marketing_consent")
+    return subscribed_since(told, state="state", at="consent_updated_at")
+
+
+def _agreed(customer_id: int | None, occasion: str) -> ShopMessage:
+    return ShopMessage(CONSENT_TOPIC, {"customer_id": customer_id, "occasion": occasion})
 
 
 def _identity(person: _Payload) -> Identity:

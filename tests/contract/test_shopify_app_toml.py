@@ -35,6 +35,7 @@ TOPICS: dict[str, str | None] = {
     "customers/delete": "read_customers",
     "customers/merge": "read_customer_merge",
     "customers/purchasing_summary": "read_customers",
+    "customers_email_marketing_consent/update": "read_customers",
     "fulfillments/create": "read_fulfillments",
     "fulfillments/update": "read_fulfillments",
     "disputes/create": "read_shopify_payments_disputes",
@@ -51,6 +52,7 @@ TOPICS: dict[str, str | None] = {
 NEEDED = {
     "orders/create", "orders/updated", "orders/paid", "orders/cancelled", "orders/edited", "refunds/create",
     "customers/create", "customers/update", "customers/delete", "customers/merge", "app/uninstalled",
+    "customers_email_marketing_consent/update",
     "app/scopes_update", "shop/update", "bulk_operations/finish",
 }  # fmt: skip
 SECTIONS = {
