@@ -20,9 +20,18 @@ taxLines { priceSet { shopMoney { amount } } }
 """
 
 _ORDER_HEAD = """
-id name createdAt updatedAt cancelledAt test sourceName currencyCode taxesIncluded displayFinancialStatus
-email discountCodes
+id name createdAt updatedAt cancelledAt test sourceName displayFinancialStatus email discountCodes
+currencyCode presentmentCurrencyCode taxesIncluded dutiesIncluded
+totalPriceSet { shopMoney { amount } presentmentMoney { amount } }
 totalOutstandingSet { shopMoney { amount } }
+totalReceivedSet { shopMoney { amount } presentmentMoney { amount } }
+totalTipReceivedSet { shopMoney { amount } }
+currentTotalDutiesSet { shopMoney { amount } }
+currentTotalAdditionalFeesSet { shopMoney { amount } }
+shippingLine {
+  isRemoved discountedPriceSet { shopMoney { amount } }
+  taxLines { priceSet { shopMoney { amount } } }
+}
 customer { id defaultEmailAddress { emailAddress } }
 """
 
@@ -34,7 +43,7 @@ query Order($id: ID!, $after: String) {
   order(id: $id) {"""
     + _ORDER_HEAD
     + """
-    totalRefundedSet { shopMoney { amount } }
+    totalRefundedSet { shopMoney { amount } presentmentMoney { amount } }
     totalRefundedShippingSet { shopMoney { amount } }
     lineItems(first: 20, after: $after) {
       pageInfo { hasNextPage endCursor }
@@ -42,8 +51,9 @@ query Order($id: ID!, $after: String) {
     + _ORDER_LINE
     + """}
     }
-    transactions(first: 100) { kind status amountSet { shopMoney { amount } } }
+    transactions(first: 100) { kind status amountSet { shopMoney { amount } presentmentMoney { amount } } }
     refunds(first: 25) {
+      duties { amountSet { shopMoney { amount } } }
       refundShippingLines(first: 2) {
         nodes { subtotalAmountSet { shopMoney { amount } } taxAmountSet { shopMoney { amount } } }
       }
@@ -63,9 +73,9 @@ BULK_ORDERS = (
     edges { node {"""
     + _ORDER_HEAD
     + """
-      totalRefundedSet { shopMoney { amount } }
+      totalRefundedSet { shopMoney { amount } presentmentMoney { amount } }
       totalRefundedShippingSet { shopMoney { amount } }
-      transactions { kind status amountSet { shopMoney { amount } } }
+      transactions { kind status amountSet { shopMoney { amount } presentmentMoney { amount } } }
       lineItems { edges { node {"""
     + _ORDER_LINE
     + """} } }

@@ -1,18 +1,20 @@
 """An order as webhooks carry it, brought to the normal form. Everything is in the shop's currency.
 
-``order_node`` does the same for orders that were asked for; both give equal snapshots of the same order.
+``order_node`` does the same for orders that were asked for; both give equal snapshots of the same order, but for what was received:
+a webhook does not tell it.
 """
 
 from collections.abc import Mapping
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import Any
 
 from loyalty.core.facts import OrderLine, OrderSnapshot
 from loyalty.inbox import Malformed
 from shopify_app import reading
+from shopify_app.sale_rate import at_rate_of_sale
 
-_CENT = Decimal("0.01")
 _NOTHING = Decimal(0)
+_TIP_KEYS = frozenset({"tip_payment_gateway", "tip_payment_method"})
 
 
 def snapshot_of_payload(order: Mapping[str, Any]) -> OrderSnapshot:
@@ -34,8 +36,9 @@ def snapshot_of_payload(order: Mapping[str, Any]) -> OrderSnapshot:
         ),
         outstanding=reading.amount(order.get("total_outstanding") or 0, "total_outstanding"),
         refunded=_refunded(order, refunds),
-        refunded_shipping=_refunded_shipping(refunds),
+        refunded_shipping=_refunded_apart(refunds),
         discount_codes=tuple(reading.text(code, "code") for code in reading.tables(order, "discount_codes")),
+        shipping=_shipping(order, taxes_included=taxes_included),
     )
 
 
@@ -53,8 +56,20 @@ def _line(line: Mapping[str, Any], *, taxes_included: bool) -> OrderLine:
         remaining=reading.number(line, "current_quantity") if "current_quantity" in line else quantity,
         amount=charged - tax if taxes_included else charged,
         tax=tax,
-        gift_card=reading.flag(line, "gift_card"),
+        # A tip is a line of its own, which these keys mark; it is no more goods than a gift card is.
+        gift_card=not _TIP_KEYS.isdisjoint(line) or reading.flag(line, "gift_card"),
     )
+
+
+def _shipping(order: Mapping[str, Any], *, taxes_included: bool) -> Decimal:
+    """What the shipping cost, with its tax and before anything of it went back; lines that were taken off count nothing."""
+    total = _NOTHING
+    for line in reading.tables(order, "shipping_lines"):
+        if not reading.flag(line, "is_removed"):
+            taxes = [] if taxes_included else reading.tables(line, "tax_lines")
+            total += _shop_money(line, "discounted_price")
+            total += sum((_shop_money(tax, "price") for tax in taxes), _NOTHING)
+    return total
 
 
 def _refunded(order: Mapping[str, Any], refunds: list[dict[str, Any]]) -> Decimal:
@@ -75,19 +90,18 @@ def _into_shop_currency(value: Decimal, order: Mapping[str, Any]) -> Decimal:
     both = reading.table(order, "total_price_set")
     ours = reading.amount(reading.table(both, "shop_money").get("amount"), "shop_money")
     theirs = reading.amount(reading.table(both, "presentment_money").get("amount"), "presentment_money")
-    return (value * ours / theirs).quantize(_CENT, ROUND_HALF_UP) if theirs else value
+    return at_rate_of_sale(value, ours=ours, theirs=theirs)
 
 
-def _refunded_shipping(refunds: list[dict[str, Any]]) -> Decimal:
-    return sum(
-        (
-            _shop_money(line, part)
-            for refund in refunds
-            for line in reading.tables(refund, "refund_shipping_lines")
-            for part in ("subtotal_amount", "tax_amount")
-        ),
-        _NOTHING,
-    )
+def _refunded_apart(refunds: list[dict[str, Any]]) -> Decimal:
+    """What of all refunds was for shipping, with its tax, and for duties."""
+    total = _NOTHING
+    for refund in refunds:
+        for line in reading.tables(refund, "refund_shipping_lines"):
+            total += _shop_money(line, "subtotal_amount") + _shop_money(line, "tax_amount")
+        for duty in reading.tables(refund, "duties"):
+            total += _shop_money(duty, "amount")
+    return total
 
 
 def _shop_money(value: Mapping[str, Any], key: str) -> Decimal:

@@ -27,6 +27,7 @@ class Line:
     sku: str | None = None
     vendor: str | None = None
     gift_card: bool = False
+    tip: bool = False
     taxable: bool = True
     tax_rate: Decimal = ZERO
     properties: list[dict[str, str]] = field(default_factory=list)
@@ -91,6 +92,7 @@ class Shipping:
     discount: Decimal = ZERO
     discount_index: int | None = None
     refunded: Decimal = ZERO
+    tax_rate: Decimal = ZERO
 
     @property
     def net(self) -> Decimal:
@@ -126,7 +128,16 @@ class RefundedLine:
 
 @dataclass(frozen=True)
 class RefundedShipping:
-    """Shipping money that a refund gives back."""
+    """Shipping money that a refund gives back: the price of it, and apart from that its tax."""
+
+    id: int
+    amount: Decimal
+    tax: Decimal = ZERO
+
+
+@dataclass(frozen=True)
+class RefundedDuties:
+    """Duties that a refund gives back."""
 
     id: int
     amount: Decimal
@@ -152,6 +163,7 @@ class Refund:
     restock: bool = False
     lines: list[RefundedLine] = field(default_factory=list)
     shipping: list[RefundedShipping] = field(default_factory=list)
+    duties: list[RefundedDuties] = field(default_factory=list)
     adjustments: list[Adjustment] = field(default_factory=list)
     transactions: list[Transaction] = field(default_factory=list)
 
@@ -192,6 +204,8 @@ class Order:
     attributes: list[dict[str, str]] = field(default_factory=list)
     shipping: Shipping | None = None
     tip: Decimal = ZERO
+    duties: Decimal = ZERO
+    duties_refunded: Decimal = ZERO
     discounts: list[AppliedDiscount] = field(default_factory=list)
     transactions: list[Transaction] = field(default_factory=list)
     refunds: list[Refund] = field(default_factory=list)

@@ -20,6 +20,24 @@ def line_tax(order: Order, line: Line) -> Decimal:
     return (line.net * line.tax_rate).quantize(CENT)
 
 
+def shipping_tax(order: Order) -> Decimal:
+    """The tax on shipping as bought: inside its price, or on top of it."""
+    line = order.shipping
+    if line is None or not line.tax_rate:
+        return ZERO
+    if order.taxes_included:
+        return (line.net - line.net / (1 + line.tax_rate)).quantize(CENT)
+    return (line.net * line.tax_rate).quantize(CENT)
+
+
+def current_shipping_tax(order: Order) -> Decimal:
+    """The tax on the shipping that was not given back."""
+    line = order.shipping
+    if line is None or not line.net:
+        return ZERO
+    return (shipping_tax(order) * (line.net - line.refunded) / line.net).quantize(CENT)
+
+
 def current_net(line: Line) -> Decimal:
     """The discounted price of the units that are still in the order."""
     return line.net - portion(line.net, line.quantity - line.current_quantity, line.quantity)
@@ -33,13 +51,13 @@ def current_line_tax(order: Order, line: Line) -> Decimal:
 
 def at_purchase(order: Order) -> dict[str, Decimal]:
     """Compute the totals to freeze when the order is placed."""
-    lines = sum((line.gross for line in order.lines), ZERO)
+    lines = sum((line.gross for line in order.lines if not line.tip), ZERO)
     line_discounts = sum((line.discount for line in order.lines), ZERO)
     shipping = order.shipping.net if order.shipping else ZERO
     shipping_discount = order.shipping.discount if order.shipping else ZERO
-    tax = sum((line_tax(order, line) for line in order.lines), ZERO)
+    tax = sum((line_tax(order, line) for line in order.lines), shipping_tax(order))
     subtotal = lines - line_discounts
-    total = subtotal + shipping + order.tip + (ZERO if order.taxes_included else tax)
+    total = subtotal + shipping + order.tip + order.duties + (ZERO if order.taxes_included else tax)
     return {
         "line_items": lines,
         "discounts": line_discounts + shipping_discount,
@@ -57,7 +75,7 @@ def discrepancy(order: Order) -> Decimal:
 
 def current_subtotal(order: Order) -> Decimal:
     """What the units still in the order cost; amount-only refunds move it only when the shop is set so."""
-    value = sum((current_net(line) for line in order.lines), ZERO)
+    value = sum((current_net(line) for line in order.lines if not line.tip), ZERO)
     if order.moved_by_amounts:
         value = max(ZERO, value + discrepancy(order))
     return value
@@ -70,8 +88,8 @@ def current_discounts(order: Order) -> Decimal:
 
 
 def current_tax(order: Order) -> Decimal:
-    """The tax on the units still in the order."""
-    return sum((current_line_tax(order, line) for line in order.lines), ZERO)
+    """The tax on the units still in the order, and on its shipping."""
+    return sum((current_line_tax(order, line) for line in order.lines), current_shipping_tax(order))
 
 
 def current_shipping(order: Order) -> Decimal:
@@ -79,11 +97,16 @@ def current_shipping(order: Order) -> Decimal:
     return order.shipping.net - order.shipping.refunded if order.shipping else ZERO
 
 
+def current_duties(order: Order) -> Decimal:
+    """Duties after refunds."""
+    return order.duties - order.duties_refunded
+
+
 def current_total(order: Order) -> Decimal:
-    """The order's value today: after edits, returns and refunds."""
+    """The order's value today: after edits, returns and refunds. A tip is among the lines."""
     lines = sum((current_net(line) for line in order.lines), ZERO)
     tax = ZERO if order.taxes_included else current_tax(order)
-    return max(ZERO, lines + current_shipping(order) + tax + order.tip + discrepancy(order))
+    return max(ZERO, lines + current_shipping(order) + current_duties(order) + tax + discrepancy(order))
 
 
 def _moved(order: Order, kinds: tuple[str, ...]) -> Decimal:

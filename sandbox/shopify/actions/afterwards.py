@@ -8,13 +8,14 @@ from typing import Any
 from sandbox.shopify import totals
 from sandbox.shopify.actions import checkout
 from sandbox.shopify.errors import ActionRefused, NotFound
-from sandbox.shopify.money import ZERO, parse
+from sandbox.shopify.money import CENT, ZERO, parse
 from sandbox.shopify.order import (
     Adjustment,
     Dispute,
     Line,
     Order,
     Refund,
+    RefundedDuties,
     RefundedLine,
     RefundedShipping,
     Transaction,
@@ -57,8 +58,43 @@ def _take_lines(world: World, order: Order, wanted: list[tuple[Line, int]], kind
     return rows
 
 
-def _worth(order: Order, wanted: list[tuple[Line, int]], shipping: Decimal) -> Decimal:
-    worth = shipping
+def _shipping_back_tax(order: Order, shipping: Decimal) -> Decimal:
+    """The tax on the next `shipping` to be given back."""
+    line = order.shipping
+    if line is None or not shipping:
+        return ZERO
+    before = totals.current_shipping_tax(order)
+    after = (totals.shipping_tax(order) * (line.net - line.refunded - shipping) / line.net).quantize(CENT)
+    return before - after
+
+
+def _give_shipping_back(world: World, order: Order, made: Refund, shipping: Decimal) -> None:
+    if not shipping or order.shipping is None:
+        return
+    tax = _shipping_back_tax(order, shipping)
+    order.shipping.refunded += shipping
+    price = shipping - tax if order.taxes_included else shipping
+    made.shipping.append(RefundedShipping(world.ids.next("RefundShippingLine"), price, tax))
+
+
+def _give_duties_back(world: World, order: Order, made: Refund, duties: Decimal) -> None:
+    if duties:
+        order.duties_refunded += duties
+        made.duties.append(RefundedDuties(world.ids.next("RefundDuty"), duties))
+
+
+def _apart(spec: dict[str, Any], key: str, left: Decimal) -> Decimal:
+    """How much of the shipping or the duties a refund gives back."""
+    wanted = left if spec.get("full") else parse(spec.get(key, "0"))
+    if not ZERO <= wanted <= left:
+        raise ActionRefused("bad_amount", f"That is more {key} than the order still has.")
+    return wanted
+
+
+def _worth(order: Order, wanted: list[tuple[Line, int]], shipping: Decimal, duties: Decimal) -> Decimal:
+    worth = shipping + duties
+    if not order.taxes_included:
+        worth += _shipping_back_tax(order, shipping)
     for line, count in wanted:
         tax = ZERO if order.taxes_included else line.units_tax(totals.line_tax(order, line), count)
         worth += line.units_net(count) + tax
@@ -68,24 +104,23 @@ def _worth(order: Order, wanted: list[tuple[Line, int]], shipping: Decimal) -> D
 def refund(world: World, shop: Shop, order: Order, spec: dict[str, Any]) -> Refund:
     """Refund by line, by amount, of shipping, or any mix; the money may be pending, failed or moved at once.
 
-    `{"lines": [{"index": 0, "quantity": 1}], "shipping": "5.00", "amount": "12.00", "status": "pending",
+    `{"lines": [{"index": 0, "quantity": 1}], "shipping": "5.00", "duties": "2.00", "amount": "12.00", "status": "pending",
     "full": true}`: with no amount, what the lines and shipping are worth is given back.
     """
     wanted = _requested_lines(order, _rows(order, spec))
-    shipping = totals.current_shipping(order) if spec.get("full") else parse(spec.get("shipping", "0"))
-    if not ZERO <= shipping <= totals.current_shipping(order):
-        raise ActionRefused("bad_amount", "That is more shipping than the order still has.")
-    worth = _worth(order, wanted, shipping)
+    shipping = _apart(spec, "shipping", totals.current_shipping(order))
+    duties = _apart(spec, "duties", totals.current_duties(order))
+    worth = _worth(order, wanted, shipping, duties)
     left = totals.refundable(order)
     amount = parse(spec["amount"]) if "amount" in spec else left if spec.get("full") else min(worth, left)
     if amount < 0 or amount > left:
         raise ActionRefused("bad_amount", f"At most {left} can be refunded.")
-    if not wanted and not shipping and not amount:
+    if not wanted and not shipping and not duties and not amount:
         raise ActionRefused("nothing", "There is nothing to refund.")
     status = str(spec.get("status", "success"))
     if status not in ("success", "pending", "failure"):
         raise ActionRefused("bad_status", "status is success, pending or failure.")
-    made = _book(world, order, wanted, shipping, worth, amount, status=status, spec=spec)
+    made = _book(world, order, wanted, (shipping, duties), worth, amount, status=status, spec=spec)
     world.fire(shop, _refund_events(shop, order, made))
     return made
 
@@ -104,7 +139,7 @@ def _book(
     world: World,
     order: Order,
     wanted: list[tuple[Line, int]],
-    shipping: Decimal,
+    apart: tuple[Decimal, Decimal],
     worth: Decimal,
     amount: Decimal,
     *,
@@ -120,9 +155,8 @@ def _book(
         restock=bool(spec.get("restock", True)),
     )
     made.lines = _take_lines(world, order, wanted, "return" if made.restock else "no_restock")
-    if shipping and order.shipping:
-        order.shipping.refunded += shipping
-        made.shipping.append(RefundedShipping(world.ids.next("RefundShippingLine"), shipping))
+    _give_shipping_back(world, order, made, apart[0])
+    _give_duties_back(world, order, made, apart[1])
     if amount != worth:
         # Less money than the goods are worth leaves a positive difference, more leaves a negative one.
         made.adjustments.append(Adjustment(world.ids.next("OrderAdjustment"), worth - amount))
@@ -175,16 +209,16 @@ def cancel(
         raise ActionRefused("cancelled", "The order is already cancelled.", status=409)
     now = world.now().replace(microsecond=0)
     wanted = [(line, line.current_quantity) for line in order.lines if line.current_quantity]
-    shipping = totals.current_shipping(order)
-    worth = _worth(order, wanted, shipping)
+    shipping, duties = totals.current_shipping(order), totals.current_duties(order)
+    worth = _worth(order, wanted, shipping, duties)
     left = totals.refundable(order)
     unpaid = totals.received(order) == 0
     amount = left if money_back else ZERO
     made = Refund(world.ids.next("Refund"), now, now, restock=True)
     made.lines = _take_lines(world, order, wanted, "cancel")
-    if shipping and order.shipping and (money_back or unpaid):
-        order.shipping.refunded += shipping
-        made.shipping.append(RefundedShipping(world.ids.next("RefundShippingLine"), shipping))
+    if money_back or unpaid:
+        _give_shipping_back(world, order, made, shipping)
+        _give_duties_back(world, order, made, duties)
     if not unpaid and amount != worth and money_back:
         made.adjustments.append(Adjustment(world.ids.next("OrderAdjustment"), worth - amount))
     kind = "void" if unpaid else "refund"

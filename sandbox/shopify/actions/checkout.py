@@ -27,6 +27,8 @@ KNOWN = {
     "codes",
     "discount_amount",
     "shipping",
+    "shipping_tax_rate",
+    "duties",
     "tax_rate",
     "taxes_included",
     "presentment_currency",
@@ -157,9 +159,22 @@ def _draft(world: World, shop: Shop, spec: dict[str, Any], lines: list[Line]) ->
         source_name=str(spec.get("source_name", "web")),
         locale=str(spec.get("locale", "en")),
         attributes=list(spec.get("attributes", [])),
-        tip=parse(spec.get("tip", "0.00")),
+        tip=_amount(spec, "tip", shop.currency),
+        duties=_amount(spec, "duties", shop.currency),
         moved_by_amounts=shop.amount_refunds_move_subtotal,
     )
+
+
+def _amount(spec: dict[str, Any], key: str, currency: str) -> Decimal:
+    amount = rounded(parse(spec.get(key, "0")), currency)
+    if amount < 0:
+        raise ActionRefused("bad_amount", f"{key} is not below zero.")
+    return amount
+
+
+def _tip_line(world: World, tip: Decimal) -> Line:
+    """A tip is a line of the order that nothing but a key of webhooks tells from a custom one."""
+    return Line(world.ids.next("LineItem"), "Tip", 1, tip, taxable=False, tip=True)
 
 
 def _find_code(shop: Shop, code: str) -> Discount:
@@ -184,7 +199,8 @@ def _price(world: World, order: Order, spec: dict[str, Any], found: list[Discoun
     """Apply shipping and discounts, then freeze the totals of the purchase."""
     if parse(spec.get("shipping", "0")) or any(item.kind == "FreeShipping" for item in found):
         price = rounded(parse(spec.get("shipping", "0")), order.currency)
-        order.shipping = Shipping(world.ids.next("ShippingLine"), "Standard", price)
+        rate = parse(spec.get("shipping_tax_rate", "0"))
+        order.shipping = Shipping(world.ids.next("ShippingLine"), "Standard", price, tax_rate=rate)
     for index, discount in enumerate(found):
         order.discounts.append(discount.apply(order.lines, order.shipping, index))
     by_hand = parse(spec.get("discount_amount", "0"))
@@ -196,6 +212,8 @@ def _price(world: World, order: Order, spec: dict[str, Any], found: list[Discoun
         order.discounts.append(
             AppliedDiscount("manual", "By hand", None, amount, "fixed_amount", amount=amount)
         )
+    if order.tip:
+        order.lines.append(_tip_line(world, order.tip))
     order.placed = totals.at_purchase(order)
 
 

@@ -102,6 +102,11 @@ class Run:
         except GraphQLError as error:
             denied = (error.extensions or {}).get("code") == "ACCESS_DENIED"
             error_code = "ACCESS_DENIED" if denied else "INTERNAL_SERVER_ERROR"
+        except (
+            Exception
+        ):  # the operation must end for the one who waits; the thread's failure is printed all the same
+            self._finish(path, "INTERNAL_SERVER_ERROR")
+            raise
         self._finish(path, error_code)
 
     def _write(self, file: Any) -> None:

@@ -46,17 +46,17 @@ def _set(amount: Any) -> Resolver:
 
 
 def _tax_lines(order: Order, rows: list[tuple[Line, Decimal]]) -> list[dict[str, Any]]:
-    return [
-        {
-            "title": "Tax",
-            "rate": float(line.tax_rate),
-            "ratePercentage": float(line.tax_rate * 100),
-            "priceSet": bag(order, amount),
-            "channelLiable": False,
-        }
-        for line, amount in rows
-        if amount
-    ]
+    return [_tax_row(order, line.tax_rate, amount) for line, amount in rows if amount]
+
+
+def _tax_row(order: Order, rate: Decimal, amount: Decimal) -> dict[str, Any]:
+    return {
+        "title": "Tax",
+        "rate": float(rate),
+        "ratePercentage": float(rate * 100),
+        "priceSet": bag(order, amount),
+        "channelLiable": False,
+    }
 
 
 def _applications(order: Order) -> list[dict[str, Any]]:
@@ -106,6 +106,8 @@ def shipping_line(order: Order) -> dict[str, Any]:
         "id": gid("ShippingLine", line.id),
         "title": line.title,
         "code": line.title,
+        "isRemoved": False,
+        "taxLines": [_tax_row(order, line.tax_rate, tax)] if (tax := totals.shipping_tax(order)) else [],
         "originalPriceSet": bag(order, line.price),
         "discountedPriceSet": bag(order, line.net),
         "currentDiscountedPriceSet": bag(order, totals.current_shipping(order)),
@@ -178,6 +180,7 @@ fields(
         "paymentGatewayNames": lambda o, c: sorted({item.gateway for item in o.transactions}),
         "billingAddress": lambda o, c: None,
         "shippingAddress": lambda o, c: None,
+        "shippingLine": lambda o, c: shipping_line(o) if o.shipping else None,
         "shippingLines": _shipping_lines,
         "taxLines": lambda o, c: _tax_lines(o, [(row, totals.line_tax(o, row)) for row in o.lines]),
         "currentTaxLines": lambda o, c: _tax_lines(
@@ -202,9 +205,16 @@ fields(
         "netPaymentSet": _set(totals.net_payment),
         "totalOutstandingSet": _set(totals.outstanding),
         "totalTipReceivedSet": _set(lambda o: o.tip),
+        "dutiesIncluded": lambda o, c: False,
+        "originalTotalDutiesSet": lambda o, c: bag(o, o.duties) if o.duties else None,
+        "currentTotalDutiesSet": lambda o, c: bag(o, totals.current_duties(o)) if o.duties else None,
+        "originalTotalAdditionalFeesSet": lambda o, c: None,
+        "currentTotalAdditionalFeesSet": lambda o, c: None,
         "refundDiscrepancySet": _set(totals.discrepancy),
-        "subtotalLineItemsQuantity": lambda o, c: sum(line.quantity for line in o.lines),
-        "currentSubtotalLineItemsQuantity": lambda o, c: sum(line.current_quantity for line in o.lines),
+        "subtotalLineItemsQuantity": lambda o, c: sum(line.quantity for line in o.lines if not line.tip),
+        "currentSubtotalLineItemsQuantity": lambda o, c: sum(
+            line.current_quantity for line in o.lines if not line.tip
+        ),
         "customerJourneySummary": _place_among,
         "statusPageUrl": lambda o, c, **_: f"https://{c.shop.domain}/orders/{o.id:x}",
         "app": lambda o, c: {"id": gid("App", APP), "name": "Online Store"},
@@ -259,7 +269,7 @@ fields(
         "variantTitle": lambda i, c: i.part.variant_title,
         "isGiftCard": lambda i, c: i.part.gift_card,
         "taxable": lambda i, c: i.part.taxable,
-        "requiresShipping": lambda i, c: not i.part.gift_card,
+        "requiresShipping": lambda i, c: not i.part.gift_card and not i.part.tip,
         "product": _product,
         "variant": lambda i, c: variant(found) if (found := _product(i, c)) else None,
         "customAttributes": lambda i, c: [

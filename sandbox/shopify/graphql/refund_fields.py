@@ -43,7 +43,7 @@ def _refund_shipping(item: BoundRefund, _context: Context, **page: Any) -> dict[
         {
             "id": gid("RefundShippingLine", row.id),
             "subtotalAmountSet": bag(item.order, row.amount),
-            "taxAmountSet": bag(item.order, ZERO),
+            "taxAmountSet": bag(item.order, row.tax),
             "shippingLine": shipping_line(item.order),
         }
         for row in item.part.shipping
@@ -88,6 +88,7 @@ fields(
         "note": lambda r, c: r.part.note,
         "order": lambda r, c: r.order,
         "totalRefundedSet": _refund_total,
+        "duties": lambda r, c: [{"amountSet": bag(r.order, row.amount)} for row in r.part.duties],
         "refundLineItems": _refund_lines,
         "refundShippingLines": _refund_shipping,
         "orderAdjustments": _adjustments,

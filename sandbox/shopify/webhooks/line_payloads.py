@@ -26,7 +26,16 @@ def bag(order: Order, amount: Decimal) -> dict[str, Any]:
 
 def tax_line(order: Order, line: Line) -> list[dict[str, Any]]:
     """The tax of a line, if any."""
-    tax = totals.line_tax(order, line)
+    return _tax_rows(order, totals.line_tax(order, line), line.tax_rate)
+
+
+def shipping_tax_line(order: Order) -> list[dict[str, Any]]:
+    """The tax of the shipping line, if any."""
+    rate = order.shipping.tax_rate if order.shipping else ZERO
+    return _tax_rows(order, totals.shipping_tax(order), rate)
+
+
+def _tax_rows(order: Order, tax: Decimal, rate: Decimal) -> list[dict[str, Any]]:
     if not tax:
         return []
     return [
@@ -34,7 +43,7 @@ def tax_line(order: Order, line: Line) -> list[dict[str, Any]]:
             "channel_liable": False,
             "price": text(tax),
             "price_set": bag(order, tax),
-            "rate": float(line.tax_rate),
+            "rate": float(rate),
             "title": "Tax",
         }
     ]
@@ -59,7 +68,7 @@ def line_item(order: Order, line: Line) -> dict[str, Any]:
         "product_id": line.product_id,
         "properties": line.properties,
         "quantity": line.quantity,
-        "requires_shipping": not line.gift_card,
+        "requires_shipping": not line.gift_card and not line.tip,
         "sales_line_item_group_id": None,
         "sku": line.sku,
         "taxable": line.taxable,
@@ -77,6 +86,8 @@ def line_item(order: Order, line: Line) -> dict[str, Any]:
             {"amount": text(amount), "amount_set": bag(order, amount), "discount_application_index": index}
             for index, amount in line.allocations
         ],
+        # The keys are there on a tip and on nothing else, and may be empty.
+        **({"tip_payment_gateway": "bogus", "tip_payment_method": None} if line.tip else {}),
     }
 
 
@@ -121,8 +132,8 @@ def refund(shop: Shop, order: Order, item: Refund) -> dict[str, Any]:
         "user_id": None,
         "processed_at": local(item.created_at, shop.timezone),
         "restock": item.restock,
-        "duties": [],
-        "total_duties_set": bag(order, ZERO),
+        "duties": [{"duty_id": row.id, "amount_set": bag(order, row.amount)} for row in item.duties],
+        "total_duties_set": bag(order, sum((row.amount for row in item.duties), ZERO)),
         "return": None,
         "order_adjustments": [
             {
@@ -143,7 +154,7 @@ def refund(shop: Shop, order: Order, item: Refund) -> dict[str, Any]:
                 "id": row.id,
                 "shipping_line": {"id": shipping_id},
                 "subtotal_amount_set": bag(order, row.amount),
-                "tax_amount_set": bag(order, ZERO),
+                "tax_amount_set": bag(order, row.tax),
             }
             for row in item.shipping
         ],

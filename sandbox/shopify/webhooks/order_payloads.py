@@ -11,7 +11,7 @@ from sandbox.shopify.money import ZERO, text
 from sandbox.shopify.order import Order
 from sandbox.shopify.shop import Shop
 from sandbox.shopify.webhooks import payloads
-from sandbox.shopify.webhooks.line_payloads import bag, line_item, refund, tax_line
+from sandbox.shopify.webhooks.line_payloads import bag, line_item, refund, shipping_tax_line, tax_line
 
 
 def _amounts(order: Order) -> dict[str, Any]:
@@ -36,6 +36,10 @@ def _amounts(order: Order) -> dict[str, Any]:
     body["total_shipping_price_set"] = bag(order, order.shipping.price if order.shipping else ZERO)
     body["total_outstanding"] = text(totals.outstanding(order))
     body["total_tip_received"] = text(order.tip)
+    body["original_total_duties_set"] = bag(order, order.duties) if order.duties else None
+    body["current_total_duties_set"] = bag(order, totals.current_duties(order)) if order.duties else None
+    body["original_total_additional_fees_set"] = None
+    body["current_total_additional_fees_set"] = None
     return body
 
 
@@ -61,7 +65,7 @@ def _shipping_lines(order: Order) -> list[dict[str, Any]]:
             "discounted_price": text(line.net),
             "discounted_price_set": bag(order, line.net),
             "current_discounted_price_set": bag(order, totals.current_shipping(order)),
-            "tax_lines": [],
+            "tax_lines": shipping_tax_line(order),
             "discount_allocations": allocations,
         }
     ]
@@ -134,7 +138,7 @@ def _circumstances(order: Order) -> dict[str, Any]:
 def order(shop: Shop, item: Order) -> dict[str, Any]:
     """A whole order as its webhooks carry it."""
     person = shop.customers.get(item.customer_id) if item.customer_id else None
-    taxes = [row for line in item.lines for row in tax_line(item, line)]
+    taxes = [*(row for line in item.lines for row in tax_line(item, line)), *shipping_tax_line(item)]
     body: dict[str, Any] = {
         "id": item.id,
         "admin_graphql_api_id": gid("Order", item.id),

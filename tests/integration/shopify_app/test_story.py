@@ -1,6 +1,7 @@
 """A shop's life with the app, over real HTTP in both directions and on both databases."""
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from loyalty import outbox, programs
 from loyalty.core.facts import OrderSeen, RewardRequested
 from loyalty.models import InboxMessage, LedgerEntry, Member, OrderStanding, OutboxMessage, RewardIssue, Run
+from loyalty.points import absorb
 from loyalty.redemption import request_reward
 from shopify_app import documents
 from shopify_app.admin_api import AdminClient
@@ -208,6 +210,8 @@ class TestOneNormalForm:
             {"lines": [{"price": "50.00"}], "paid": False},
             {"lines": [{"price": "50.00"}], "test": True, "source_name": "pos"},
             {"lines": [{"price": "1.50"} for _ in range(45)], "email": "guest@fernandfig.shop"},
+            {"lines": [{"price": "20.00"}, {"price": "4.00"}], "tip": "4.00"},
+            {"lines": [{"price": "50.00"}], "shipping": "5.00", "shipping_tax_rate": "0.2", "duties": "3.00"},
         ],
         ids=[
             "plain",
@@ -218,16 +222,19 @@ class TestOneNormalForm:
             "unpaid",
             "test",
             "long",
+            "tip",
+            "shipping tax and duties",
         ],
     )
     @pytest.mark.parametrize("after", ["", "refund", "cancel", "edit"])
     def test_equal(self, store, order, after):
-        """Both forms give equal snapshots, whatever has happened to the order."""
+        """Both forms give equal snapshots, whatever has happened to the order, but for what was received: webhooks do not tell."""
         placed = store.buy(**({"email": "iris@fernandfig.shop"} | order))
         if after == "refund" and order.get("paid", True):
             body = {
                 "lines": [{"index": 0, "quantity": 1}],
                 "shipping": "2.00" if order.get("shipping") else "0",
+                "duties": "1.00" if order.get("duties") else "0",
             }
             store.act("POST", f"/orders/{placed['id']}/refund", **body)
         if after == "cancel":
@@ -249,8 +256,122 @@ class TestOneNormalForm:
         api = AdminClient(store.runtime, store.config, store.shop().id, store.http)
         (seen,) = reread(api, placed["id"]).facts
         newest = max(told, key=lambda snapshot: snapshot.updated_at)
-        assert newest == seen.order
+        assert newest == replace(seen.order, received=None)
+        assert seen.order.received is not None
         assert seen.authoritative
+
+
+class TestEditedBeforePaid:
+    """Pieces that were taken off before anybody paid for them do not hide money that goes back for others."""
+
+    @pytest.mark.parametrize(
+        ("order", "refund", "points"),
+        [
+            ({}, "15.00", 45),
+            ({"shipping": "5.00", "shipping_tax_rate": "0.2"}, "15.00", 45),
+            ({"tip": "6.00"}, "11.00", 50),
+            ({"duties": "7.00"}, "15.00", 45),
+            ({"tax_rate": "0.25"}, "15.00", 48),
+            ({"tax_rate": "0.25", "taxes_included": True, "shipping": "5.00"}, "15.00", 36),
+            ({"presentment_currency": "EUR"}, "15.00", 45),
+            ({"discount_amount": "10.00"}, "15.00", 39),
+        ],
+        ids=[
+            "plain",
+            "shipping with tax",
+            "tip",
+            "duties",
+            "tax",
+            "tax included",
+            "two currencies",
+            "discount",
+        ],
+    )
+    def test_amount_back(self, store, order, refund, points):
+        """Two lines placed unpaid, one removed, the rest paid, an amount given back: the points are worth the money that stayed."""
+        customer = store.sign_up()
+        lines = [{"price": "60.00"}, {"price": "40.00"}]
+        placed = store.buy(customer=customer, lines=lines, paid=False, **order)
+        store.settle()
+        store.act("POST", f"/orders/{placed['id']}/edit", remove=[{"index": 1, "quantity": 1}])
+        store.settle()
+        assert store.member(customer).balance == 100
+        store.act("POST", f"/orders/{placed['id']}/pay")
+        store.settle()
+        store.act("POST", f"/orders/{placed['id']}/refund", amount=refund)
+        store.settle()
+        assert store.member(customer).balance == 100 + points
+        # A webhook of the same state tells less than the reading; it must not bring the points back.
+        store.act("POST", f"/orders/{placed['id']}/fulfill")
+        store.settle()
+        assert store.member(customer).balance == 100 + points
+
+    def test_goods_back(self, store):
+        """A piece that was paid and comes back with its money takes its own worth, however many were removed before."""
+        customer = store.sign_up()
+        lines = [{"price": "60.00"}, {"price": "40.00"}, {"price": "30.00"}]
+        placed = store.buy(customer=customer, lines=lines, paid=False, shipping="5.00", tip="6.00")
+        store.act("POST", f"/orders/{placed['id']}/edit", remove=[{"index": 1, "quantity": 1}])
+        store.act("POST", f"/orders/{placed['id']}/pay")
+        store.settle()
+        assert store.member(customer).balance == 100 + 90
+        store.act("POST", f"/orders/{placed['id']}/refund", lines=[{"index": 2, "quantity": 1}])
+        store.settle()
+        assert store.member(customer).balance == 100 + 60
+
+    def test_told_again(self, store):
+        """A delivery that repeats the state which was read asks for no other reading."""
+        customer = store.sign_up()
+        placed = store.buy(customer=customer)
+        store.act("POST", f"/orders/{placed['id']}/refund", amount="25.00")
+        store.settle()
+        asked = len(store.outbox("reread_order"))
+        told = store.http.get(
+            f"{store.sandbox.url}/_sandbox/webhooks", params={"topic": "orders/updated", "body": 1}
+        )
+        body = next(row["body"] for row in told.json()["deliveries"] if row["body"]["refunds"])
+        again = InboxMessage(topic="orders/updated", body=json.dumps(body).encode(), shop_domain=store.domain)
+        with store.runtime.transaction() as session:
+            absorb(session, store.shop(), translate(again), now=store.runtime.clock())
+        store.settle()
+        assert len(store.outbox("reread_order")) == asked
+
+
+class TestTip:
+    """A tip is a line of the order, and no goods."""
+
+    def test_earns_nothing(self, store):
+        """Points are for the goods; a tip that is given back takes none."""
+        customer = store.sign_up()
+        placed = store.buy("50.00", customer=customer, tip="10.00")
+        store.settle()
+        assert store.member(customer).balance == 150
+        store.act("POST", f"/orders/{placed['id']}/refund", lines=[{"index": 1, "quantity": 1}])
+        store.settle()
+        assert store.member(customer).balance == 150
+
+    def test_read(self, store):
+        """An order that is read says which line is the tip just as a webhook does."""
+        customer = store.sign_up()
+        placed = store.buy("50.00", customer=customer, tip="10.00", paid=False)
+        store.act("POST", f"/orders/{placed['id']}/pay")
+        store.act("POST", f"/orders/{placed['id']}/refund", amount="6.00")
+        store.settle()
+        assert store.member(customer).balance == 100 + 45
+
+
+class TestDuties:
+    """Duties are charged apart from the goods."""
+
+    def test_given_back(self, store):
+        """Duties that go back take no points."""
+        customer = store.sign_up()
+        placed = store.buy("50.00", customer=customer, duties="8.00")
+        store.settle()
+        assert store.member(customer).balance == 150
+        store.act("POST", f"/orders/{placed['id']}/refund", duties="8.00")
+        store.settle()
+        assert store.member(customer).balance == 150
 
 
 class TestReread:

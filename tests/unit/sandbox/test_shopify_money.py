@@ -97,6 +97,86 @@ class TestRefund:
         assert (now["current_total"], now["net_payment"], now["outstanding"]) == ("0.00", "0.00", "0.00")
 
 
+class TestApart:
+    """Money that is not for goods: tips, duties, and the tax of the shipping."""
+
+    def test_tip_is_a_line(self, shop):
+        """A tip is a line that a key marks; the subtotal leaves it out, and no discount touches it."""
+        order = shop.order({"price": "40.00"}, tip="6.00", discount_amount="10.00")
+        assert [(row["title"], row["net"]) for row in order["lines"]] == [
+            ("Custom item", "30.00"),
+            ("Tip", "6.00"),
+        ]
+        assert (order["subtotal"], order["total"]) == ("30.00", "36.00")
+        (body,) = [row["body"] for row in shop.sent("orders/create")]
+        goods, tip = body["line_items"]
+        assert ("tip_payment_gateway" in goods, "tip_payment_gateway" in tip) == (False, True)
+        assert (body["total_tip_received"], body["total_line_items_price"]) == ("6.00", "40.00")
+
+    def test_graphql_marks_no_tip(self, shop):
+        """The API tells the sum of the tips, and of the line nothing but that it is of no product."""
+        order = shop.order({"product": "boston-fern"}, tip="6.00")
+        found = shop.graph()(
+            "query ($id: ID!) { order(id: $id) { totalTipReceivedSet { shopMoney { amount } } subtotalLineItemsQuantity"
+            " lineItems(first: 5) { nodes { title requiresShipping product { id } } } } }",
+            id=order["admin_graphql_api_id"],
+        )["data"]["order"]
+        assert (found["totalTipReceivedSet"]["shopMoney"]["amount"], found["subtotalLineItemsQuantity"]) == (
+            "6.0",
+            1,
+        )
+        assert found["lineItems"]["nodes"][1] == {"title": "Tip", "requiresShipping": False, "product": None}
+
+    def test_shipping_tax(self, shop):
+        """The tax of the shipping lies on top, and goes back with its share of the price."""
+        order = shop.order({"price": "40.00"}, shipping="10.00", shipping_tax_rate="0.2")
+        assert (order["tax"], order["total"]) == ("2.00", "52.00")
+        now = shop.post(f"/orders/{order['id']}/refund", shipping="5.00")["order"]
+        assert (now["current_total"], now["refunded"]) == ("46.00", "6.00")
+        (body,) = [row["body"] for row in shop.sent("refunds/create")]
+        (row,) = body["refund_shipping_lines"]
+        assert (
+            row["subtotal_amount_set"]["shop_money"]["amount"],
+            row["tax_amount_set"]["shop_money"]["amount"],
+        ) == (
+            "5.00",
+            "1.00",
+        )
+
+    def test_shipping_tax_inside(self, shop):
+        """Where prices include the tax, what goes back is told apart and comes to the same."""
+        order = shop.order({"price": "40.00"}, shipping="12.00", shipping_tax_rate="0.2", taxes_included=True)
+        assert (order["tax"], order["total"]) == ("2.00", "52.00")
+        now = shop.post(f"/orders/{order['id']}/refund", shipping="6.00")["order"]
+        assert (now["current_total"], now["refunded"]) == ("46.00", "6.00")
+        (body,) = [row["body"] for row in shop.sent("refunds/create")]
+        (row,) = body["refund_shipping_lines"]
+        assert (
+            row["subtotal_amount_set"]["shop_money"]["amount"],
+            row["tax_amount_set"]["shop_money"]["amount"],
+        ) == (
+            "5.00",
+            "1.00",
+        )
+
+    def test_duties(self, shop):
+        """Duties are a part of the total alone; they go back by themselves, and never more than there were."""
+        order = shop.order({"price": "40.00"}, duties="8.00")
+        assert (order["subtotal"], order["total"]) == ("40.00", "48.00")
+        path = f"/orders/{order['id']}/refund"
+        assert shop.post(path, 422, duties="8.01")["error"] == "bad_amount"
+        now = shop.post(path, duties="3.00")["order"]
+        assert (now["current_total"], now["outstanding"]) == ("45.00", "0.00")
+        now = shop.post(path, full=True)["order"]
+        assert (now["current_total"], now["financial_status"]) == ("0.00", "refunded")
+
+    @pytest.mark.parametrize("key", ["tip", "duties"])
+    def test_never_below_zero(self, shop, key):
+        """Nobody is paid a tip for buying."""
+        body = {"lines": [{"price": "40.00"}], key: "-1"}
+        assert shop.post("/orders", 422, **body)["error"] == "bad_amount"
+
+
 class TestTax:
     def test_on_top(self, shop):
         """Tax on top raises the total and leaves the subtotal alone."""

@@ -181,6 +181,28 @@ class TestOrder:
         assert found.lines[0].amount == Decimal("100.00")
         assert found.refunded == Decimal("20.00")
 
+    @pytest.mark.parametrize("keys", [{"tip_payment_gateway": None}, {"tip_payment_method": "visa"}])
+    def test_tip(self, keys):
+        """A tip is a line that a key marks, even an empty one; it is no goods."""
+        tip = {"id": 3, "product_id": None, "quantity": 1, "price": "6.00"} | keys
+        assert snapshot(line_items=[tip]).lines[0].gift_card
+
+    @pytest.mark.parametrize(("included", "shipping"), [(False, "5.50"), (True, "5.00")])
+    def test_shipping(self, included, shipping):
+        """Shipping is told after its discount and with its tax, but for what was taken off the order."""
+        line = {"discounted_price_set": both("5.00"), "price": "9.00", "tax_lines": [{"price": "0.50"}]}
+        lines = [line, line | {"is_removed": True}]
+        assert snapshot(shipping_lines=lines, taxes_included=included).shipping == Decimal(shipping)
+
+    def test_duties_back(self):
+        """Duties that went back were not for the lines."""
+        refund = ORDER["refunds"][0] | {"duties": [{"duty_id": 1, "amount_set": both("3.00")}]}
+        assert snapshot(refunds=[refund]).refunded_shipping == Decimal("7.40")
+
+    def test_received(self):
+        """A webhook does not tell what came in."""
+        assert snapshot().received is None
+
     def test_cancelled(self):
         """A cancelled order says so."""
         assert snapshot(cancelled_at="2026-11-21T00:00:00Z").cancelled
