@@ -9,6 +9,7 @@ from loyalty.models.messages import InboxMessage, OutboxMessage
 from loyalty.models.order import OrderStanding
 from loyalty.models.privacy import PrivacyRequest
 from loyalty.models.program import ProgramVersion
+from loyalty.models.referral import MemberDevice, Referral
 from loyalty.models.review import Review
 from loyalty.models.reward import RewardIssue
 from loyalty.models.run import Run, RunItem
@@ -22,11 +23,13 @@ __all__ = [
     "Lease",
     "LedgerEntry",
     "Member",
+    "MemberDevice",
     "OAuthState",
     "OrderStanding",
     "OutboxMessage",
     "PrivacyRequest",
     "ProgramVersion",
+    "Referral",
     "Review",
     "RewardIssue",
     "Run",
