@@ -11,6 +11,7 @@ from typing import Any
 from loyalty.core.facts import OrderLine, OrderSnapshot
 from loyalty.inbox import Malformed
 from shopify_app import reading
+from shopify_app.address_mark import address_mark
 from shopify_app.sale_rate import at_rate_of_sale
 
 _NOTHING = Decimal(0)
@@ -38,6 +39,7 @@ def snapshot_of_payload(order: Mapping[str, Any]) -> OrderSnapshot:
         refunded=_refunded(order, refunds),
         refunded_shipping=_refunded_apart(refunds),
         discount_codes=tuple(reading.text(code, "code") for code in reading.tables(order, "discount_codes")),
+        address_mark=address_mark(order.get("shipping_address")),
         shipping=_shipping(order, taxes_included=taxes_included),
     )
 

@@ -1,6 +1,6 @@
 """What the outside world can tell us, in our own words. Facts are past tense, frozen and free of Shopify's and Klaviyo's shapes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -77,7 +77,8 @@ class OrderSnapshot:
     that was for shipping, tax included; ``outstanding`` is what the customer still has to pay. ``received`` is the money that came
     in for the lines (all payments, less shipping, tips and duties), or None where it is not told. ``shipping`` is what the shipping cost,
     after discounts and with its tax. All of them are at the exchange
-    rate of the sale: a refund in the buyer's currency must not count more or less for the rate having moved.
+    rate of the sale: a refund in the buyer's currency must not count more or less for the rate having moved. ``address_mark`` is a mark
+    of where it went, by which nobody can be found (or None where it is not told); it makes no difference between two snapshots.
     """
 
     order_id: int
@@ -96,6 +97,7 @@ class OrderSnapshot:
     discount_codes: tuple[str, ...] = ()
     received: Decimal | None = None
     shipping: Decimal = Decimal(0)
+    address_mark: str | None = field(default=None, compare=False)
 
     def to_json(self) -> dict[str, Any]:
         """The snapshot as plain JSON values; ``from_json`` gives an equal snapshot back."""
@@ -109,6 +111,7 @@ class OrderSnapshot:
             "received": None if self.received is None else str(self.received),
             "shipping": str(self.shipping),
             "discount_codes": list(self.discount_codes),
+            **({"address_mark": self.address_mark} if self.address_mark else {}),
             "lines": [
                 [
                     *(
@@ -140,6 +143,7 @@ class OrderSnapshot:
             received=None if value["received"] is None else Decimal(value["received"]),
             shipping=Decimal(value.get("shipping", 0)),  # older rows do not say
             discount_codes=tuple(value["discount_codes"]),
+            address_mark=value.get("address_mark"),
             lines=tuple(_line(*line) for line in value["lines"]),
         )
 
@@ -236,15 +240,16 @@ class BirthdayTold:
 
 @dataclass(frozen=True, slots=True)
 class RewardRequested:
-    """A member asks for a reward. ``issue_id`` and ``code`` are made by the caller, ``request_key`` by the caller's client. ``points`` is
-    how many are spent on a reward of which one can have more or less."""
+    """A member asks for a reward. ``issue_id`` is made by the caller, ``request_key`` by the caller's client. ``points`` is how many are
+    spent on a reward of which one can have more or less. ``code`` is only said by who knows it already: otherwise it is made from
+    ``issue_id`` when Shopify is asked for it."""
 
     reward: str
     request_key: str
     issue_id: str
-    code: str
     requested_at: datetime
     points: int | None = None
+    code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
