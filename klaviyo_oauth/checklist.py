@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from klaviyo_oauth.config import SCOPES
-from loyalty.core.program import Program
+from loyalty.core.program import REVIEW_WAYS, Program
 from loyalty.models import KlaviyoConnection
 from loyalty.statement.formats import Formats
 
@@ -44,7 +44,7 @@ def review_checks(
 
 
 def _rule(program: Program | None) -> Check:
-    on = program is not None and program.review is not None
+    on = program is not None and bool(program.rules(*REVIEW_WAYS))
     text = "Reviews earn what the program says." if on else "Switch points for reviews on in the program."
     return Check("The program rewards reviews", text, on)
 

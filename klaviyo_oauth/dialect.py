@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from loyalty.core import decide
+from loyalty.core import news
 from loyalty.delivery import Recipient
 
 PropertyValue = str | int
@@ -38,10 +38,24 @@ class Dialect:
 
 LAUREL = Dialect(
     metrics={
-        decide.JOINED: "Joined Program",
-        decide.EARNED: "Points Earned",
-        decide.REDEEMED: "Points Redeemed",
-        decide.ADJUSTED: "Points Adjusted",
+        news.JOINED: "Joined Program",
+        news.EARNED: "Points Earned",
+        news.REDEEMED: "Points Redeemed",
+        news.ADJUSTED: "Points Adjusted",
+        news.EXPIRED: "Points Expired",
+        news.EXPIRING: "Points Expiring",
+        news.BALANCE_REMINDER: "Points Balance Reminder",
+        news.BIRTHDAY_SET: "Birthday Set",
+        news.TIER_CHANGED: "Tier Changed",
+        news.REWARD_GIVEN: "Reward Given",
+        news.REWARD_EXPIRING: "Reward Expiring",
+        news.REWARD_EXPIRED: "Reward Expired",
+        news.REWARD_USED: "Purchased With Reward",
+        news.REWARD_CANCELLED: "Reward Cancelled",
+        news.REFERRAL_SHARED: "Referral Shared",
+        news.REFERRAL_RECEIVED: "Referral Received",
+        news.REFERRAL_ACCEPTED: "Referral Accepted",
+        news.REFERRAL_COMPLETED: "Referral Completed",
     },
     properties={
         "Laurel Points Balance": lambda standing: standing.balance,

@@ -18,6 +18,7 @@ SOURCES_AT_ONCE = 500
 
 # Sources that give nothing by an award: staff, rewards, merges, the end of points, forgiven debts, imports.
 _WITHOUT_AWARD = frozenset({"staff", "reward", "merge", "expiry", "debt", "import"})
+_SAID = tuple(getattr(AwardRow, name) for name in ("source_kind", "source_ref", "rule", "posted", "postings"))
 _T = TypeVar("_T")
 _Group = tuple[str, str, list[Row[Any]]]
 
@@ -28,7 +29,9 @@ def source_problems(session: Session, shop_id: int) -> Iterator[Problem]:
         for kind, ref, rows in groups:
             yield from _sequence_problems(rows)
             yield from _sum_problems(kind, ref, rows)
-        yield from _award_problems(session, shop_id, [group for group in groups if group[0] not in _WITHOUT_AWARD])
+        yield from _award_problems(
+            session, shop_id, [group for group in groups if group[0] not in _WITHOUT_AWARD]
+        )
     yield from _empty_awards(session, shop_id)
     yield from _unknown_versions(session, shop_id)
 
@@ -70,9 +73,7 @@ def _award_problems(session: Session, shop_id: int, groups: list[_Group]) -> Ite
     """Awards that say otherwise than their entries."""
     refs = {ref for _, ref, _ in groups}
     found = session.execute(
-        select(AwardRow.source_kind, AwardRow.source_ref, AwardRow.rule, AwardRow.posted, AwardRow.postings).where(
-            AwardRow.shop_id == shop_id, col(AwardRow.source_ref).in_(refs)
-        )
+        select(*_SAID).where(AwardRow.shop_id == shop_id, col(AwardRow.source_ref).in_(refs))
     )
     said = {(row.source_kind, row.source_ref, row.rule): (row.posted, row.postings) for row in found}
     for kind, ref, rows in groups:
