@@ -22,7 +22,6 @@ from loyalty.programs import NoProgram
 from loyalty.redemption import request_reward
 from loyalty.runtime import Runtime
 from shopify_app.config import ShopifyConfig, canonical_domain
-from shopify_app.discounts import reward_code
 from shopify_app.program_view import program_view
 from shopify_app.signatures import SignatureRefused, verified_proxy_query
 
@@ -167,9 +166,7 @@ def _redeem(runtime: Runtime, visitor: Visitor, reward: str, key: str) -> dict[s
         if person is None:
             _refuse_stranger(_program(session, visitor), reward)
         shop = session.get_one(Shop, visitor.shop.id)
-        issue_id = uuid.uuid4().hex
-        code = reward_code(runtime.cipher, shop, issue_id)
-        asked = RewardRequested(reward, key, issue_id, code, now)
+        asked = RewardRequested(reward, key, uuid.uuid4().hex, now)
         try:
             issue = request_reward(session, shop, person, asked, now=now)
         except RewardRefused as refused:

@@ -179,7 +179,7 @@ def _gift(now: datetime) -> Iterator[Happening]:
 def _reward(now: datetime) -> Iterator[Happening]:
     def redeem(session: Session, shop: Shop, member_id: int, at: datetime) -> None:
         member = session.exec(select(Member).where(Member.id == member_id)).one()
-        request = RewardRequested("five_off", "first-request", "issue-1", "LAUREL-7Q4K9M", at)
+        request = RewardRequested("five_off", "first-request", "issue-1", at, code="LAUREL-7Q4K9M")
         request_reward(session, shop, member, request, now=at)
         absorb(session, shop, [RewardIssued("issue-1", "gid://shopify/DiscountCodeNode/1", at)], now=at)
 

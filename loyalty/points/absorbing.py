@@ -19,6 +19,7 @@ from loyalty.core.facts import (
     OrderChanged,
     OrderSeen,
     ReviewSeen,
+    RewardDeactivated,
     RewardFailed,
     RewardIssued,
 )
@@ -27,7 +28,7 @@ from loyalty.models import Shop
 from loyalty.points.actions import action_done, birthday_told
 from loyalty.points.orders import order_seen, reread_order
 from loyalty.points.people import customer_deleted, customer_seen, customers_merged
-from loyalty.redemption import mark_used, reward_failed, reward_issued
+from loyalty.redemption import mark_used, reward_deactivated, reward_failed, reward_issued
 
 
 def absorb(session: Session, shop: Shop, facts: Sequence[Fact], *, now: datetime) -> frozenset[str]:
@@ -109,5 +110,7 @@ def _settle(book: Book, fact: Fact) -> None:
             reward_issued(book, fact)
         case RewardFailed():
             reward_failed(book, fact)
+        case RewardDeactivated():
+            reward_deactivated(book, fact)
         case _:
             raise TypeError(f"{type(fact).__name__} is not a fact about points")

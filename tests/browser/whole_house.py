@@ -144,7 +144,7 @@ def states_of_rewards(house: House) -> set[str]:
 
 def _request(place: int, at: datetime) -> RewardRequested:
     letters = hashlib.sha256(f"reward {place}".encode()).hexdigest().upper()
-    return RewardRequested("five_off", f"past-{place}", letters[:32].lower(), f"LAUREL-{letters[:10]}", at)
+    return RewardRequested("five_off", f"past-{place}", letters[:32].lower(), at)
 
 
 def _surname(place: int) -> str:

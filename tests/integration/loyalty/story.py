@@ -59,7 +59,7 @@ def play(engine: Engine, shop: Shop) -> None:
     settle(engine, shop, review(email=ADA.email, submitted_at=NOW, seen_at=NOW))
     settle(engine, shop, CustomersMerged(7002, 7003, NOW))
     with transaction(engine) as session:
-        request = RewardRequested("five_off", "key", "issue-1", "LAUREL-1", NOW)
+        request = RewardRequested("five_off", "key", "issue-1", NOW, code="LAUREL-1")
         request_reward(session, shop, session.get_one(Member, member(engine, ADA).id), request, now=NOW)
     with transaction(engine) as session:
         fact = PointsAdjusted(-7, "adjust-1", "A mistake", "staff", NOW)

@@ -247,7 +247,7 @@ class TestRedemption:
     def redeem(self, engine: Engine, shop: Shop, key: str = "k1") -> RewardIssue:
         with transaction(engine) as session:
             member = session.exec(select(Member)).one()
-            request = RewardRequested("five_off", key, f"issue-{key}", f"CODE{key.upper()}", NOW)
+            request = RewardRequested("five_off", key, f"issue-{key}", NOW, code=f"CODE{key.upper()}")
             return request_reward(session, shop, member, request, now=NOW)
 
     @pytest.fixture(autouse=True)

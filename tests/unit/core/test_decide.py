@@ -308,7 +308,7 @@ class TestReview:
         assert "rating" not in self.decide(review(rating=None)).news[0].properties
 
 
-REQUEST = RewardRequested("five_off", "key-1", "issue-1", "LAUREL-1", NOON)
+REQUEST = RewardRequested("five_off", "key-1", "issue-1", NOON)
 
 
 class TestRewardRequest:
