@@ -57,7 +57,6 @@ class Award:
         return self.release_at is not None and self.release_at > at and not self.postings
 
 
-
 @dataclass(frozen=True, slots=True)
 class OrderCredit:
     """What an order counts for tiers and goals: when it was placed, and the money of it that counts (as it is known now)."""
@@ -84,6 +83,15 @@ class HandTier:
     ends_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class OpenIssue:
+    """A reward that was made, is not used yet, and ends one day."""
+
+    id: str
+    issued_at: datetime
+    expires_at: datetime
+
+
 @dataclass(eq=False, slots=True)
 class Standing:
     """See the module.
@@ -92,7 +100,9 @@ class Standing:
     ``orders`` are all of the member's when the program ``looks_back``, otherwise those of the source at hand. ``entries`` are the
     movements of points from the oldest to the newest (only where points expire by age). ``calendar_at`` is up to when the calendar was
     settled. ``last_activity_at``: the last earning or redeeming; ``last_order_at``: when the newest order was placed. ``held``: the points
-    that wait for their release.
+    that wait for their release. ``expires_at`` is when points end next, as it was last foreseen, and ``expiry_not_before`` the moment before
+    which they do not, because nobody could have foreseen an earlier one (``loyalty.core.expiry``). ``issues`` are the rewards that end
+    one day (the calendar's concern alone).
     """
 
     name: str = ""
@@ -109,6 +119,9 @@ class Standing:
     last_activity_at: datetime | None = None
     last_order_at: datetime | None = None
     calendar_at: datetime | None = None
+    expires_at: datetime | None = None
+    expiry_not_before: datetime | None = None
+    issues: list[OpenIssue] = field(default_factory=list)
     awards: dict[AwardKey, Award] = field(default_factory=dict)
     orders: dict[int, OrderCredit] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)

@@ -6,7 +6,14 @@ and the tier of its first award, whatever becomes of either later (``Pin``).
 """
 
 from loyalty.core.decide.actions import ActionRefused, Occasion, decide_action, decide_occasion
-from loyalty.core.decide.decision import AdjustmentRefused, Decision, Pin, RewardRefused
+from loyalty.core.decide.decision import (
+    AdjustmentRefused,
+    Decision,
+    GiftDue,
+    Pin,
+    RewardRefused,
+    TierMove,
+)
 from loyalty.core.decide.goals import decide_goals
 from loyalty.core.decide.orders import decide_order, order_credit, order_source
 from loyalty.core.decide.people import (
@@ -33,16 +40,19 @@ from loyalty.core.decide.rewards import (
     reward_source,
 )
 from loyalty.core.decide.staff import decide_adjustment, decide_debt, staff_source
+from loyalty.core.decide.tiers import decide_tier, tier_slot
 
 __all__ = [
     "EARNING_REVIEW_KINDS",
     "ActionRefused",
     "AdjustmentRefused",
     "Decision",
+    "GiftDue",
     "Occasion",
     "Pin",
     "Price",
     "RewardRefused",
+    "TierMove",
     "decide_action",
     "decide_adjustment",
     "decide_customer",
@@ -56,6 +66,7 @@ __all__ = [
     "decide_reward_retake",
     "decide_reward_return",
     "decide_subscription",
+    "decide_tier",
     "decide_transfer",
     "ends_at",
     "given_news",
@@ -72,4 +83,5 @@ __all__ = [
     "reward_source",
     "signup_source",
     "staff_source",
+    "tier_slot",
 ]

@@ -1,6 +1,7 @@
 """What follows from a fact."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from loyalty.core.ledger import Entry
 from loyalty.core.news import News
@@ -16,11 +17,30 @@ class Pin:
 
 
 @dataclass(frozen=True, slots=True)
+class TierMove:
+    """The tier that a member has from now on (None: none at all), and since when."""
+
+    tier: str | None
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class GiftDue:
+    """A reward of the program that is to be given, once per ``slot``: for a birthday, for a tier."""
+
+    reward: str
+    slot: str
+    given_for: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """What follows from a fact. ``awards`` replace those of the same key in the standing; ``entries`` and ``news`` are new.
 
     ``joins``: the person becomes a member. ``reread``: points would be moved on hearsay (or something of the order is not known), so the
-    order must be read first. ``pin``: by what the order's points are reckoned from now on.
+    order must be read first. ``pin``: by what the order's points are reckoned from now on. ``tier``: the member's tier changes. ``gifts`` are
+    rewards to be given. ``ended`` are the ids of rewards that nobody can use any longer, ``ending`` of those that soon will be.
     """
 
     entries: tuple[Entry, ...] = ()
@@ -29,6 +49,10 @@ class Decision:
     joins: bool = False
     reread: bool = False
     pin: Pin | None = None
+    tier: TierMove | None = None
+    gifts: tuple[GiftDue, ...] = ()
+    ended: tuple[str, ...] = ()
+    ending: tuple[str, ...] = ()
 
 
 class RewardRefused(Exception):

@@ -1,0 +1,116 @@
+"""Which points are left, and how old they are: a member's ledger, read as lots that are used up first in, first out.
+
+A lot is dated when its points could first be spent. Points that are taken back come off their own lot first; everything else takes the
+oldest. What was spent and comes back goes back where it came from. A debt is paid off before anything becomes a lot, so the lots always add
+up to the balance, or to nothing while it is below zero. It decides nothing.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from loyalty.core import ledger
+from loyalty.core.ledger import Entry, Source
+
+# Taken from the lots of their own source first: they undo what it gave.
+_UNDOING = frozenset({ledger.REVERSE, ledger.IMPORT})
+
+
+@dataclass(frozen=True, slots=True)
+class Lot:
+    """Points of one day and one source that are still there."""
+
+    at: datetime
+    points: int
+    source: Source
+
+
+@dataclass(slots=True)
+class _Purse:
+    """The lots, from the oldest; what is owed; and which lots each source of spending took."""
+
+    lots: list[Lot] = field(default_factory=list)
+    debt: int = 0
+    taken: dict[Source, list[Lot]] = field(default_factory=dict)
+
+    def put(self, lots: Iterable[Lot]) -> None:
+        """Add lots, after the debt has had its part of the oldest."""
+        for lot in sorted(lots, key=_age):
+            paid = min(self.debt, lot.points)
+            self.debt -= paid
+            if lot.points > paid:
+                self.lots.append(Lot(lot.at, lot.points - paid, lot.source))
+        self.lots.sort(key=_age)
+
+    def take(self, points: int, own: Source | None = None) -> list[Lot]:
+        """Take points, those of ``own`` first and then the oldest. What is not there becomes a debt. Returns what was taken."""
+        ordered = sorted(self.lots, key=lambda lot: (lot.source != own, lot.at)) if own else list(self.lots)
+        gone: list[Lot] = []
+        for lot in ordered:
+            if points == 0:
+                break
+            part = min(points, lot.points)
+            points -= part
+            gone.append(Lot(lot.at, part, lot.source))
+            self.lots.remove(lot)
+            if lot.points > part:
+                self.lots.append(Lot(lot.at, lot.points - part, lot.source))
+        self.lots.sort(key=_age)
+        self.debt += points
+        return gone
+
+    def give_back(self, entry: Entry) -> None:
+        """Give points back to the lots that they were taken from, the youngest first; any beyond that are new."""
+        taken, left, back = self.taken.get(entry.source, []), entry.points, []
+        while taken and left:
+            lot = taken.pop()
+            part = min(left, lot.points)
+            left -= part
+            back.append(Lot(lot.at, part, lot.source))
+            if lot.points > part:
+                taken.append(Lot(lot.at, lot.points - part, lot.source))
+        if left:
+            back.append(Lot(entry.occurred_at, left, entry.source))
+        self.put(back)
+
+
+def lots(entries: Sequence[Entry]) -> tuple[Lot, ...]:
+    """The lots that are left after these entries (in the order in which they were recorded), from the oldest."""
+    return tuple(_purse(entries).lots)
+
+
+def carried(entries: Sequence[Entry]) -> list[list[Any]]:
+    """The lots as plain values, for the entry that moves them to another member (``why["lots"]``)."""
+    return [[lot.at.isoformat(), lot.points] for lot in lots(entries)]
+
+
+def _purse(entries: Sequence[Entry]) -> _Purse:
+    purse = _Purse()
+    for entry in entries:
+        if entry.kind == ledger.RETURN and entry.points > 0:
+            purse.give_back(entry)
+        elif entry.points > 0:
+            purse.put(_new_lots(entry))
+        else:
+            gone = purse.take(-entry.points, entry.source if entry.kind in _UNDOING else None)
+            if entry.kind == ledger.REDEEM:
+                purse.taken.setdefault(entry.source, []).extend(gone)
+    return purse
+
+
+def _new_lots(entry: Entry) -> list[Lot]:
+    """One lot, or those that the entry brings along from elsewhere; never more points than the entry has."""
+    left, brought = entry.points, []
+    for at, points in entry.why.get("lots", ()):
+        part = min(left, int(points))
+        if part > 0:
+            brought.append(Lot(datetime.fromisoformat(at), part, entry.source))
+            left -= part
+    if left:
+        brought.append(Lot(entry.occurred_at, left, entry.source))
+    return brought
+
+
+def _age(lot: Lot) -> tuple[datetime, str, str]:
+    return lot.at, lot.source.kind, lot.source.ref
