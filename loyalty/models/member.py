@@ -3,8 +3,8 @@
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import Index, UniqueConstraint, text
-from sqlmodel import Field, SQLModel
+from sqlalchemy import Index, UniqueConstraint, func, text
+from sqlmodel import Field, SQLModel, col
 
 from loyalty.models.columns import BigId, Money, Points, UtcDateTime
 
@@ -76,3 +76,18 @@ class Member(SQLModel, table=True):
     calendar_due: datetime | None = Field(default=None, sa_type=UtcDateTime)
     created_at: datetime = Field(sa_type=UtcDateTime)
     updated_at: datetime = Field(sa_type=UtcDateTime)
+
+
+# For the merchant's search by the beginning of a name or an e-mail. PostgreSQL orders text as a language does, which is of no use
+# for a beginning, unless told to compare letter by letter. SQLite has the index of the e-mails alone (migration 0005).
+for _name, _column in (
+    ("first_name", func.lower(Member.first_name)),
+    ("last_name", func.lower(Member.last_name)),
+    ("email", col(Member.email)),
+):
+    Index(
+        f"ix_member_shop_id_{_name}",
+        col(Member.shop_id),
+        _column.label(_name),
+        postgresql_ops={_name: "text_pattern_ops"},
+    )

@@ -62,6 +62,8 @@ class TestUpgrade:
 
         assert tables(engine) == before
 
+    # PostgreSQL alone has indexes of folded names (migration 0005); on SQLite they could not be compared, and Alembic says so.
+    @pytest.mark.filterwarnings("ignore:autogenerate skipping metadata-specified expression-based index")
     def test_same_as_the_models(self, engine):
         """The models hold nothing that no migration makes: columns, indexes and constraints alike."""
         with engine.connect() as connection:
