@@ -118,18 +118,112 @@ mutation DiscountCreate($discount: DiscountCodeBasicInput!) {
 }
 """
 
-DISCOUNT_BY_CODE = """
-query DiscountByCode($code: String!) {
-  codeDiscountNodeByCode(code: $code) {
-    id
-    codeDiscount { __typename ... on DiscountCodeBasic { title status tags } }
+FREE_SHIPPING_CREATE = """
+mutation FreeShippingCreate($discount: DiscountCodeFreeShippingInput!) {
+  discountCodeFreeShippingCreate(freeShippingCodeDiscount: $discount) {
+    codeDiscountNode { id }
+    userErrors { field code }
   }
 }
 """
 
-DISCOUNT_DEACTIVATE = """
+_DISCOUNT_STATE = """
+codeDiscount {
+  __typename
+  ... on DiscountCodeBasic { title status asyncUsageCount }
+  ... on DiscountCodeFreeShipping { title status asyncUsageCount }
+}
+"""
+
+DISCOUNT_BY_CODE = (
+    """
+query DiscountByCode($code: String!) {
+  codeDiscountNodeByCode(code: $code) { id """
+    + _DISCOUNT_STATE
+    + """}
+}
+"""
+)
+
+DISCOUNT_DEACTIVATE = (
+    """
 mutation DiscountDeactivate($id: ID!) {
-  discountCodeDeactivate(id: $id) { codeDiscountNode { id } userErrors { field code } }
+  discountCodeDeactivate(id: $id) {
+    codeDiscountNode { id """
+    + _DISCOUNT_STATE
+    + """}
+    userErrors { field code }
+  }
+}
+"""
+)
+
+VARIANT_PRICE = """
+query VariantPrice($id: ID!) { productVariant(id: $id) { price } }
+"""
+
+_GIFT_CARD = "id lastCharacters note enabled balance { amount } initialValue { amount }"
+
+GIFT_CARD_CREATE = """
+mutation GiftCardCreate($card: GiftCardCreateInput!) {
+  giftCardCreate(input: $card) { giftCard { id } userErrors { field code } }
+}
+"""
+
+GIFT_CARDS_FOUND = (
+    """
+query GiftCardsFound($search: String!, $most: Int!) {
+  giftCards(first: $most, query: $search) { nodes { """
+    + _GIFT_CARD
+    + """ } }
+}
+"""
+)
+
+GIFT_CARD = (
+    """
+query GiftCard($id: ID!) { giftCard(id: $id) { """
+    + _GIFT_CARD
+    + """ } }
+"""
+)
+
+GIFT_CARD_DEACTIVATE = (
+    """
+mutation GiftCardDeactivate($id: ID!) {
+  giftCardDeactivate(id: $id) { giftCard { """
+    + _GIFT_CARD
+    + """ } userErrors { field code } }
+}
+"""
+)
+
+STORE_CREDIT_GIVE = """
+mutation StoreCreditGive($customer: ID!, $credit: StoreCreditAccountCreditInput!) {
+  storeCreditAccountCredit(id: $customer, creditInput: $credit) {
+    storeCreditAccountTransaction { id }
+    userErrors { field code }
+  }
+}
+"""
+
+# The newest first. A customer has one account for each currency.
+STORE_CREDITS = """
+query StoreCredits($customer: ID!) {
+  customer(id: $customer) {
+    storeCreditAccounts(first: 10) {
+      nodes {
+        balance { currencyCode }
+        transactions(first: 25, reverse: true, query: "type:credit") {
+          nodes {
+            ... on StoreCreditAccountCreditTransaction {
+              id createdAt expiresAt event amount { amount currencyCode }
+            }
+          }
+        }
+      }
+    }
+  }
 }
 """
 

@@ -26,7 +26,6 @@ from shopify_app.admin_api import AdminClient
 from shopify_app.bulk_file import AddressRanOut, Group, groups
 from shopify_app.config import ShopifyConfig
 from shopify_app.customer_node import customer_of_node
-from shopify_app.discounts import error_codes
 from shopify_app.erasure import SHOP_ERASURE, erase_step
 from shopify_app.errors import (
     ConfigurationWrong,
@@ -39,6 +38,7 @@ from shopify_app.errors import (
 )
 from shopify_app.lifecycle import CUSTOMER_IMPORT, ORDER_IMPORT
 from shopify_app.order_node import identity_of_node, snapshot_of_node
+from shopify_app.reward_outcomes import error_codes
 
 CHUNK = 500
 # A step must end well before its lease does.

@@ -12,9 +12,9 @@ from loyalty.models import Shop
 from loyalty.runtime import Runtime
 from shopify_app import documents
 from shopify_app.admin_api import AdminClient
-from shopify_app.discounts import later_by
 from shopify_app.gids import gid
 from shopify_app.program_view import program_view
+from shopify_app.reward_outcomes import later_by
 
 MOST_AT_ONCE = 25
 _TYPE = "number_integer"

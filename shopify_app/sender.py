@@ -9,16 +9,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import requests
 import structlog
 
-from loyalty.delivery import Delivered, Dropped, Later, Message, Outcome, Refused
+from loyalty.delivery import Delivered, Later, Message, Outcome, Refused
 from loyalty.encryption import SealBroken
-from loyalty.models import RewardIssue
 from loyalty.runtime import Runtime
-from shopify_app import discounts, metafields
+from shopify_app import metafields, rewards
 from shopify_app.admin_api import AdminClient
 from shopify_app.config import ShopifyConfig
 from shopify_app.confirming import confirm_installed
 from shopify_app.consent import REREAD_CUSTOMER, reread_customer
-from shopify_app.discounts import later_by
 from shopify_app.errors import (
     ConfigurationWrong,
     NeedsReauthorization,
@@ -31,6 +29,7 @@ from shopify_app.errors import (
 )
 from shopify_app.lifecycle import CONFIRM_INSTALLED
 from shopify_app.reread import reread
+from shopify_app.reward_outcomes import later_by
 from shopify_app.shop_details import SHOP_DETAILS, read_details
 
 # A shopper waits for a reward's code; nobody waits for a metafield.
@@ -104,8 +103,8 @@ class ShopifySender:
 
     def _outcome(self, api: AdminClient, shop_id: int, message: Message) -> Outcome:
         match message.kind:
-            case "issue_reward" | "deactivate_code":
-                return self._reward(api, shop_id, message)
+            case kind if kind in rewards.KINDS:
+                return rewards.deliver(api, self._runtime, shop_id, message)
             case "reread_order":
                 is_history = bool(message.payload.get("history", False))
                 return reread(api, int(message.payload["order_id"]), history=is_history)
@@ -119,21 +118,6 @@ class ShopifySender:
             case kind if kind == CONFIRM_INSTALLED:
                 return confirm_installed(api, self._runtime, shop_id)
         return Refused(f"unknown kind {message.kind}")
-
-    def _reward(self, api: AdminClient, shop_id: int, message: Message) -> Outcome:
-        row = self._issue(shop_id, message)
-        if row is None:
-            return Dropped("no_such_reward")
-        if message.kind == "deactivate_code":
-            return discounts.deactivate(api, row, attempt=message.attempts)
-        customer_id = message.recipient.customer_id if message.recipient else None
-        now = self._runtime.clock()
-        return discounts.issue(api, row, customer_id, attempt=message.attempts, now=now)
-
-    def _issue(self, shop_id: int, message: Message) -> RewardIssue | None:
-        with self._runtime.reading() as session:
-            row = session.get(RewardIssue, message.payload["issue_id"])
-            return row if row is not None and row.shop_id == shop_id else None
 
 
 def outcome_of(error: ShopifyError, attempt: int) -> Outcome:

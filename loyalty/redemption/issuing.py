@@ -18,7 +18,7 @@ def reward_issued(book: Book, fact: RewardIssued) -> None:
     issue.discount_id = fact.discount_id
     if issue.state == "failed":
         # The points went back and the code exists after all: it must not be usable.
-        tell_to_end(book, issue)
+        tell_to_end(book, issue, again=fact.issued_at.isoformat())
         return
     issue.issued_at, issue.failure = fact.issued_at, None
     if issue.expires_at is not None and issue.expires_at <= fact.issued_at:

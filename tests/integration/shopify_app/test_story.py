@@ -13,7 +13,7 @@ from loyalty.points import absorb
 from loyalty.redemption import request_reward
 from shopify_app import documents
 from shopify_app.admin_api import AdminClient
-from shopify_app.discounts import title_of
+from shopify_app.reward_codes import title_of
 from shopify_app.gids import gid
 from shopify_app.order_node import snapshot_of_node
 from shopify_app.reread import reread
