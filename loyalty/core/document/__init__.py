@@ -6,6 +6,7 @@ The document is plain data (from TOML, JSON or a form). Its keys are the fields 
 """
 
 from loyalty.core.document.default import DEFAULT_DOCUMENT
+from loyalty.core.document.difference import Change, difference
 from loyalty.core.document.earning import ROUNDINGS
 from loyalty.core.document.kinds import MOST_POINTS, zones
 from loyalty.core.document.mistakes import Mistake, ProgramInvalid
@@ -18,9 +19,11 @@ __all__ = [
     "MOST_POINTS",
     "MOST_REWARDS",
     "ROUNDINGS",
+    "Change",
     "Mistake",
     "ProgramInvalid",
     "Unreadable",
+    "difference",
     "parse_program",
     "plain",
     "read_reward",

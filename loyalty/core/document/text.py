@@ -56,13 +56,16 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _sections(table: Mapping[str, Any], path: tuple[str, ...], *, heading: str = "") -> list[str]:
     """The lines of a table, and after them its parts that need headings of their own."""
-    inline, parts = [], []
+    inline: list[str] = []
+    parts: list[tuple[str, Any]] = []
+    # Tables keep their order: when one of them needs a heading of its own, all of this level get one.
+    tables_inline = all(_fits(key, value) for key, value in table.items())
     for key, value in table.items():
-        line = f"{_key(key)} = {_value(value)}"
-        if _may_be_inline(value) and (len(line) <= _LONGEST_LINE or not isinstance(value, Mapping)):
-            inline.append(line if len(line) <= _LONGEST_LINE else f"{_key(key)} = {_lines(value)}")
-        else:
+        if _has_tables(value) or (isinstance(value, Mapping) and not tables_inline):
             parts.append((key, value))
+        else:
+            line = f"{_key(key)} = {_value(value)}"
+            inline.append(line if len(line) <= _LONGEST_LINE else f"{_key(key)} = {_lines(value)}")
     own = [heading] if heading and (inline or not parts) else []
     sections = ["\n".join([*own, *inline])] if own or inline else []
     for key, value in parts:
@@ -81,10 +84,11 @@ def _element(table: Mapping[str, Any], path: tuple[str, ...], heading: str) -> l
     return found if found[0].startswith(heading) else [heading, *found]
 
 
-def _may_be_inline(value: Any) -> bool:
-    """Whether a value may stand on its key's line: no table at the top that holds tables, no list of tables."""
+def _fits(key: str, value: Any) -> bool:
+    """Whether a value may stand on its key's line, as far as it is a table or holds some."""
     if isinstance(value, Mapping):
-        return not any(isinstance(inner, Mapping) or _has_tables(inner) for inner in value.values())
+        nested = any(isinstance(inner, Mapping) or _has_tables(inner) for inner in value.values())
+        return not nested and len(f"{_key(key)} = {_value(value)}") <= _LONGEST_LINE
     return not _has_tables(value)
 
 

@@ -398,7 +398,7 @@ class TestText:
     def test_readable(self):
         """The text is what a person would have written."""
         text = write_text(WHOLE)
-        assert 'points = { one = "bean", many = "beans" }' in text
+        assert '[points]\none = "bean"\nmany = "beans"' in text
         assert 'limit = { times = 2, per = "days", days = 7 }' in text
         assert "[[tiers.ladder]]" in text
         assert plain(WHOLE) == plain(read_text(text))
