@@ -1,12 +1,12 @@
 """Two accounts turn out to be one person's."""
 
-from sqlalchemy import update
-from sqlmodel import col
+from sqlalchemy import delete, update
+from sqlmodel import col, select
 
 from loyalty.book.book import Book
 from loyalty.book.records import Account
 from loyalty.core.decide import decide_duplicates, decide_transfer
-from loyalty.models import AwardRow, OrderStanding, Review, RewardIssue
+from loyalty.models import AwardRow, MemberDevice, OrderStanding, Referral, Review, RewardIssue
 
 
 def merge(book: Book, source: Account, target: Account) -> None:
@@ -23,6 +23,7 @@ def merge(book: Book, source: Account, target: Account) -> None:
     for table in (OrderStanding, RewardIssue, Review, AwardRow):
         moved = update(table).where(col(table.member_id) == source.id).values(member_id=target.id)
         book.session.execute(moved, execution_options={"synchronize_session": False})
+    _move_referrals(book, source.id, target.id)
     book.move_awards(source, target)
     _join_people(source, target)
     book.apply(target, decide_duplicates(target, at=book.now))
@@ -31,6 +32,21 @@ def merge(book: Book, source: Account, target: Account) -> None:
     source.state, source.merged_into = "merged", target.id
     if target.email is None and email:
         book.rename(target, customer_id=target.shopify_customer_id, email=email)
+
+
+def _move_referrals(book: Book, source_id: int, target_id: int) -> None:
+    """Whoever brought friends, or was brought, is the kept account; so are the devices. What that means for them is judged later."""
+    unseen = {"synchronize_session": False}
+    for column in (Referral.advocate_id, Referral.friend_id):
+        moved = update(Referral).where(col(column) == source_id).values({column: target_id})
+        book.session.execute(moved, execution_options=unseen)
+    known = select(MemberDevice.device).where(MemberDevice.member_id == target_id)
+    same = delete(MemberDevice).where(
+        col(MemberDevice.member_id) == source_id, col(MemberDevice.device).in_(known)
+    )
+    book.session.execute(same, execution_options=unseen)
+    rest = update(MemberDevice).where(col(MemberDevice.member_id) == source_id).values(member_id=target_id)
+    book.session.execute(rest, execution_options=unseen)
 
 
 def _move_balance(book: Book, source: Account, target: Account) -> None:

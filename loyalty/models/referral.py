@@ -12,15 +12,16 @@ from loyalty.models.columns import BigId, Json, UtcDateTime
 class Referral(SQLModel, table=True):
     """A friend that a member (the advocate) brings. It names both by their rows only, so it holds nothing personal of its own.
 
-    ``state`` and ``reason`` are what ``loyalty.core.decide.referrals`` judged last, ``checks`` what each check said. The claim's program
+    ``key`` names it outside and in the ledger. ``state`` and ``reason`` are what ``loyalty.core.decide.referrals`` judged last, ``checks`` what each check said. The claim's program
     version decides for ever. ``order_id`` is the order that the advocate is rewarded for, ``due_at`` when its hold is over,
     ``coupon_orders`` are all orders that carried the friend's code. ``ruling`` (``approved`` or ``blocked``) is what staff said, by whom and
     when. ``device`` and ``network`` are salted hashes.
     """
 
     __table_args__ = (
-        Index("ix_referral_shop_id_created_at", "shop_id", "created_at", "id"),
-        Index("ix_referral_advocate_id", "advocate_id", "created_at"),
+        UniqueConstraint("shop_id", "key"),
+        Index("ix_referral_shop_id_id", "shop_id", "id"),
+        Index("ix_referral_advocate_id", "advocate_id", "id"),
         Index("ix_referral_friend_id", "friend_id"),
         Index("ix_referral_shop_id_network", "shop_id", "network", "claimed_at"),
         Index("ix_referral_due_at", "shop_id", "state", "due_at"),
@@ -28,7 +29,8 @@ class Referral(SQLModel, table=True):
         Index("ix_referral_advocate_issue_id", "advocate_issue_id"),
     )
 
-    id: str = Field(primary_key=True)
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigId)
+    key: str
     shop_id: int = Field(foreign_key="shop.id", sa_type=BigId)
     advocate_id: int = Field(foreign_key="member.id", sa_type=BigId)
     friend_id: int = Field(foreign_key="member.id", sa_type=BigId)

@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision: str = "0009"
-down_revision: str | None = "0004"
+down_revision: str | None = "0008"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 
@@ -16,8 +16,8 @@ INSTANT = sa.DateTime(timezone=True)
 BIG_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 JSON = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
 INDEXES = (
-    ("ix_referral_shop_id_created_at", ["shop_id", "created_at", "id"]),
-    ("ix_referral_advocate_id", ["advocate_id", "created_at"]),
+    ("ix_referral_shop_id_id", ["shop_id", "id"]),
+    ("ix_referral_advocate_id", ["advocate_id", "id"]),
     ("ix_referral_friend_id", ["friend_id"]),
     ("ix_referral_shop_id_network", ["shop_id", "network", "claimed_at"]),
     ("ix_referral_due_at", ["shop_id", "state", "due_at"]),
@@ -30,7 +30,8 @@ def upgrade() -> None:
     """Add the tables."""
     op.create_table(
         "referral",
-        sa.Column("id", TEXT, primary_key=True),
+        sa.Column("id", BIG_ID, primary_key=True),
+        sa.Column("key", TEXT, nullable=False),
         _pointer("shop_id", "shop", "fk_referral_shop_id_shop"),
         _pointer("advocate_id", "member", "fk_referral_advocate_id_member"),
         _pointer("friend_id", "member", "fk_referral_friend_id_member"),
@@ -54,6 +55,7 @@ def upgrade() -> None:
         sa.Column("network", TEXT),
         sa.Column("created_at", INSTANT, nullable=False),
         sa.Column("updated_at", INSTANT, nullable=False),
+        sa.UniqueConstraint("shop_id", "key", name="uq_referral_shop_id_key"),
     )
     for name, columns in INDEXES:
         op.create_index(name, "referral", columns)

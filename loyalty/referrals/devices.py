@@ -1,0 +1,32 @@
+"""The browsers that members were seen on, as salted hashes, and whether a friend's is one of them."""
+
+from datetime import datetime
+
+from sqlmodel import Session, col, select
+
+from loyalty import outbox
+from loyalty.models import MemberDevice, Referral
+
+
+def note_device(session: Session, shop_id: int, member_id: int, device: str, *, now: datetime) -> None:
+    """Remember that a member was seen on a device. Saying it again changes nothing."""
+    values = {"shop_id": shop_id, "member_id": member_id, "device": device, "seen_at": now}
+    session.execute(outbox.insert_or_ignore(session, MemberDevice).values(values))
+
+
+def device_matches(session: Session, referral: Referral, *, advocate_id: int, friend_id: int) -> bool | None:
+    """Whether the friend's device is the advocate's own, or that of another friend whom the advocate brought. None: not known."""
+    if referral.device is None:
+        return None
+    circle = select(Referral.friend_id).where(Referral.advocate_id == advocate_id)
+    found = session.exec(
+        select(MemberDevice.id)
+        .where(
+            MemberDevice.shop_id == referral.shop_id,
+            MemberDevice.device == referral.device,
+            MemberDevice.member_id != friend_id,
+            (col(MemberDevice.member_id) == advocate_id) | col(MemberDevice.member_id).in_(circle),
+        )
+        .limit(1)
+    ).first()
+    return found is not None

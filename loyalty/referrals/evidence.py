@@ -1,0 +1,134 @@
+"""Gathers what is known of a referral for its judgement: the orders, the people and what the checks look at."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+
+from sqlmodel import col, select
+
+from loyalty.book import Account, Book, OrderRecord
+from loyalty.core.decide import order_credit
+from loyalty.core.decide.referrals import BLOCKED, COMPLETED, ORDERED, Case, FriendOrder
+from loyalty.core.referrals import comparable
+from loyalty.models import Referral
+from loyalty.referrals.devices import device_matches
+
+# Whoever follows a friend's link often makes an account first and asks for the gift then.
+_NEW_ACCOUNT = timedelta(days=1)
+_LOST = frozenset({"refunded", "voided"})
+
+
+def load(book: Book, rows: Iterable[Referral]) -> None:
+    """Lock and read the people of these referrals, and the orders that carried their codes."""
+    rows = list(rows)
+    book.load_members({row.advocate_id for row in rows} | {row.friend_id for row in rows})
+    coupon_orders = {order_id for row in rows for order_id in row.coupon_orders}
+    if coupon_orders:
+        book.load_orders(coupon_orders)
+
+
+def case_of(book: Book, row: Referral) -> Case:
+    """All that a claimed referral is judged by. Its people are loaded."""
+    assert row.claimed_at is not None
+    advocate, friend = book.account(row.advocate_id), book.account(row.friend_id)
+    records = orders_of(book, row)
+    buyers = {id(friend): friend} | {id(r.account): r.account for r in records if r.account is not None}
+    assert advocate.id is not None
+    assert friend.id is not None
+    return Case(
+        claimed_at=row.claimed_at,
+        orders=tuple(_orders(book, row, records, advocate)),
+        same_person=_same_person(advocate, friend),
+        was_customer=any(
+            _was_customer(book, row, buyer) for buyer in buyers.values() if buyer is not advocate
+        ),
+        is_taken=_is_taken(book, row, friend.id),
+        device_matches=device_matches(book.session, row, advocate_id=advocate.id, friend_id=friend.id),
+        completed_with=row.order_id if row.completed_at is not None else None,
+        counts=row.state in (ORDERED, COMPLETED),
+        others=_others(book, row, advocate.id),
+        ruling=row.ruling,
+        findings={each["check"]: each["result"] for each in row.checks},
+    )
+
+
+def orders_of(book: Book, row: Referral) -> list[OrderRecord]:
+    """The friend's orders, and those of anybody with the friend's code."""
+    friend = book.account(row.friend_id)
+    own = {record.order_id: record for record in book.load_orders_of(friend)}
+    with_code = {order_id: book.orders[order_id] for order_id in row.coupon_orders if order_id in book.orders}
+    return [record for _, record in sorted((own | with_code).items())]
+
+
+def _orders(
+    book: Book, row: Referral, records: list[OrderRecord], advocate: Account
+) -> Iterator[FriendOrder]:
+    assert row.claimed_at is not None
+    program = book.program_at(row.program_version)
+    since = [
+        record
+        for record in records
+        if record.snapshot.created_at >= row.claimed_at and not record.snapshot.test
+    ]
+    doors = _doors(book, advocate) if any(record.snapshot.address_mark for record in since) else set()
+    for record in since:
+        order = record.snapshot
+        yield FriendOrder(
+            order_id=record.order_id,
+            placed_at=order.created_at,
+            amount=order_credit(order, program).amount,
+            is_lost=order.cancelled or order.financial_status in _LOST or order.refunded > 0,
+            by_advocate=record.account is advocate,
+            address_matches=order.address_mark in doors if order.address_mark and doors else None,
+        )
+
+
+def _doors(book: Book, advocate: Account) -> set[str]:
+    """Marks of the addresses that the advocate's orders went to."""
+    marks = (record.snapshot.address_mark for record in book.load_orders_of(advocate))
+    return {mark for mark in marks if mark is not None}
+
+
+def _same_person(advocate: Account, friend: Account) -> bool:
+    if advocate is friend:
+        return True
+    address = comparable(friend.email)
+    return address is not None and address == comparable(advocate.email)
+
+
+def _was_customer(book: Book, row: Referral, person: Account) -> bool:
+    """Whether somebody had bought here before the claim (as a guest, too), or had an account for longer than a day."""
+    assert row.claimed_at is not None
+    if person.joined_at is not None and person.joined_at < row.claimed_at - _NEW_ACCOUNT:
+        return True
+    return any(
+        record.snapshot.created_at < row.claimed_at
+        and not record.snapshot.test
+        and not record.snapshot.cancelled
+        for record in book.load_orders_of(person)
+    )
+
+
+def _is_taken(book: Book, row: Referral, friend_id: int) -> bool:
+    """Whether another claim of this friend came first. One that was blocked takes nobody's place."""
+    others = book.session.exec(
+        select(Referral).where(
+            Referral.friend_id == friend_id,
+            Referral.id != row.id,
+            Referral.state != BLOCKED,
+            col(Referral.claimed_at).is_not(None),
+        )
+    ).all()
+    assert row.claimed_at is not None
+    mine = (row.claimed_at, row.key)
+    return any(other.claimed_at is not None and (other.claimed_at, other.key) < mine for other in others)
+
+
+def _others(book: Book, row: Referral, advocate_id: int) -> tuple[datetime, ...]:
+    found = book.session.exec(
+        select(Referral.ordered_at).where(
+            Referral.advocate_id == advocate_id,
+            Referral.id != row.id,
+            col(Referral.state).in_((ORDERED, COMPLETED)),
+        )
+    ).all()
+    return tuple(at for at in found if at is not None)
