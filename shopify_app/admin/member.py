@@ -26,6 +26,8 @@ from shopify_app.merchant import Merchant
 _NOT_ADJUSTABLE = ("merged", "redacted")
 _KEY = re.compile(r"[A-Za-z0-9_-]{16,64}")
 _WHOLE = re.compile(r"[+-]?[0-9]{1,10}")
+# Control characters and separators of lines: nobody reads them, they forge lines in what is exported, and no database takes them all.
+_UNREADABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def add_routes(blueprint: Blueprint, pages: Pages) -> None:
@@ -102,10 +104,10 @@ def _adjustment(pages: Pages, merchant: Merchant) -> tuple[dict[str, str], Point
     errors: dict[str, str] = {}
     if not _WHOLE.fullmatch(points) or not 0 < abs(int(points)) <= MOST_POINTS:
         errors["points"] = "Enter a whole number that is not 0."
-    if not 0 < len(note) <= 120:
-        errors["note"] = "Enter what the customer reads, in at most 120 characters."
-    if len(reason) > 300:
-        errors["staff"] = "Enter at most 300 characters."
+    if not 0 < len(note) <= 120 or _UNREADABLE.search(note):
+        errors["note"] = "Enter what the customer reads, in one line of at most 120 characters."
+    if len(reason) > 300 or _UNREADABLE.search(reason.replace("\r\n", " ").replace("\n", " ")):
+        errors["staff"] = "Enter a text of at most 300 characters."
     if not _KEY.fullmatch(key):
         errors["key"] = "Load the page again and repeat the change."
     if errors:

@@ -115,7 +115,9 @@ def _example(rate: str, rounding: str, one: str, many: str, formats: Formats) ->
         exact = Decimal(rate.strip())
     except InvalidOperation:
         exact = Decimal(0)
-    if not exact.is_finite() or not 0 < exact <= MOST_POINTS or rounding not in ROUNDINGS:
+    # ``1e-99999999`` is short to write and takes minutes to reckon with.
+    is_sound = exact.is_finite() and 0 < exact <= MOST_POINTS and exact == round(exact, 4)
+    if not is_sound or rounding not in ROUNDINGS:
         return "Enter how many points an order earns, and an example appears here."
     points = statement.example_points(exact, rounding)
     name = PointsName(one.strip() or "point", many.strip() or "points")
