@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import make_response, render_template
+from flask import abort, make_response, render_template, request
 from flask.wrappers import Response
 from markupsafe import Markup
 from sqlmodel import Session, col, select
@@ -25,6 +25,7 @@ from shopify_app.merchant import Merchant
 
 _STATIC = Path(__file__).resolve().parents[2] / "static"
 _UNNAMED = PointsName("point", "points")
+_LARGEST_ID = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +78,10 @@ class Pages:
         return self.gate()
 
     def let_in(self) -> None:
-        """Ends the request here unless it comes from a merchant (for ``before_request``)."""
+        """Ends the request here unless it comes from a merchant and names what a database can number (for ``before_request``)."""
         self.gate()
+        if any(isinstance(value, int) and value > _LARGEST_ID for value in (request.view_args or {}).values()):
+            abort(404)
 
     def shop(self, session: Session) -> Shop:
         """The shop of whoever is looking."""
