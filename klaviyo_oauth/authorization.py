@@ -9,13 +9,12 @@ from datetime import timedelta
 
 import requests
 from sqlalchemy import delete, update
-from sqlalchemy.exc import IntegrityError
-from sqlmodel import col
+from sqlmodel import Session, col
 
-from klaviyo_oauth import accounts, connections, farewells, goodbye, oauth
+from klaviyo_oauth import accounts, connections, farewells, goodbye, linking, oauth
 from klaviyo_oauth.client import Client
 from klaviyo_oauth.config import KlaviyoConfig
-from klaviyo_oauth.connections import Account, AccountTaken
+from klaviyo_oauth.connections import Account
 from klaviyo_oauth.oauth import GrantDead, Tokens
 from loyalty.encryption import SealBroken
 from loyalty.models import OAuthState
@@ -26,6 +25,7 @@ LIFE = timedelta(minutes=10)
 CONNECTED = "connected"
 DENIED = "denied"
 EXPIRED = "expired"
+REPEATED = "repeated"
 FAILED = "failed"
 UNREACHABLE = "unreachable"
 TAKEN = "taken"
@@ -33,11 +33,12 @@ TAKEN = "taken"
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """An attempt that came back to us. ``verifier`` is None when it came too late, or a second time."""
+    """An attempt that came back to us. ``verifier`` is None when it came too late, or a second time (``is_repeat``)."""
 
     shop_id: int
     return_to: str
     verifier: str | None = field(repr=False)
+    is_repeat: bool = False
 
 
 def begin(runtime: Runtime, config: KlaviyoConfig, shop_id: int, *, return_to: str) -> str:
@@ -74,7 +75,7 @@ def claim(runtime: Runtime, state: str) -> Attempt | None:
             verifier = runtime.cipher.open(row.verifier, row=_row(key)) if fresh else None
         except SealBroken:
             verifier = None
-        return Attempt(row.shop_id, row.return_to, verifier)
+        return Attempt(row.shop_id, row.return_to, verifier, is_repeat=not fresh and row.used_at is not None)
 
 
 def finish(
@@ -82,7 +83,8 @@ def finish(
 ) -> str:
     """Trade the code, see whose account it is, link it. Returns one of the outcomes above."""
     if attempt.verifier is None:
-        return EXPIRED
+        # Pressed twice, or gone back to: the first time decided, and what came of it is on the page.
+        return REPEATED if attempt.is_repeat else EXPIRED
     tokens = oauth.exchange(config, code=code, verifier=attempt.verifier)
     if isinstance(tokens, GrantDead):
         return FAILED
@@ -91,25 +93,15 @@ def finish(
     account = accounts.identify(Client(config, http), f"Bearer {tokens.access}")
     if not isinstance(account, Account):
         return UNREACHABLE
-    if _link(runtime, attempt.shop_id, account, tokens):
+
+    def link(session: Session) -> None:
+        now = runtime.clock()
+        connections.link_oauth(session, runtime.cipher, attempt.shop_id, account, tokens, now=now)
+
+    if linking.link(runtime, link):
         return CONNECTED
     _give_to_owner(runtime, attempt.shop_id, account, tokens)
     return TAKEN
-
-
-def _link(runtime: Runtime, shop_id: int, account: Account, tokens: Tokens) -> bool:
-    for _ in range(2):
-        try:
-            with runtime.transaction() as session:
-                now = runtime.clock()
-                connections.link_oauth(session, runtime.cipher, shop_id, account, tokens, now=now)
-        except AccountTaken:
-            return False
-        except IntegrityError:
-            # Another request linked in this very moment: now its row can be seen, and it may be this shop's own.
-            continue
-        return True
-    return False
 
 
 def _give_to_owner(runtime: Runtime, shop_id: int, account: Account, tokens: Tokens) -> None:

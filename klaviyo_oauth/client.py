@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -62,7 +63,7 @@ class Client:
                 timeout=timeout,
                 allow_redirects=False,
             )
-            return _reply(response)
+            return _reply(response, has_data=method == "GET")
         except requests.Timeout:
             return NoReply("timeout")
         except requests.RequestException as error:
@@ -87,12 +88,14 @@ def retry_after(value: str | None, *, now: datetime) -> float | None:
     if not value:
         return None
     try:
-        return min(max(0.0, float(value)), _LONGEST_WAIT)
+        seconds = float(value)
     except ValueError:
         pass
+    else:
+        return min(max(0.0, seconds), _LONGEST_WAIT) if math.isfinite(seconds) else None
     try:
         return min(max(0.0, (parsedate_to_datetime(value) - now).total_seconds()), _LONGEST_WAIT)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
 
 
@@ -102,15 +105,17 @@ def _packed(body: bytes | None) -> bytes | None:
     return gzip.compress(body, _GZIP_LEVEL)
 
 
-def _reply(response: requests.Response) -> Reply | NoReply:
+def _reply(response: requests.Response, *, has_data: bool) -> Reply | NoReply:
     body: Any = {}
     if response.content:
         try:
             body = response.json()
-        except ValueError:
-            # A proxy's page in front of Klaviyo: the status still tells what to do, unless it claims success.
-            if response.ok:
-                return NoReply("unreadable answer")
+        except (ValueError, RecursionError):
+            body = None
+    # A proxy's page in front of Klaviyo: the status still tells what to do, unless it claims success. And whoever takes an empty
+    # answer for an empty list believes that there are no reviews, or no profiles.
+    if response.ok and (not isinstance(body, Mapping) or (has_data and "data" not in body)):
+        return NoReply("unreadable answer")
     body = body if isinstance(body, Mapping) else {}
     errors = () if response.ok else read_errors(response.status_code, body)
     wait = retry_after(response.headers.get("Retry-After"), now=datetime.now(UTC))

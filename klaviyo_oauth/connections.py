@@ -11,7 +11,7 @@ from klaviyo_oauth import farewells, payloads
 from klaviyo_oauth.config import SCOPES
 from klaviyo_oauth.oauth import Tokens
 from loyalty.encryption import Cipher, SealBroken
-from loyalty.models import KlaviyoConnection, OutboxMessage
+from loyalty.models import KlaviyoConnection, OutboxMessage, Shop
 
 OAUTH = "oauth"
 PRIVATE_KEY = "private_key"
@@ -137,7 +137,12 @@ def _linked(
 ) -> KlaviyoConnection:
     other = owner_of(session, account.id)
     if other is not None and other.shop_id != shop_id:
-        raise AccountTaken
+        shop = session.get(Shop, other.shop_id)
+        if shop is None or shop.uninstalled_at is None:
+            raise AccountTaken
+        # Nobody can open the app there to disconnect it.
+        unlink(session, cipher, other, now=now)
+        session.flush()
     row = load(session, shop_id, lock=True)
     if row is None:
         row = KlaviyoConnection(shop_id=shop_id, road="", state=CONNECTED, connected_at=now)

@@ -107,7 +107,8 @@ class Gateway:
         if isinstance(found, NoReply):
             return Trouble(self._pause(account, None), found.reason)
         if found.status == 429:
-            seconds = found.retry_after if found.retry_after is not None else _UNSAID_RETRY_AFTER
+            # A zero is no wait at all, and asking again at once is refused again at once.
+            seconds = max(found.retry_after or 0.0, _UNSAID_RETRY_AFTER)
             self._limiter.pause(account, endpoint, seconds)
             return Wait(seconds, "rate_limit")
         if found.status in _AWAY:

@@ -12,6 +12,11 @@ from klaviyo_oauth.client import TIMEOUT
 from klaviyo_oauth.config import SCOPES, KlaviyoConfig
 
 _ASSUMED_LIFE = 3600
+# Tokens are renewed a minute before their end: one that never lived longer would be renewed with every call, past Klaviyo's limit. A
+# token that dies sooner is noticed by its 401, so either bound is harmless.
+_SHORTEST_LIFE, _LONGEST_LIFE = 120, 30 * 86_400
+# By Klaviyo's troubleshooting page the second is another answer to an expired or revoked refresh token.
+_DEAD = frozenset(("invalid_grant", "invalid_grant_type"))
 _HINT = "refresh_token"
 _BASIC = "client_secret_basic"
 
@@ -73,7 +78,7 @@ def revoke(config: KlaviyoConfig, refresh_token: str, *, timeout: tuple[float, f
 
 
 def _session(config: KlaviyoConfig, scope: str | None = None) -> OAuth2Session:
-    return OAuth2Session(
+    session = OAuth2Session(
         config.client_id,
         config.client_secret,
         scope=scope,
@@ -83,13 +88,16 @@ def _session(config: KlaviyoConfig, scope: str | None = None) -> OAuth2Session:
         code_challenge_method="S256",
         default_timeout=TIMEOUT,
     )
+    # A redirected POST would carry code, token or client secret to an address that only an answer named.
+    session.max_redirects = 0
+    return session
 
 
 def _tokens(ask: Callable[[], Mapping[str, Any]]) -> TokenAnswer:
     try:
         token = ask()
     except OAuthError as error:
-        if error.error == "invalid_grant":
+        if error.error in _DEAD:
             return GrantDead()
         return TokenTrouble(str(error.error))
     except requests.HTTPError as error:
@@ -98,7 +106,8 @@ def _tokens(ask: Callable[[], Mapping[str, Any]]) -> TokenAnswer:
         )
     except requests.RequestException as error:
         return TokenTrouble(type(error).__name__)
-    except ValueError:
+    except (ValueError, TypeError, OverflowError):
+        # Authlib computes with what was answered before anybody could look at it.
         return TokenTrouble("unreadable answer")
     return _read(token)
 
@@ -108,7 +117,9 @@ def _read(token: Mapping[str, Any]) -> TokenAnswer:
     if not isinstance(access, str) or not access:
         return TokenTrouble("no access token in the answer")
     life = token.get("expires_in")
-    seconds = int(life) if isinstance(life, int | float) and life > 0 else _ASSUMED_LIFE
+    seconds = _ASSUMED_LIFE
+    if isinstance(life, int | float) and not isinstance(life, bool) and life > 0:
+        seconds = int(min(max(life, _SHORTEST_LIFE), _LONGEST_LIFE))
     scopes = token.get("scope")
     names = frozenset(scopes.split()) if isinstance(scopes, str) else frozenset()
     return Tokens(access, again if isinstance(again, str) and again else None, seconds, names)

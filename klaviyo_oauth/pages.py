@@ -217,7 +217,11 @@ def _is_troubled(session: Session, shop: Shop) -> bool:
 
 def _outcome(name: str) -> dict[str, Any]:
     """What came of an attempt to connect, told by the address that Klaviyo's answer led back to."""
-    return {"outcome": wording.OUTCOMES.get(name), "outcome_good": name == "connected"}
+    return {
+        "outcome": wording.OUTCOMES.get(name),
+        "outcome_good": name == "connected",
+        "outcome_open": name == "repeated",
+    }
 
 
 def _refused(message: str) -> tuple[Response, int]:

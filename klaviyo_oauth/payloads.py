@@ -99,13 +99,13 @@ def webhook(name: str, url: str, secret: str, topics: Iterable[str]) -> dict[str
     return {"data": {"type": "webhook", "attributes": attributes, "relationships": _topics(topics)}}
 
 
-def webhook_change(webhook_id: str, topics: Iterable[str]) -> dict[str, Any]:
-    """Switch a webhook on, with these topics."""
+def webhook_change(webhook_id: str, url: str, topics: Iterable[str]) -> dict[str, Any]:
+    """Switch a webhook on, at this address and with these topics."""
     return {
         "data": {
             "type": "webhook",
             "id": webhook_id,
-            "attributes": {"enabled": True},
+            "attributes": {"enabled": True, "endpoint_url": url},
             "relationships": _topics(topics),
         }
     }

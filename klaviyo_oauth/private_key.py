@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import requests
-from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session
 
-from klaviyo_oauth import accounts, connections
-from klaviyo_oauth.answers import NoReply
+from klaviyo_oauth import accounts, connections, linking
+from klaviyo_oauth.answers import NoReply, Reply
 from klaviyo_oauth.client import Client
 from klaviyo_oauth.config import KlaviyoConfig
-from klaviyo_oauth.connections import Account, AccountTaken
+from klaviyo_oauth.connections import Account
 from loyalty.runtime import Runtime
 
+# What an account without the feature answers.
+_NOT_OFFERED = frozenset((400, 404, 405, 410))
 _SHAPE = re.compile(r"pk_[A-Za-z0-9_]{8,120}")
 
 
@@ -70,12 +72,13 @@ def connect(runtime: Runtime, config: KlaviyoConfig, http: requests.Session, sho
     if not isinstance(account, Account):
         raise _no_account(account.status)
     scopes = _scopes(client, authorization)
-    try:
-        with runtime.transaction() as session:
-            now = runtime.clock()
-            connections.link_key(session, runtime.cipher, shop_id, account, key, scopes, now=now)
-    except (AccountTaken, IntegrityError):
-        raise KeyRefused("taken", "This Klaviyo account is already linked to another shop.") from None
+
+    def link(session: Session) -> None:
+        now = runtime.clock()
+        connections.link_key(session, runtime.cipher, shop_id, account, key, scopes, now=now)
+
+    if not linking.link(runtime, link):
+        raise KeyRefused("taken", "This Klaviyo account is already linked to another shop.")
 
 
 def _scopes(client: Client, authorization: str) -> frozenset[str]:
@@ -83,12 +86,15 @@ def _scopes(client: Client, authorization: str) -> frozenset[str]:
     missing: list[str] = []
     for probe in _PROBES:
         answer = client.send(authorization, probe.method, probe.path, json_body=probe.body)
-        if isinstance(answer, NoReply) or answer.status >= 500:
-            raise _unreachable()
-        if answer.status == 403:
-            missing.extend(probe.scopes if probe.required else ())
-        else:
+        if isinstance(answer, Reply) and answer.status == 401:
+            raise _no_account(401)
+        if isinstance(answer, Reply) and (answer.ok or (probe.body is not None and answer.status == 400)):
             found.update(probe.scopes)
+        elif isinstance(answer, Reply) and answer.status == 403:
+            missing.extend(probe.scopes if probe.required else ())
+        elif probe.required or not isinstance(answer, Reply) or answer.status not in _NOT_OFFERED:
+            # A limit or a fault says nothing of the scope, and guessing would show a link as better or worse than it is.
+            raise _unreachable()
     if missing:
         names = ", ".join(missing)
         raise KeyRefused("missing_scopes", f"The key lacks these scopes: {names}. Make a key that has them.")

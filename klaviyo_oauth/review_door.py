@@ -3,9 +3,10 @@
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import structlog
 from flask import Blueprint, Response, request
@@ -20,6 +21,8 @@ from loyalty.runtime import Runtime
 
 # A delivery holds up to a thousand events; a review with its text is a few kilobytes.
 LARGEST = 8 * 1024 * 1024
+# The shape of the keys that we make; the database is not asked for any other.
+_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 log = structlog.get_logger(__name__)
 
@@ -84,8 +87,10 @@ def _receive(runtime: Runtime, key: str) -> Response:
         body = request.get_data(cache=False)
     except RequestEntityTooLarge:
         return _answer(413)
-    with runtime.reading() as session:
-        door = _door(runtime, session, key)
+    door = None
+    if _KEY.fullmatch(key):
+        with runtime.reading() as session:
+            door = _door(runtime, session, key)
     if door is None:
         return _answer(404)
     timestamp = request.headers.get("Klaviyo-Timestamp", "")
@@ -135,7 +140,7 @@ def _keep(runtime: Runtime, door: _Door, delivery: Delivery) -> None:
                 now=now,
             )
             needs_poll |= review_facts.needs_poll(entry)
-        row = connections.load(session, door.shop_id)
+        row = connections.load(session, door.shop_id, lock=True)
         if row is not None:
             # A webhook whose creation was answered by silence is known by its first delivery.
             row.webhook_id = row.webhook_id or delivery.webhook_id
@@ -149,10 +154,15 @@ def _keep(runtime: Runtime, door: _Door, delivery: Delivery) -> None:
 def _events(delivery: Delivery) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
     for entry in delivery.events:
         event_id, topic = entry.get("external_id"), entry.get("topic")
-        if isinstance(event_id, str) and event_id and isinstance(topic, str) and topic:
+        if _is_name(event_id) and _is_name(topic):
             yield event_id[:255], topic[:255], entry
         else:
             log.warning("a webhook event without id or topic was left out")
+
+
+def _is_name(value: object) -> TypeGuard[str]:
+    # Control characters and halves of characters: no database keeps them, and one would spoil the whole delivery for ever.
+    return isinstance(value, str) and bool(value) and value.isprintable()
 
 
 def _answer(status: int) -> Response:

@@ -9,8 +9,8 @@ from sqlmodel import Session, col
 
 from klaviyo_oauth import connections, farewells, wording
 from klaviyo_oauth.checklist import Check, missing_scopes, review_checks
-from klaviyo_oauth.registration import ON
 from klaviyo_oauth.review_facts import moment
+from klaviyo_oauth.webhook import ON
 from loyalty import programs
 from loyalty.models import KlaviyoConnection, OutboxMessage, Shop
 from loyalty.statement import reviews as review_statement

@@ -11,7 +11,7 @@ from klaviyo_oauth import bulk_profiles
 from klaviyo_oauth.answers import Reply, without_personal_data
 from klaviyo_oauth.bulk_profiles import Stopped
 from klaviyo_oauth.gateway import Gateway
-from klaviyo_oauth.reviews import next_cursor
+from klaviyo_oauth.paging import next_cursor
 from loyalty.models import Member
 from loyalty.runtime import Runtime
 

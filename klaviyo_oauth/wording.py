@@ -6,6 +6,7 @@ OUTCOMES: Mapping[str, str] = {
     "connected": "Klaviyo is connected.",
     "denied": "You did not allow the connection in Klaviyo. Nothing has changed.",
     "expired": "The connection took longer than ten minutes. Start it again.",
+    "repeated": "This answer of Klaviyo was used before. What came of it is shown below.",
     "failed": "Klaviyo did not accept the connection. Start it again.",
     "unreachable": "Klaviyo does not answer at the moment. Try again in a minute.",
     "taken": "This Klaviyo account is already linked to another shop. Disconnect it there first, or choose another account.",

@@ -146,11 +146,16 @@ class TestWebhooks:
         """The registration is valid, with a secret that is long enough."""
         config = KlaviyoConfig(app_url="https://laurel.fernandfig.shop")
         url = f"{config.app_url}/webhooks/klaviyo/abc"
-        _holds(WebhookCreateQuery, payloads.webhook(payloads.webhook_name("abc"), url, "s" * 43, WEBHOOK_TOPICS))
+        _holds(
+            WebhookCreateQuery, payloads.webhook(payloads.webhook_name("abc"), url, "s" * 43, WEBHOOK_TOPICS)
+        )
 
     def test_change(self) -> None:
         """So is switching it on."""
-        _holds(WebhookPartialUpdateQuery, payloads.webhook_change("w1", WEBHOOK_TOPICS))
+        _holds(
+            WebhookPartialUpdateQuery,
+            payloads.webhook_change("w1", "https://app.fernandfig.shop/webhooks/klaviyo/abc", WEBHOOK_TOPICS),
+        )
 
 
 class TestPinned:

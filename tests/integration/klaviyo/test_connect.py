@@ -1,13 +1,17 @@
 """Connecting Klaviyo, staying connected and disconnecting, against the local Klaviyo over real HTTP."""
 
 import threading
+from dataclasses import replace
 
 import pytest
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session
 
-from klaviyo_oauth import authorization, connections, tokens
+from klaviyo_oauth import authorization, connections, linking, oauth, tokens
 from klaviyo_oauth.answers import NotConnected, Wait
-from klaviyo_oauth.config import SCOPES
+from klaviyo_oauth.config import SCOPES, KlaviyoConfig
 from klaviyo_oauth.tokens import Credentials
+from loyalty.models import Shop
 from tests.integration.klaviyo.conftest import World, outcome_of
 
 
@@ -50,7 +54,8 @@ class TestOAuth:
         url = browser.post("/klaviyo/connect").get_json()["redirect"]
         path = world.allow(url)
         assert outcome_of(browser.get(path).headers["Location"]) == authorization.CONNECTED
-        assert outcome_of(browser.get(path).headers["Location"]) == authorization.EXPIRED
+        assert outcome_of(browser.get(path).headers["Location"]) == authorization.REPEATED
+        assert len(world.requests_to("/oauth/token")) == 1
 
     def test_state_expires(self, world: World) -> None:
         """After ten minutes the callback does nothing."""
@@ -84,6 +89,61 @@ class TestOAuth:
         assert world.connect() == authorization.UNREACHABLE
         world.fault("GET /api/accounts", "503")
         assert world.connect() == authorization.UNREACHABLE
+
+    def test_allowed_twice(self, either_world: World) -> None:
+        """Two answers of Klaviyo in one moment, as a double click makes them, link the shop and blame nobody."""
+        world = either_world
+        paths = [
+            world.allow(world.browser().post("/klaviyo/connect").get_json()["redirect"]) for _ in range(2)
+        ]
+        world.sandbox("PATCH", "/settings", regrant_kills_old_tokens=False)
+        found: list[str] = []
+
+        def come_back(path: str) -> None:
+            found.append(outcome_of(world.browser().get(path).headers["Location"]))
+
+        threads = [threading.Thread(target=come_back, args=(path,)) for path in paths]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert found == [authorization.CONNECTED] * 2
+        assert world.connection().state == "connected"
+
+    def test_linked_in_the_same_moment(self, world: World) -> None:
+        """A link that another request writes first is seen at the second try."""
+        tries: list[int] = []
+
+        def write(session: Session) -> None:
+            tries.append(len(tries))
+            if len(tries) == 1:
+                raise IntegrityError("insert", {}, Exception("unique"))
+
+        assert linking.link(world.runtime, write)
+        assert tries == [0, 1]
+
+    def test_account_of_an_uninstalled_shop(self, connected: World) -> None:
+        """An account whose shop has removed the app is free: nobody could open the app there to disconnect it."""
+        with connected.runtime.transaction() as session:
+            session.get_one(Shop, connected.shop.shop_id).uninstalled_at = connected.clock()
+        other = connected.add_shop("harbour-coffee")
+        assert connected.connect(merchant=other) == "connected"
+        assert connected.connection(other.shop_id).account_id == "FernFg"
+        left = connected.connection()
+        assert (left.state, left.account_id, left.refresh_token) == ("disconnected", None, None)
+
+    def test_scopes_unsaid(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Tokens without a list of scopes have those that were asked for."""
+        real = oauth.exchange
+
+        def exchange(config: KlaviyoConfig, *, code: str, verifier: str) -> oauth.TokenAnswer:
+            found = real(config, code=code, verifier=verifier)
+            assert isinstance(found, oauth.Tokens)
+            return replace(found, scopes=frozenset())
+
+        monkeypatch.setattr(oauth, "exchange", exchange)
+        assert world.connect() == "connected"
+        assert set(world.connection().scopes.split()) == set(SCOPES)
 
     def test_without_app(self, world: World) -> None:
         """An installation without a Klaviyo app says that only the key road is there."""
@@ -135,6 +195,10 @@ class TestPrivateKey:
             ({"key": "public"}, "bad_key"),
             ({"key": 7}, "bad_key"),
             ([], "bad_key"),
+            ({"key": "pk_with a space"}, "bad_key"),
+            ({"key": "pk_with\r\nrevision: 1"}, "bad_key"),
+            ({"key": "pk_" + "x" * 10_000}, "bad_key"),
+            ({"key": "pk_ünïcödé_letters"}, "bad_key"),
             ({"key": "pk_unknown_to_klaviyo"}, "key_rejected"),
         ],
     )
@@ -152,6 +216,18 @@ class TestPrivateKey:
         assert answer.get_json()["error"] == "missing_scopes"
         assert "events:write" in answer.get_json()["message"]
         assert world.counts()["events"]["recorded"] == 0
+
+    @pytest.mark.parametrize(
+        "place",
+        ["POST /api/events", "POST /api/profile-bulk-import-jobs", "GET /api/profiles", "GET /api/reviews"],
+    )
+    @pytest.mark.parametrize("kind", ["429", "500", "reset"])
+    def test_no_verdict(self, world: World, place: str, kind: str) -> None:
+        """A limit or a fault says nothing of a scope: the key is neither taken nor blamed, and the merchant tries again."""
+        world.fault(place, kind)
+        answer = world.browser().post("/klaviyo/key", json={"key": "pk_sandbox_FernFg"})
+        assert (answer.status_code, answer.get_json()["error"]) == (422, "unreachable")
+        assert world.browser().post("/klaviyo/key", json={"key": "pk_sandbox_FernFg"}).status_code == 200
 
     def test_rejected_later(self, world: World) -> None:
         """A key that Klaviyo stops accepting breaks the link with that reason, and news waits."""

@@ -3,13 +3,14 @@
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from sqlmodel import select
 from werkzeug.serving import make_server
 
-from klaviyo_oauth import registration, reviews
+from klaviyo_oauth import registration, review_walk, reviews, webhook
 from klaviyo_oauth.review_facts import WEBHOOK_TOPICS
 from loyalty import programs
 from loyalty.core.facts import ReviewSeen
@@ -73,8 +74,28 @@ class TestRegistration:
         assert hook["id"] == row.webhook_id
         assert set(hook["topics"]) == set(WEBHOOK_TOPICS)
         assert hook["endpoint_url"].endswith(f"/webhooks/klaviyo/{row.webhook_key}")
-        assert row.details["webhook_state"] == registration.ON
+        assert row.details["webhook_state"] == webhook.ON
         assert row.details["reviews_active"] is True
+
+    def test_moved(self, connected: World) -> None:
+        """An installation that moved to another address has the webhook follow it."""
+        _check(connected)
+        connected.config = replace(connected.config, app_url="https://elsewhere.fernandfig.shop")
+        _check(connected)
+        (hook,) = connected.sandbox("GET", "/webhooks")["webhooks"]
+        key = connected.connection().webhook_key
+        assert hook["endpoint_url"] == f"https://elsewhere.fernandfig.shop/webhooks/klaviyo/{key}"
+
+    def test_lost_secret(self, connected: World) -> None:
+        """A webhook whose secret was sealed with a key that is gone is replaced: nothing it tells could be believed."""
+        _check(connected)
+        old = connected.connection()
+        connected.change_connection(webhook_secret=connected.cipher.seal("x", row="klaviyo:999"))
+        _check(connected)
+        row = connected.connection()
+        assert row.webhook_key != old.webhook_key
+        (hook,) = connected.sandbox("GET", "/webhooks")["webhooks"]
+        assert hook["id"] == row.webhook_id != old.webhook_id
 
     def test_switched_off(self, connected: World) -> None:
         """A webhook that Klaviyo switched off is switched on again, and what it missed is polled for."""
@@ -123,7 +144,7 @@ class TestRegistration:
         world.sandbox("POST", "/private-keys", key="pk_without_webhooks", scopes=scopes)
         assert world.browser().post("/klaviyo/key", json={"key": "pk_without_webhooks"}).status_code == 200
         assert _check(world) is None
-        assert world.connection().details["webhook_state"] == registration.FORBIDDEN
+        assert world.connection().details["webhook_state"] == webhook.FORBIDDEN
 
     def test_no_https(self, connected: World) -> None:
         """In production a plain address is never registered."""
@@ -131,7 +152,7 @@ class TestRegistration:
             app_url="http://shop.example", api_url=connected.klaviyo.url, production=True
         )
         _check(connected)
-        assert connected.connection().details["webhook_state"] == registration.NO_ADDRESS
+        assert connected.connection().details["webhook_state"] == webhook.NO_ADDRESS
         assert connected.sandbox("GET", "/webhooks")["webhooks"] == []
 
 
@@ -191,6 +212,26 @@ class TestDoor:
         answer = connected.browser().post("/webhooks/klaviyo/any", data=b"x" * (8 * 1024 * 1024 + 1))
         assert answer.status_code == 413
 
+    @pytest.mark.parametrize("poison", ["a\x00b", "\ud800", "", 7, None])
+    def test_poison(self, connected: World, poison: object) -> None:
+        """An event whose id or topic no database can keep is left out, and its neighbours are kept."""
+        _check(connected)
+        hook = connected.connection().webhook_id
+        topic = WEBHOOK_TOPICS[0]
+        events = [
+            {"external_id": poison, "topic": topic, "payload": {}},
+            {"external_id": "E1", "topic": poison, "payload": {}},
+            {"external_id": "E2", "topic": topic, "payload": {"text": "a\x00b"}},
+        ]
+        body = json.dumps({"data": events, "meta": {"klaviyo_webhook_id": hook}}).encode()
+        assert self._post(connected, body) == 202
+        assert [message.delivery_id for message in _inbox(connected)] == ["E2"]
+
+    @pytest.mark.parametrize("key", ["%00", "a%00b", "%F0%9F%8D%80", "x" * 65, "..%2F..", "'--"])
+    def test_odd_keys(self, either_world: World, key: str) -> None:
+        """A key that we would never make is answered as an unknown one."""
+        assert either_world.browser().post(f"/webhooks/klaviyo/{key}", data=b"{}").status_code == 404
+
     def test_repeat(self, connected: World) -> None:
         """The same event delivered twice is kept once, and both deliveries are accepted."""
         _check(connected)
@@ -203,6 +244,49 @@ class TestDoor:
 
 class TestPoll:
     """``reviews.poll``."""
+
+    def test_many(self, connected: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A shop with more reviews than one job may read is polled to the end, one page after the other, each page once."""
+        monkeypatch.setattr(review_walk, "_PAGE", 2)
+        monkeypatch.setattr(review_walk, "_MOST_PAGES", 3)
+        for number in range(20):
+            _submit(connected, email=f"ada{number}@fernandfig.shop")
+        jobs = 0
+        while _poll(connected) is not None:
+            jobs += 1
+            assert jobs < 20
+        assert len(_inbox(connected)) == 20
+        asked = len(connected.requests_to("/api/reviews"))
+        assert asked <= 22  # ten pages of new ones, ten of changed ones, each at most once too often
+        assert "reviews_walk" not in connected.connection().details
+        assert _poll(connected) is not None  # within the overlap they are all looked at again
+        assert len(_inbox(connected)) == 20
+
+    @pytest.mark.parametrize("kind", ["429", "503", "reset"])
+    def test_interrupted(self, connected: World, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+        """Trouble on the way costs one page, not the whole way."""
+        monkeypatch.setattr(review_walk, "_PAGE", 2)
+        for number in range(10):
+            _submit(connected, email=f"ada{number}@fernandfig.shop")
+        connected.fault("GET /api/reviews", kind, skip=3)
+        assert _poll(connected)
+        assert connected.connection().details["reviews_walk"]["cursor"]
+        connected.no_pause()
+        assert _poll(connected) is None
+        assert len(_inbox(connected)) == 10
+        assert len(connected.requests_to("/api/reviews")) <= 12
+
+    def test_old_page(self, connected: World) -> None:
+        """A place that Klaviyo no longer knows is forgotten, and the next poll begins anew."""
+        _submit(connected)
+        now = connected.clock().isoformat()
+        walk = {"began": now, "since": now, "through_changed": False, "cursor": "made-up"}
+        row = connected.connection()
+        connected.change_connection(details=row.details | {"reviews_walk": walk})
+        _poll(connected)
+        assert "reviews_walk" not in connected.connection().details
+        assert _poll(connected) is None
+        assert len(_inbox(connected)) == 1
 
     @pytest.mark.acceptance("S4-40")
     def test_new_reviews(self, connected: World) -> None:

@@ -172,6 +172,26 @@ class TestSync:
         run = _run(connected, run_id)
         assert (run.state, run.error) == ("failed", "not_connected")
 
+    @pytest.mark.parametrize("steps", [1, 3])
+    def test_other_account(self, connected: World, steps: int) -> None:
+        """A sync is of one account. When another is connected meanwhile it ends, and that one still asks to be synced."""
+        connected.add_members(100)
+        run_id = _start(connected)
+        for _ in range(steps):
+            _advance(connected, run_id, size=40)
+        assert connected.connect(account="HarbCf") == "connected"
+        run = _finish(connected, run_id)
+        assert (run.state, run.error) == ("failed", sync.OTHER_ACCOUNT)
+        assert connected.connection().details["needs_sync"] == "other_account"
+        assert connected.counts("HarbCf")["profiles"] == 0
+
+    def test_lone_member(self, connected: World) -> None:
+        """The only member of a shop is not blamed for a server error."""
+        connected.fault("POST /api/profile-bulk-import-jobs", "500", times=4)
+        connected.add_members(1)
+        run = _finish(connected, _start(connected))
+        assert (run.state, run.done, run.failed) == ("done", 1, 0)
+
     def test_real_limits(self, connected: World) -> None:
         """Under the published limits Klaviyo never has to refuse a sync."""
         connected.sandbox("PUT", "/limits", limits="real")

@@ -116,6 +116,27 @@ class TestAnswer:
         assert _send(httpserver, timeout=(1, 0.1)) == NoReply("timeout")
 
 
+class TestList:
+    """Answers to reading."""
+
+    @pytest.mark.parametrize("body", ["", "{}", "null", "[]", '"ok"', '{"links":{}}', "{", "[" * 5_000])
+    def test_no_list(self, httpserver: HTTPServer, body: str) -> None:
+        """A success without data is no answer: taken for an empty list, it would hide everything that is there."""
+        httpserver.expect_request("/api/reviews").respond_with_data(body, content_type="application/json")
+        config = KlaviyoConfig(
+            app_url="https://app.fernandfig.shop", api_url=httpserver.url_for("").rstrip("/")
+        )
+        with requests.Session() as http:
+            answer = Client(config, http).send("Bearer secret-token", "GET", "/api/reviews")
+        assert answer == NoReply("unreadable answer")
+
+    @pytest.mark.parametrize("body", ["null", "[]", '"ok"'])
+    def test_no_object(self, httpserver: HTTPServer, body: str) -> None:
+        """Nor is one to a request that changed something, unless it is empty."""
+        httpserver.expect_request("/api/events").respond_with_data(body, content_type="application/json")
+        assert _send(httpserver) == NoReply("unreadable answer")
+
+
 class TestRetryAfter:
     """``retry_after``."""
 
@@ -128,6 +149,10 @@ class TestRetryAfter:
             ("7", 7.0),
             ("1.5", 1.5),
             ("-3", 0.0),
+            ("nan", None),
+            ("inf", None),
+            ("9" * 400, None),
+            ("Sun, 99 Nov 99999 99:99:99 GMT", None),
             ("1e12", 86_400.0),
             ("Sun, 22 Nov 2026 12:00:30 GMT", 30.0),
             ("Sun, 22 Nov 2026 11:00:00 GMT", 0.0),
