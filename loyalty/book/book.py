@@ -92,7 +92,9 @@ class Book:
 
     def load_history(self, accounts: Iterable[Account]) -> None:
         """Read all that these members have done: awards, orders, and (where points end by age) every entry."""
-        fresh = {account.id: account for account in accounts if not account.has_history and account.id is not None}
+        fresh = {
+            account.id: account for account in accounts if not account.has_history and account.id is not None
+        }
         if fresh:
             self._keep_awards(read_awards_of_members(self.session, fresh))
             for row in read_credits(self.session, fresh):

@@ -56,7 +56,9 @@ def read_awards_of_members(session: Session, member_ids: Iterable[int]) -> Itera
 def read_credits(session: Session, member_ids: Iterable[int]) -> Iterator[OrderStanding]:
     """All orders of these members."""
     yield from session.exec(
-        select(OrderStanding).where(col(OrderStanding.member_id).in_(set(member_ids))).order_by(col(OrderStanding.id))
+        select(OrderStanding)
+        .where(col(OrderStanding.member_id).in_(set(member_ids)))
+        .order_by(col(OrderStanding.id))
     )
 
 

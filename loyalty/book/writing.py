@@ -73,9 +73,7 @@ def write_awards(
     now: datetime,
 ) -> None:
     """Write the awards that are new (their row id is None) or changed."""
-    rows = [
-        (row_id, _award_values(shop_id, account, award, now)) for row_id, account, award in changed
-    ]
+    rows = [(row_id, _award_values(shop_id, account, award, now)) for row_id, account, award in changed]
     known = [values | {"id": row_id} for row_id, values in rows if row_id is not None]
     new = [values for row_id, values in rows if row_id is None]
     if known:

@@ -21,6 +21,8 @@ _WITHOUT_CENTS = frozenset(
     {"BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"}
 )  # fmt: skip
 _WITH_THOUSANDTHS = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
+GOODS_ALONE, EVERYTHING = Basis(), Goods()
+_ONCE = Fraction(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +36,8 @@ class Worth:
 def order_worth(
     order: OrderSnapshot,
     rule: OrderRule,
-    basis: Basis = Basis(),
-    multiplier: Fraction = Fraction(1),  # noqa: B008
+    basis: Basis = GOODS_ALONE,
+    multiplier: Fraction = _ONCE,
 ) -> Worth:
     """Points and counted amount of an order by a rule. A function of its arguments alone, so every history of an order ends alike.
 
@@ -48,7 +50,7 @@ def order_worth(
     return Worth(round_points(exact * multiplier, rule.rounding), counted)
 
 
-def counted_amount(order: OrderSnapshot, basis: Basis = Basis(), goods: Goods = Goods()) -> Fraction:  # noqa: B008  # frozen values
+def counted_amount(order: OrderSnapshot, basis: Basis = GOODS_ALONE, goods: Goods = EVERYTHING) -> Fraction:
     """The part of an order that counts (see the module), in the shop's currency; never negative.
 
     ``goods`` narrows it to some of the lines; the shipping counts (if the basis says so) while any of these goods do. A function of

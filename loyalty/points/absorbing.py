@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from loyalty import reviews
+from loyalty import referrals, reviews
 from loyalty.book import Account, Book
 from loyalty.core.decide import order_source, review_source, signup_source
 from loyalty.core.facts import (
@@ -41,6 +41,9 @@ def absorb(session: Session, shop: Shop, facts: Sequence[Fact], *, now: datetime
         _settle(book, fact)
     reviews.settle_waiting(book, _customers(book, facts))
     mark_used(book, facts)
+    seen = {fact.order.order_id for fact in facts if isinstance(fact, OrderSeen)}
+    referrals.settle_orders(book, [book.orders[order_id] for order_id in sorted(seen)])
+    referrals.settle_issues(book, facts)
     return book.write()
 
 
@@ -70,6 +73,8 @@ def _load(book: Book, facts: Sequence[Fact]) -> None:
     book.load_awards(sources)
     if book.program.looks_back:
         book.load_history(book.accounts())
+    else:
+        book.load_history(_kept(book, facts))
 
 
 def _customers(book: Book, facts: Sequence[Fact]) -> Iterator[Account]:
@@ -79,6 +84,17 @@ def _customers(book: Book, facts: Sequence[Fact]) -> Iterator[Account]:
             account = book.by_customer(fact.identity.customer_id)
             if account is not None and account.state not in ("redacted", "deleted"):
                 yield account
+
+
+def _kept(book: Book, facts: Sequence[Fact]) -> list[Account]:
+    """The accounts that customers are found under who were merged into them: what they had once, they shall not have again."""
+    return [
+        account
+        for fact in facts
+        if isinstance(fact, CustomerSeen)
+        and (account := book.by_customer(fact.identity.customer_id)) is not None
+        and account.shopify_customer_id != fact.identity.customer_id
+    ]
 
 
 def _name(identity: Identity, customer_ids: set[int], emails: set[str]) -> None:

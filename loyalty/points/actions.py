@@ -2,6 +2,7 @@
 
 import structlog
 
+from loyalty import api_actions
 from loyalty.book import Account, Book
 from loyalty.core.decide import ActionRefused, decide_action
 from loyalty.core.facts import ActionDone, BirthdayTold
@@ -18,13 +19,14 @@ def action_done(book: Book, fact: ActionDone) -> None:
     """Give what the rule gives. One that gives nothing is no mistake of the message."""
     account = _actor(book, fact)
     if account is None:
+        _refuse(book, fact, _why_nobody(book, fact))
         return
     book.ensure_ids()
     book.load_history((account,))
     try:
         decision = decide_action(account, fact, book.program, at=book.now)
     except ActionRefused as refused:
-        log.info("action_earns_nothing", shop_id=book.shop_id, rule=fact.rule, reason=refused.reason)
+        _refuse(book, fact, refused.reason)
         return
     book.apply(account, decision)
     climb(book, account)
@@ -36,12 +38,24 @@ def birthday_told(book: Book, fact: BirthdayTold) -> None:
     if account is None or account.state in GONE:
         return
     known = account.birthday
-    if known is not None and ((known.month, known.day) == (fact.month, fact.day) or known.told_at > fact.told_at):
+    if known is not None and (
+        (known.month, known.day) == (fact.month, fact.day) or known.told_at > fact.told_at
+    ):
         return
     account.birthday = Birthday(fact.month, fact.day, fact.told_at)
     account.changed = True
     properties = {"birthday_month": fact.month, "birthday_day": fact.day}
     book.post(account, (), (News(BIRTHDAY_SET, properties, fact.told_at, subject=fact.told_at.isoformat()),))
+
+
+def _refuse(book: Book, fact: ActionDone, reason: str) -> None:
+    """Whoever told of it can ask why it earned nothing."""
+    log.info("action_earns_nothing", shop_id=book.shop_id, rule=fact.rule, reason=reason)
+    api_actions.refuse(book.session, book.shop_id, key=fact.key, rule=fact.rule, reason=reason)
+
+
+def _why_nobody(book: Book, fact: ActionDone) -> str:
+    return "unknown_rule" if book.program.rule(fact.rule) is None else "not_a_member"
 
 
 def _actor(book: Book, fact: ActionDone) -> Account | None:

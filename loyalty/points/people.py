@@ -1,5 +1,6 @@
 """What becomes of accounts: customers that appear, change, merge and go."""
 
+from loyalty import referrals
 from loyalty.book import Account, Book, merge
 from loyalty.core.decide import decide_customer, decide_subscription
 from loyalty.core.facts import CustomerDeleted, CustomerSeen, CustomersMerged
@@ -22,7 +23,12 @@ def customer_seen(book: Book, fact: CustomerSeen) -> None:
     since, program = book.shop.first_installed_at, book.program
     decision = decide_customer(account, fact, program, earning_since=since, at=book.now)
     if decision.joins:
-        account.joined_at, account.state, account.is_guest, account.changed = fact.created_at, "member", False, True
+        account.joined_at, account.state, account.is_guest, account.changed = (
+            fact.created_at,
+            "member",
+            False,
+            True,
+        )
     book.apply(account, decision)
     if program.action("newsletter") is not None and fact.subscribed_at is not None:
         book.ensure_ids()
@@ -36,7 +42,11 @@ def customer_seen(book: Book, fact: CustomerSeen) -> None:
 def customer_deleted(book: Book, fact: CustomerDeleted) -> None:
     """The customer record is gone. One that was merged away is found as the kept one, who is not deleted by that."""
     account = book.by_customer(fact.customer_id)
-    if account is not None and account.shopify_customer_id == fact.customer_id and account.state != "redacted":
+    if (
+        account is not None
+        and account.shopify_customer_id == fact.customer_id
+        and account.state != "redacted"
+    ):
         account.state, account.changed = "deleted", True
 
 
@@ -49,6 +59,7 @@ def customers_merged(book: Book, fact: CustomersMerged) -> None:
         deleted = book.open_account(fact.deleted_customer_id, None)
     if deleted is not kept:
         merge(book, deleted, kept)
+        referrals.settle_members(book, (kept,))
         climb(book, kept)
 
 
@@ -58,6 +69,7 @@ def _take_details(book: Book, account: Account, fact: CustomerSeen) -> None:
         guest = book.by_email(email)
         if guest is not None and guest is not account and guest.shopify_customer_id is None:
             merge(book, guest, account)
+            referrals.settle_members(book, (account,))
         book.rename(account, customer_id=account.shopify_customer_id, email=email)
     # Webhooks about customers do not tell the language; what an import told stays.
     details = (

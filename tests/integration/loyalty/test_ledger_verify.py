@@ -70,7 +70,7 @@ class TestVerify:
             "was changed after it was recorded: its hash does not match",
             "balance says 350, the entries give 351",
             "lifetime_earned says 850, the entries give 851",
-            "order 1 stands at 700 points in 2 entries; there are 701 in 2",
+            "the award of order 1 by order says 700 points in 2 entries; there are 701 in 2",
         ] == texts(lived)
 
     def test_removed(self, lived):
@@ -132,20 +132,26 @@ class TestVerify:
     @pytest.mark.parametrize(
         ("change", "what"),
         [
-            ("posted = 900", "order 1 stands at 900 points in 2 entries; there are 700 in 2"),
-            ("postings = 1", "order 1 stands at 700 points in 1 entries; there are 700 in 2"),
-            ("order_id = 77", "order 1 has 2 entries and no standing"),
+            (
+                "posted = 900",
+                "the award of order 1 by order says 900 points in 2 entries; there are 700 in 2",
+            ),
+            (
+                "postings = 1",
+                "the award of order 1 by order says 700 points in 1 entries; there are 700 in 2",
+            ),
+            ("source_ref = '77'", "order 1 has 2 entries by order and no award"),
         ],
     )
-    def test_order(self, lived, change, what):
-        """An order whose standing does not say what was posted is named."""
-        tamper(lived, f"UPDATE order_standing SET {change} WHERE order_id = 1")
+    def test_award(self, lived, change, what):
+        """An award that does not say what was posted is named."""
+        tamper(lived, f"UPDATE award SET {change} WHERE source_kind = 'order' AND source_ref = '1'")
         assert what in texts(lived)
 
-    def test_empty_order(self, lived):
-        """An order that claims points without an entry is named."""
-        tamper(lived, "UPDATE order_standing SET order_id = 77 WHERE order_id = 1")
-        assert "order 77 stands at 700 points and has no entry" in texts(lived)
+    def test_empty_award(self, lived):
+        """An award that claims points without an entry is named."""
+        tamper(lived, "UPDATE award SET source_ref = '77' WHERE source_kind = 'order' AND source_ref = '1'")
+        assert "the award of order 77 says 700 points and has no entry" in texts(lived)
 
     def test_sequence(self, lived):
         """A source whose postings do not count up from nought is named."""
@@ -219,7 +225,7 @@ class TestDigest:
         with reading(lived) as session:
             first, again = digest(session, shop.id), digest(session, shop.id)
         assert first == again
-        assert (3, 11) == (first.members, first.entries)
+        assert (3, 12) == (first.members, first.entries)
         with Session(lived) as session:
             assert sum(session.exec(select(Member.balance)).all()) == first.points
 
