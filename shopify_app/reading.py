@@ -9,6 +9,8 @@ from typing import Any
 from loyalty.inbox import Malformed
 
 _LARGEST_ID = 2**63 - 1
+_LARGEST = Decimal(10) ** 15
+_MOST_DECIMALS = 12
 
 
 def document(body: bytes) -> dict[str, Any]:
@@ -37,8 +39,8 @@ def optional_number(value: Mapping[str, Any], key: str) -> int | None:
 
 def text(value: Mapping[str, Any], key: str) -> str:
     """A text that must be there."""
-    found = value.get(key)
-    if not isinstance(found, str) or not found:
+    found = optional_text(value, key)
+    if found is None:
         raise Malformed(f"{key} is not a text")
     return found
 
@@ -50,7 +52,8 @@ def optional_text(value: Mapping[str, Any], key: str) -> str | None:
         return None
     if not isinstance(found, str):
         raise Malformed(f"{key} is not a text")
-    return found
+    # JSON can spell halves of characters and the null character, which no database takes: one odd name must not stop a batch.
+    return found.encode("utf-8", "replace").decode().replace("\x00", "") or None
 
 
 def flag(value: Mapping[str, Any], key: str) -> bool:
@@ -84,7 +87,8 @@ def amount(found: Any, name: str) -> Decimal:
             value = Decimal(found)
         except InvalidOperation:
             value = Decimal("NaN")
-        if value.is_finite() and abs(value) < Decimal(10) ** 15:
+        # ``1e-99999999`` is short to write and takes minutes to reckon with.
+        if value.is_finite() and abs(value) < _LARGEST and -int(value.as_tuple().exponent) <= _MOST_DECIMALS:
             return value
     raise Malformed(f"{name} is not an amount")
 

@@ -246,6 +246,8 @@ class TestOrder:
             {"line_items": [1]},
             {"line_items": [{"id": 1, "quantity": 1, "price": "iris@fernandfig.shop"}]},
             {"line_items": [{"id": 1, "quantity": 1, "price": "NaN"}]},
+            {"line_items": [{"id": 1, "quantity": 1, "price": "1e-99999999"}]},
+            {"name": "\x00"},
             {"line_items": [{"id": 1, "quantity": "x"}]},
             {"line_items": [{"id": 1, "quantity": 1, "price_set": []}]},
             {"total_outstanding": {"a": 1}},
@@ -297,6 +299,16 @@ class TestOthers:
         }
         assert translate(message("customers/merge", body)) == (CustomersMerged(1, 2, AT),)
         assert translate(message("customers/merge", body | {"status": "failed"})) == ()
+
+    @pytest.mark.parametrize(
+        ("told", "name"),
+        [("Ir\x00is", "Iris"), ("Iris\ud83c", "Iris?"), ("\x00", None), ("Íris 🌿", "Íris 🌿")],
+    )
+    def test_odd_names(self, told, name):
+        """What JSON can spell and no database takes is left out of a text; every real letter stays."""
+        (seen,) = translate(message("customers/update", ORDER["customer"] | {"first_name": told}))
+        assert isinstance(seen, CustomerSeen)
+        assert seen.first_name == name
 
     def test_customer(self):
         """A customer as it is: no address, no note, only what a member needs."""
