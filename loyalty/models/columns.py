@@ -27,6 +27,9 @@ Points = BigInteger()
 
 Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 
+# As it was written: jsonb would sort the keys.
+OrderedJson = JSON(none_as_null=True)
+
 
 class UtcDateTime(TypeDecorator[datetime]):
     """An instant. Takes and gives aware UTC datetimes on every database (SQLite keeps no zone of its own)."""

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from loyalty.models.columns import BigId, Json, UtcDateTime
+from loyalty.models.columns import BigId, OrderedJson, UtcDateTime
 
 
 class ProgramVersion(SQLModel, table=True):
@@ -18,6 +18,6 @@ class ProgramVersion(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True, sa_type=BigId)
     shop_id: int = Field(foreign_key="shop.id", sa_type=BigId)
     version: int
-    document: dict[str, Any] = Field(sa_type=Json)
+    document: dict[str, Any] = Field(sa_type=OrderedJson)
     author: str
     created_at: datetime = Field(sa_type=UtcDateTime)
