@@ -77,21 +77,17 @@ class FileRow:
         return FileRow(email=email, customer_id=customer_id, **read)
 
 
-def read_row(record: Record, layout: Layout, rules: Rules) -> FileRow | tuple[Mistake, ...]:
-    """The row of a record, or all of its mistakes."""
+def read_row(record: Record, layout: Layout, rules: Rules) -> tuple[FileRow, tuple[Mistake, ...]]:
+    """What a record says, and all of its mistakes. With a mistake in it a row is good for nothing but finding its twins."""
     spare = [cell for cell in record.cells[layout.width :] if cell.strip()]
     if spare:
-        return (
-            Mistake(
-                "",
-                f"has {len(record.cells)} cells where the header has {layout.width}: is a comma not quoted?",
-            ),
-        )
+        what = f"has {len(record.cells)} cells where the header has {layout.width}: is a comma not quoted?"
+        return FileRow(), (Mistake("", what),)
     reader = _Reader(record, layout)
     row = _read(reader, rules)
     if row.email is None and row.customer_id is None and not reader.mistakes:
         reader.mistakes.append(Mistake(layout.header("email"), "is empty: nothing says who this is"))
-    return tuple(reader.mistakes) if reader.mistakes else row
+    return row, tuple(reader.mistakes)
 
 
 class _Reader:

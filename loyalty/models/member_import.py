@@ -43,7 +43,8 @@ class ImportBatch(SQLModel, table=True):
 
 
 class ImportChunk(SQLModel, table=True):
-    """A piece of a file, as UTF-8, that ends where a line ends. The pieces go as soon as the lines have been read."""
+    """A piece of a file, as UTF-8, that ends where a line ends; ``lines_before`` are in the pieces before it. The pieces go as soon as the
+    lines have been read."""
 
     __tablename__ = "import_chunk"
     __table_args__ = (UniqueConstraint("shop_id", "batch_id", "number"),)
@@ -52,6 +53,7 @@ class ImportChunk(SQLModel, table=True):
     shop_id: int = Field(foreign_key="shop.id", sa_type=BigId)
     batch_id: str = Field(foreign_key="import_batch.id")
     number: int
+    lines_before: int
     data: bytes = Field(sa_type=LargeBinary)
 
 

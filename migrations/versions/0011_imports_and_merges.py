@@ -62,6 +62,7 @@ def _import_chunk() -> None:
         _pointer("import_chunk", "shop_id", "shop"),
         _pointer("import_chunk", "batch_id", "import_batch", TEXT),
         sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("lines_before", sa.Integer(), nullable=False),
         sa.Column("data", sa.LargeBinary(), nullable=False),
         sa.UniqueConstraint("shop_id", "batch_id", "number", name="uq_import_chunk_shop_id_batch_id_number"),
     )

@@ -20,13 +20,14 @@ def row(rules: Rules = RULES, **cells: str) -> FileRow | tuple[Mistake, ...]:
     """A line with these cells (and an address, unless one is given)."""
     told = {"email": "ada@fernandfig.shop"} | cells
     layout = recognise(",".join(told))
-    return read_row(Record(2, 1, tuple(told.values())), layout, rules)
+    found, wrong = read_row(Record(2, 1, tuple(told.values())), layout, rules)
+    return wrong or found
 
 
 def mistakes(rules: Rules = RULES, **cells: str) -> list[tuple[str, str]]:
     """The mistakes of such a line."""
     found = row(rules, **cells)
-    assert isinstance(found, tuple)
+    assert isinstance(found, tuple), "nothing is wrong"
     return [(mistake.column, mistake.what) for mistake in found]
 
 
@@ -70,7 +71,7 @@ class TestGood:
         """An empty cell tells nothing, and cells that are missing at the end are empty."""
         layout = recognise("email,points,tier,birthday\n")
         found = read_row(Record(2, 1, ("ada@fernandfig.shop", " ")), layout, RULES)
-        assert found == FileRow(email="ada@fernandfig.shop")
+        assert found == (FileRow(email="ada@fernandfig.shop"), ())
 
     @pytest.mark.parametrize(
         ("text", "day"),
@@ -162,14 +163,13 @@ class TestBad:
         """A line with more cells than the header is not guessed at."""
         layout = recognise("email,points\n")
         found = read_row(Record(2, 1, ("ada@fernandfig.shop", "1", "234")), layout, RULES)
-        assert found == (Mistake("", "has 3 cells where the header has 2: is a comma not quoted?"),)
+        assert found[1] == (Mistake("", "has 3 cells where the header has 2: is a comma not quoted?"),)
 
     def test_empty_spare_cells(self):
         """Empty cells after the last column are nothing."""
         layout = recognise("email,points\n")
-        assert read_row(Record(2, 1, ("ada@fernandfig.shop", "1", "", " ")), layout, RULES) == FileRow(
-            email="ada@fernandfig.shop", points=1
-        )
+        found = read_row(Record(2, 1, ("ada@fernandfig.shop", "1", "", " ")), layout, RULES)
+        assert found == (FileRow(email="ada@fernandfig.shop", points=1), ())
 
     def test_never_quotes(self):
         """A mistake never repeats what stands in the cell: it may be somebody's address in the wrong column."""
