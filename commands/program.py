@@ -1,68 +1,131 @@
-"""``flask program``: a shop's whole program as one TOML document."""
+"""``flask program``: a shop's whole program as one document, and its versions."""
 
-import tomllib
-from collections.abc import Mapping
 from typing import Any, TextIO
 
 import click
-import tomli_w
 from flask.cli import AppGroup
 
-from commands.output import as_json, find_shop, house, shop_option, show_one
+from commands.output import as_json, find_shop, house, shop_option, show, show_one
 from loyalty import outbox, programs
-from loyalty.core.document import ProgramInvalid
+from loyalty.core.document import ProgramInvalid, Unreadable, difference, parse_program, read_text, write_text
 from shopify_app import lifecycle
 
 program = AppGroup("program", help="A shop's whole program as one document.")
+_file = click.File("r", encoding="utf-8")
 
 
 @program.command("export")
 @shop_option()
+@click.option("--version", type=int, help="An earlier version instead of the one in force.")
 @as_json
-def export(domain: str, *, as_json: bool) -> None:
+def export(domain: str, version: int | None, *, as_json: bool) -> None:
     """Print the program in force as TOML (or JSON)."""
-    with house().runtime.reading() as session:
-        shop = find_shop(session, domain)
-        assert shop.id is not None
-        document = programs.document(session, shop.id)
+    document = _document(domain, version)
     if as_json:
         show_one(document, as_json=True)
     else:
-        click.echo(tomli_w.dumps(_without_none(document)), nl=False)
+        click.echo(write_text(document), nl=False)
 
 
 @program.command("apply")
 @shop_option()
-@click.argument("file", type=click.File("r", encoding="utf-8"))
+@click.argument("file", type=_file)
+@click.option("--based-on", type=int, help="Refuse when another version than this one is in force.")
 @as_json
-def apply(domain: str, file: TextIO, *, as_json: bool) -> None:
-    """Make FILE (TOML, "-" for standard input) the program in force, or change nothing and say what is wrong with it."""
-    try:
-        document = tomllib.loads(file.read())
-    except tomllib.TOMLDecodeError as error:
-        raise click.ClickException(f"not TOML: {error}") from None
+def apply(domain: str, file: TextIO, based_on: int | None, *, as_json: bool) -> None:
+    """Make FILE (TOML or JSON, "-" for standard input) the program in force, or change nothing and say what is wrong with it."""
+    document = _read(file)
     runtime = house().runtime
     try:
         with runtime.transaction() as session:
             shop = find_shop(session, domain)
             assert shop.id is not None
             before = programs.current(session, shop.id).version
-            found = programs.apply(session, shop.id, document, author="command line", now=runtime.clock())
+            now = runtime.clock()
+            found = programs.apply(
+                session, shop.id, document, author="command line", now=now, based_on=based_on
+            )
             if found.version != before:
-                lifecycle.tell_program(session, shop.id, occasion="saved", now=runtime.clock())
-    except ProgramInvalid as error:
-        lines = "".join(f"\n  {mistake}" for mistake in error.mistakes)
-        raise click.ClickException(f"the program has mistakes, nothing was changed:{lines}") from None
+                lifecycle.tell_program(session, shop.id, occasion="saved", now=now)
+    except ProgramInvalid as invalid:
+        raise _refusal(invalid) from None
+    except programs.ProgramMoved as moved:
+        raise click.ClickException(
+            f"version {moved.version} is in force by now; nothing was changed"
+        ) from None
     house().bell("drain_outbox", shop.id, outbox.SHOPIFY)
     show_one(
         {"shop": shop.domain, "version": found.version, "changed": found.version != before}, as_json=as_json
     )
 
 
-def _without_none(value: Any) -> Any:
-    """TOML has no null: what is not set is left out."""
-    if isinstance(value, Mapping):
-        return {key: _without_none(inner) for key, inner in value.items() if inner is not None}
-    if isinstance(value, list):
-        return [_without_none(inner) for inner in value]
-    return value
+@program.command("versions")
+@shop_option()
+@as_json
+def versions(domain: str, *, as_json: bool) -> None:
+    """List the versions of the program, the one in force first."""
+    with house().runtime.reading() as session:
+        shop = find_shop(session, domain)
+        assert shop.id is not None
+        found = programs.versions(session, shop.id)
+    rows = [
+        {"version": row.version, "author": row.author, "created_at": row.created_at.isoformat()}
+        for row in found
+    ]
+    show(rows, as_json=as_json)
+
+
+@program.command("diff")
+@shop_option()
+@click.argument("file", type=_file, required=False)
+@click.option("--version", type=int, help="Compare with this version.")
+@as_json
+def diff(domain: str, file: TextIO | None, version: int | None, *, as_json: bool) -> None:
+    """Say what FILE would change of the program in force (or of --version); without FILE, what was changed since --version, or last."""
+    given = _read(file) if file else None
+    with house().runtime.reading() as session:
+        shop = find_shop(session, domain)
+        assert shop.id is not None
+        in_force = programs.current(session, shop.id).version
+    if version is None:
+        version = in_force if given is not None else max(in_force - 1, 1)
+    if given is not None:
+        try:
+            parse_program(given, version=0)
+        except ProgramInvalid as invalid:
+            raise _refusal(invalid) from None
+    changes = difference(_document(domain, version), given if given is not None else _document(domain, None))
+    rows = [
+        {"path": change.path, "old": change.old, "new": change.new, "text": change.text} for change in changes
+    ]
+    if as_json:
+        show(rows, as_json=True)
+    else:
+        click.echo("\n".join(change.text for change in changes) or "No difference.")
+
+
+def _document(domain: str, version: int | None) -> dict[str, Any]:
+    with house().runtime.reading() as session:
+        shop = find_shop(session, domain)
+        assert shop.id is not None
+        try:
+            if version is None:
+                return programs.document(session, shop.id)
+            return programs.document_at(session, shop.id, version)
+        except programs.NoProgram:
+            missing = "the store has no program" if version is None else f"there is no version {version}"
+            raise click.ClickException(missing) from None
+
+
+def _read(file: TextIO) -> dict[str, Any]:
+    try:
+        return read_text(file.read())
+    except UnicodeDecodeError:
+        raise click.ClickException("the file is not UTF-8 text") from None
+    except Unreadable as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _refusal(invalid: ProgramInvalid) -> click.ClickException:
+    lines = "".join(f"\n  {mistake}" for mistake in invalid.mistakes)
+    return click.ClickException(f"the program has mistakes, nothing was changed:{lines}")

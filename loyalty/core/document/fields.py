@@ -74,7 +74,9 @@ def read_fields(
         if given is None and not field.is_required:
             values[field.name] = field.default
             continue
-        value = field.kind.read(given, join(path, field.name), notes)
+        # Of a table that must be there but is not, it helps more to say what it lacks.
+        found_or_empty = {} if given is None and isinstance(field.kind, Table) else given
+        value = field.kind.read(found_or_empty, join(path, field.name), notes)
         if value is not WRONG:
             values[field.name] = value
     return values
