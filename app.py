@@ -16,6 +16,7 @@ import klaviyo_oauth.review_door
 import klaviyo_oauth.wording
 import logs
 import shopify_app.admin
+import shopify_app.api
 import shopify_app.storefront
 from queues import Doorbell
 from settings import Settings, load_settings
@@ -53,6 +54,7 @@ def _add_rooms(app: Flask, house: House) -> None:
     app.register_blueprint(gate.blueprint)
     app.register_blueprint(shopify_app.admin.create_blueprint(pages))
     app.register_blueprint(shopify_app.storefront.create_blueprint(runtime, shopify))
+    app.register_blueprint(shopify_app.api.create_blueprint(runtime))
     app.register_blueprint(
         klaviyo_oauth.connect.create_blueprint(
             runtime,
@@ -69,7 +71,7 @@ def _add_rooms(app: Flask, house: House) -> None:
 
 
 def _wants_json() -> bool:
-    return request.path.startswith("/proxy/") or request.accept_mimetypes.best == "application/json"
+    return request.path.startswith(("/proxy/", "/api/")) or request.accept_mimetypes.best == "application/json"
 
 
 def _answer_http_error(error: HTTPException) -> Response | tuple[Response | str, int]:

@@ -11,6 +11,7 @@ from redis import Redis
 import klaviyo_oauth.drift_check
 import klaviyo_oauth.review_facts
 import klaviyo_oauth.sync
+import shopify_app.api
 import shopify_app.imports
 import shopify_app.lifecycle
 import shopify_app.translate
@@ -86,6 +87,7 @@ def build(settings: Settings) -> House:
             translators={
                 inbox.SHOPIFY: shopify_app.translate.translate,
                 inbox.KLAVIYO: klaviyo_oauth.review_facts.translate,
+                inbox.API: shopify_app.api.translate,
             },
             shop_handlers=shopify_app.lifecycle.shop_handlers(runtime.cipher),
         ),

@@ -11,6 +11,7 @@ from loyalty.models import InboxMessage
 
 SHOPIFY = "shopify"
 KLAVIYO = "klaviyo"
+API = "api"
 
 MOST_ATTEMPTS = 8
 _FIRST_WAIT = timedelta(seconds=10)

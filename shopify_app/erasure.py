@@ -13,6 +13,8 @@ from sqlmodel import Session, col
 from loyalty import runs
 from loyalty.core.facts import ShopMessage
 from loyalty.models import (
+    ApiAction,
+    ApiKey,
     InboxMessage,
     KlaviyoConnection,
     KlaviyoFarewell,
@@ -38,6 +40,8 @@ BATCH = 2_000
 # What refers to others goes before what it refers to.
 _TABLES: tuple[Any, ...] = (
     OutboxMessage,
+    ApiAction,
+    ApiKey,
     RewardIssue,
     Review,
     LedgerEntry,

@@ -60,8 +60,17 @@
   // What follows a successful answer, by what the answer and the element that asked say.
   function follow(asker, result) {
     say(result.message || asker.dataset.said);
+    if (result.reveal) reveal(result.reveal);
     if (result.redirect) goTo(result.redirect);
     else if ("reload" in asker.dataset) location.reload();
+  }
+
+  // A secret that is shown once: it is in this page alone, and gone with it.
+  function reveal(secret) {
+    const place = document.querySelector("[data-reveal]");
+    place.querySelector("[data-revealed]").textContent = secret;
+    place.hidden = false;
+    place.scrollIntoView({ block: "center" });
   }
 
   const OUTAGE = "That did not work. Check your connection and try again.";
@@ -179,10 +188,11 @@
   }
 
   document.addEventListener("click", (event) => {
-    const button = event.target.closest?.("[data-post],[data-download],[data-submits],[data-add-reward],[data-remove-reward]");
+    const button = event.target.closest?.("[data-post],[data-download],[data-submits],[data-done],[data-add-reward],[data-remove-reward]");
     if (!button || button.hasAttribute("disabled")) return;
     if ("post" in button.dataset) post(button);
     else if ("download" in button.dataset) download(button);
+    else if ("done" in button.dataset) location.reload();
     else if ("submits" in button.dataset) document.getElementById(button.dataset.submits)?.requestSubmit();
     else if ("addReward" in button.dataset) addReward(button);
     else removeReward(button);

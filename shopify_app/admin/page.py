@@ -42,6 +42,7 @@ NAVIGATION = (
     NavigationItem("/members", "Members"),
     NavigationItem("/klaviyo", "Klaviyo"),
     NavigationItem("/imports", "Imports"),
+    NavigationItem("/api-keys", "API"),
     NavigationItem("/privacy", "Privacy and messages"),
 )
 

@@ -48,7 +48,7 @@ class TestVideo:
             ({}, False, False),
         ],
     )
-    def test_event(self, properties: dict[str, Any], media: bool, video: bool) -> None:  # noqa: FBT001
+    def test_event(self, properties: dict[str, Any], media: bool, video: bool) -> None:
         """Media without a picture is a video, and so is a picture that moves; what is not told is not taken for one."""
         fact = told(**properties)
         assert (fact.has_media, fact.has_video) == (media, video)
@@ -63,7 +63,7 @@ class TestVideo:
             ({"images": "https://cdn.test/a.mp4"}, True, False),
         ],
     )
-    def test_review(self, attributes: dict[str, Any], media: bool, video: bool) -> None:  # noqa: FBT001
+    def test_review(self, attributes: dict[str, Any], media: bool, video: bool) -> None:
         """A review that was asked for keeps what it shows through its way over the inbox."""
         fact = asked_for(**attributes)
         assert (fact.has_media, fact.has_video) == (media, video)

@@ -36,7 +36,10 @@ CUSTOMER: dict[str, Any] = {
     "created_at": "2026-11-01T00:00:00Z",
     "updated_at": "2026-11-01T00:00:00Z",
 }
-DOCUMENT = {"earn": {"newsletter": {"points": 50, "title": "Join our newsletter"}}}
+DOCUMENT = {
+    "points": {"one": "point", "many": "points"},
+    "earn": {"newsletter": {"points": 50, "title": "Join our newsletter"}},
+}
 
 
 def facts(topic: str, body: Any) -> Any:
