@@ -15,7 +15,12 @@ REQUIRED_SCOPES = (
     "write_app_proxy",
     "read_customer_merge",
 )
-OPTIONAL_SCOPES = ("read_all_orders",)
+# What each kind of reward needs beyond the required scopes.
+REWARD_SCOPES = {
+    "gift_card": ("write_gift_cards",),
+    "store_credit": ("read_store_credit_accounts", "write_store_credit_account_transactions"),
+}
+OPTIONAL_SCOPES = ("read_all_orders", *(scope for scopes in REWARD_SCOPES.values() for scope in scopes))
 
 
 @dataclass(frozen=True, slots=True)

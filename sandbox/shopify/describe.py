@@ -11,7 +11,7 @@ from sandbox.shopify.ids import gid
 from sandbox.shopify.money import text
 from sandbox.shopify.order import Order, Refund
 from sandbox.shopify.people import Customer
-from sandbox.shopify.shop import Product, Shop
+from sandbox.shopify.shop import GiftCard, Product, Shop, StoreCredit
 from sandbox.shopify.world import World
 
 
@@ -96,6 +96,39 @@ def discount(world: World, item: Discount) -> dict[str, Any]:
         "customers": sorted(item.customers) if item.customers is not None else None,
         "uses": [{"order_id": order_id, "customer_id": user} for order_id, user, _ in item.uses],
         "usage_limit": item.usage_limit,
+    }
+
+
+def gift_card(item: GiftCard) -> dict[str, Any]:
+    """A gift card with its whole code, which the API never shows again."""
+    return {
+        "id": item.id,
+        "admin_graphql_api_id": gid("GiftCard", item.id),
+        "code": item.code,
+        "initial": text(item.initial),
+        "balance": text(item.balance),
+        "customer_id": item.customer_id,
+        "expires_on": item.expires_on,
+        "note": item.note,
+        "disabled_at": zulu(item.disabled_at),
+    }
+
+
+def store_credit(item: StoreCredit) -> dict[str, Any]:
+    """An account of store credit with its movements, the oldest first."""
+    return {
+        "id": item.id,
+        "currency": item.currency,
+        "balance": text(item.balance),
+        "moves": [
+            {
+                "kind": kind.lower(),
+                "amount": text(amount),
+                "created_at": zulu(at),
+                "expires_at": zulu(expires),
+            }
+            for _, kind, amount, _, at, expires in item.moves
+        ],
     }
 
 

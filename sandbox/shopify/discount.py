@@ -5,9 +5,11 @@ It holds one code per discount; automatic discounts and pooled codes are not par
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from sandbox.shopify.errors import ActionRefused
 from sandbox.shopify.money import ZERO, spread
@@ -36,6 +38,9 @@ class Discount:
     each_item: bool = False
     products: set[int] | None = None
     collections: set[int] | None = None
+    variants: set[int] | None = None
+    # The shop's products by id, to know what is in a collection.
+    catalogue: Mapping[int, Any] = field(default_factory=dict, repr=False)
     minimum_subtotal: Decimal | None = None
     minimum_quantity: int | None = None
     maximum_shipping: Decimal | None = None
@@ -80,9 +85,20 @@ class Discount:
     def entitled(self, lines: list[Line]) -> list[Line]:
         """The lines the discount may touch: never gift cards."""
         plain = [line for line in lines if not line.gift_card]
-        if self.products is None and self.collections is None:
-            return plain
-        return [line for line in plain if line.product_id in (self.products or set())]
+        return [line for line in plain if self._is_for(line)] if self.is_narrow else plain
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether the discount is for some goods only."""
+        return any(chosen is not None for chosen in (self.products, self.collections, self.variants))
+
+    def _is_for(self, line: Line) -> bool:
+        known = self.catalogue.get(line.product_id or 0)
+        return (
+            line.product_id in (self.products or ())
+            or line.variant_id in (self.variants or ())
+            or (known is not None and bool(set(known.collections) & (self.collections or set())))
+        )
 
     def apply(self, lines: list[Line], shipping: Shipping | None, index: int) -> AppliedDiscount:
         """Take the discount off the lines or the shipping and say how much that was."""
@@ -102,7 +118,7 @@ class Discount:
         for line, amount in zip(lines, amounts, strict=True):
             if amount:
                 line.allocations.append((index, amount))
-        entitled = self.products is not None or self.kind == "Bxgy"
+        entitled = self.is_narrow or self.kind == "Bxgy"
         shown = self.value * 100 if self.value_type == "percentage" else self.value
         return AppliedDiscount(
             kind="discount_code",

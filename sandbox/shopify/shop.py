@@ -121,6 +121,12 @@ class GiftCard:
     expires_on: str | None = None
     note: str | None = None
     disabled_at: datetime | None = None
+    spent: Decimal = ZERO
+
+    @property
+    def balance(self) -> Decimal:
+        """What is left of it."""
+        return self.initial - self.spent
 
 
 @dataclass

@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from shopify_app.config import OPTIONAL_SCOPES
+
 FILE = Path(__file__).resolve().parent.parent.parent / "shopify.app.toml"
 API_VERSION = re.compile(r"20\d\d-(01|04|07|10)")
 RELATIVE_OR_REMOTE = re.compile(r"/\S*|https://\S+|pubsub://\S+|kafka://\S+|arn:aws:events:\S+")
@@ -133,10 +135,10 @@ class TestScopes:
         }  # fmt: skip
 
     def test_optional(self, config: dict[str, Any], scopes: list[str]) -> None:
-        """Older orders are asked for at the moment of use, and nothing is both required and optional."""
+        """Older orders, gift cards and store credit are asked for at the moment of use; nothing is both required and optional."""
         optional = config["access_scopes"]["optional_scopes"]
 
-        assert optional == ["read_all_orders"]
+        assert tuple(optional) == OPTIONAL_SCOPES
         assert set(scopes).isdisjoint(optional)
 
     def test_managed_install(self, config: dict[str, Any]) -> None:

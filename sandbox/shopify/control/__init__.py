@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, jsonify
 
+from sandbox.shopify.control import money, people, shops, switches
 from sandbox.shopify.control import orders as order_routes
-from sandbox.shopify.control import people, shops, switches
 from sandbox.shopify.errors import ActionRefused
 
 blueprint = Blueprint("control", __name__, url_prefix="/_sandbox")
-for routes in (shops.routes, people.routes, order_routes.routes, switches.routes):
+for routes in (shops.routes, people.routes, money.routes, order_routes.routes, switches.routes):
     blueprint.register_blueprint(routes)
 
 

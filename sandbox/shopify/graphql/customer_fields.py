@@ -11,6 +11,7 @@ from sandbox.shopify.graphql import connections
 from sandbox.shopify.graphql.context import Context
 from sandbox.shopify.graphql.money_fields import money
 from sandbox.shopify.graphql.registry import Resolver, fields, represents
+from sandbox.shopify.graphql.search import matcher
 from sandbox.shopify.graphql.shop_fields import metafield, metafields
 from sandbox.shopify.ids import gid
 from sandbox.shopify.people import Customer
@@ -133,8 +134,15 @@ def credit_move(account: StoreCredit, move: tuple[Any, ...]) -> dict[str, Any]:
 
 
 def _moves(account: StoreCredit, _context: Context, **page: Any) -> dict[str, Any]:
-    rows = [credit_move(account, move) for move in reversed(account.moves)]
-    return connections.page(rows, lambda item: item["id"], **page)
+    """The movements, the oldest first unless asked otherwise."""
+    keep = matcher(
+        page.pop("query", None), {"type": lambda move: move[1].lower(), "id": lambda move: move[0]}
+    )
+    kept = [move for move in account.moves if keep is None or keep(move)]
+    if page.pop("reverse", False):
+        kept.reverse()
+    page.pop("sortKey", None)
+    return connections.page([credit_move(account, move) for move in kept], lambda item: item["id"], **page)
 
 
 fields(
@@ -152,7 +160,7 @@ fields(
         "id": lambda g, c: gid("GiftCard", g.id),
         "maskedCode": lambda g, c: f"•••• •••• •••• {g.code[-4:]}",
         "lastCharacters": lambda g, c: g.code[-4:],
-        "balance": lambda g, c: money(g.initial, g.currency),
+        "balance": lambda g, c: money(g.balance, g.currency),
         "initialValue": lambda g, c: money(g.initial, g.currency),
         "createdAt": lambda g, c: zulu(g.created_at),
         "expiresOn": lambda g, c: g.expires_on,

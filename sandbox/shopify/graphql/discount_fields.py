@@ -11,7 +11,7 @@ from sandbox.shopify.graphql import connections
 from sandbox.shopify.graphql.context import Context
 from sandbox.shopify.graphql.money_fields import money
 from sandbox.shopify.graphql.registry import fields
-from sandbox.shopify.graphql.shop_fields import metafield
+from sandbox.shopify.graphql.shop_fields import metafield, variant
 from sandbox.shopify.ids import gid
 
 NODE = "DiscountCodeNode"
@@ -39,8 +39,14 @@ def _gets(discount: Discount, context: Context) -> dict[str, Any]:
     if discount.value_type == "percentage":
         value = {"__typename": "DiscountPercentage", "percentage": float(discount.value)}
     items: dict[str, Any] = {"__typename": "AllDiscountItems", "allItems": True}
-    if discount.products is not None:
-        items = {"__typename": "DiscountProducts", "chosen": discount.products}
+    if discount.collections is not None:
+        items = {"__typename": "DiscountCollections", "chosen": discount.collections}
+    elif discount.is_narrow:
+        items = {
+            "__typename": "DiscountProducts",
+            "chosen": discount.products or set(),
+            "variants": discount.variants or set(),
+        }
     return {"items": items, "value": value}
 
 
@@ -117,4 +123,15 @@ def _chosen(items: dict[str, Any], context: Context, **page: Any) -> dict[str, A
     return connections.page(found, lambda item: item.id, **page)
 
 
-fields("DiscountProducts", {"products": _chosen})
+def _variants(items: dict[str, Any], context: Context, **page: Any) -> dict[str, Any]:
+    known = (item for item in context.shop.products.values() if item.variant_id in items["variants"])
+    return connections.page([variant(item) for item in known], lambda item: item["id"], **page)
+
+
+def _collections(items: dict[str, Any], context: Context, **page: Any) -> dict[str, Any]:
+    found = [context.shop.collections[one] for one in sorted(items["chosen"])]
+    return connections.page(found, lambda item: item.id, **page)
+
+
+fields("DiscountProducts", {"products": _chosen, "productVariants": _variants})
+fields("DiscountCollections", {"collections": _collections})

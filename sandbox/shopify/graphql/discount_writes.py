@@ -104,20 +104,35 @@ def _common(kind: str, given: dict[str, Any], context: Context, path: str) -> Di
     )
 
 
-def _items(made: Discount, gets: dict[str, Any], path: str) -> None:
+def _items(made: Discount, gets: dict[str, Any], context: Context, path: str) -> None:
     items = gets.get("items") or {}
     where = [path, "customerGets", "items"]
     if sum(bool(items.get(name)) for name in ("all", "products", "collections")) != 1:
         raise Rejected(
             where, "BLANK", "Items in customer get must be exactly one of all, products or collections."
         )
+    made.catalogue = context.shop.products
     if items.get("collections"):
-        made.collections = {int(one.rsplit("/", 1)[-1]) for one in items["collections"].get("add") or []}
+        ids = {number(one, "Collection") for one in items["collections"].get("add") or []}
+        if not ids or not ids <= set(context.shop.collections):
+            raise Rejected([*where, "collections", "add"], "INVALID", "Collection is invalid.")
+        made.collections = {one for one in ids if one is not None}
     elif items.get("products"):
-        ids = {number(one, "Product") for one in items["products"].get("productsToAdd") or []}
-        if not ids or None in ids:
-            raise Rejected([*where, "products", "productsToAdd"], "INVALID", "Product is invalid.")
-        made.products = {one for one in ids if one is not None}
+        _goods(made, items["products"], context, [*where, "products"])
+
+
+def _goods(made: Discount, given: dict[str, Any], context: Context, where: list[str]) -> None:
+    """Products, variants of products, or both; each of them has to be there."""
+    products = {number(one, "Product") for one in given.get("productsToAdd") or []}
+    variants = {number(one, "ProductVariant") for one in given.get("productVariantsToAdd") or []}
+    if not products and not variants:
+        raise Rejected(where, "BLANK", "Products can't be blank.")
+    if not products <= set(context.shop.products):
+        raise Rejected([*where, "productsToAdd"], "INVALID", "Product is invalid.")
+    if not variants <= {product.variant_id for product in context.shop.products.values()}:
+        raise Rejected([*where, "productVariantsToAdd"], "INVALID", "Product variant is invalid.")
+    made.products = {one for one in products if one is not None} or None
+    made.variants = {one for one in variants if one is not None} or None
 
 
 def _basic(given: dict[str, Any], context: Context) -> Discount:
@@ -140,12 +155,16 @@ def _basic(given: dict[str, Any], context: Context) -> Discount:
             raise Rejected(
                 [*where, "discountAmount", "amount"], "GREATER_THAN", "Value must be greater than 0"
             )
-    _items(made, gets, path)
+    _items(made, gets, context, path)
     return made
 
 
 def _shipping(given: dict[str, Any], context: Context) -> Discount:
     made = _common("FreeShipping", given, context, "freeShippingCodeDiscount")
+    if made.combines.get("shippingDiscounts"):
+        message = "Shipping discounts can't combine with shipping discounts."
+        where = ["freeShippingCodeDiscount", "combinesWith"]
+        raise Rejected(where, "INVALID_COMBINES_WITH_FOR_DISCOUNT_CLASS", message)
     limit = given.get("maximumShippingPrice")
     made.maximum_shipping = parse(limit) if limit is not None else None
     if not (given.get("destination") or {}).get("all", True):
@@ -158,6 +177,9 @@ def _bxgy(given: dict[str, Any], context: Context) -> Discount:
     made = _common("Bxgy", given, context, path)
     if not given.get("customerBuys"):
         raise Rejected([path, "customerBuys"], "BLANK", "Customer buys can't be blank")
+    for part in ("customerBuys", "customerGets"):
+        if ((given.get(part) or {}).get("items") or {}).get("all"):
+            raise Rejected([path, part, "items"], "INVALID", "All items is not supported here.")
     gets = given.get("customerGets") or {}
     effect = ((gets.get("value") or {}).get("discountOnQuantity")) or {}
     if not effect.get("quantity") or (effect.get("effect") or {}).get("percentage") is None:
@@ -166,7 +188,7 @@ def _bxgy(given: dict[str, Any], context: Context) -> Discount:
     made.gets_quantity = int(effect["quantity"])
     made.value_type, made.value = "percentage", parse(effect["effect"]["percentage"])
     made.uses_per_order = given.get("usesPerOrderLimit")
-    _items(made, gets, path)
+    _items(made, gets, context, path)
     return made
 
 

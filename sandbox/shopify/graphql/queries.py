@@ -13,6 +13,7 @@ from sandbox.shopify.graphql import connections
 from sandbox.shopify.graphql.context import Context
 from sandbox.shopify.graphql.registry import fields
 from sandbox.shopify.graphql.search import matcher
+from sandbox.shopify.graphql.shop_fields import variant
 from sandbox.shopify.ids import number
 from sandbox.shopify.order import Order
 from sandbox.shopify.people import Customer
@@ -186,6 +187,27 @@ def _products(_root: Any, context: Context, **page: Any) -> Any:
     return iter(chosen) if context.bulk else connections.page(chosen, lambda item: item.id, **page)
 
 
+def _variant(context: Context, identity: int) -> dict[str, Any] | None:
+    known = context.shop.products.values()
+    return next((variant(item) for item in known if item.variant_id == identity), None)
+
+
+def _gift_cards(_root: Any, context: Context, **page: Any) -> dict[str, Any]:
+    """Gift cards; a plain word looks for a code, of which the answer shows no more than the end."""
+    query = str(page.pop("query", None) or "").strip().lower()
+    page.pop("sortKey", None)
+    keep = matcher(query, {"customer_id": lambda card: card.customer_id, "id": lambda card: card.id})
+    word = "" if ":" in query else query
+    chosen = [
+        card
+        for card in context.shop.gift_cards.values()
+        if (keep is None or keep(card)) and (not word or card.code == word)
+    ]
+    if page.pop("reverse", False):
+        chosen.reverse()
+    return connections.page(chosen, lambda card: card.id, **page)
+
+
 def find_node(_root: Any, context: Context, id: str) -> Any:
     """Find any object by its global id."""
     kind, _, tail = id.removeprefix("gid://shopify/").partition("/")
@@ -246,6 +268,8 @@ fields(
         "webhookSubscriptions": lambda _r, c, **page: connections.page([], lambda item: item, **page),
         "node": find_node,
         "nodes": _nodes,
+        "productVariant": lambda _r, c, id: _variant(c, _numeric(id, "ProductVariant")),
+        "giftCards": _gift_cards,
         "giftCard": lambda _r, c, id: c.shop.gift_cards.get(_numeric(id, "GiftCard")),
         "storeCreditAccount": lambda _r, c, id: c.shop.store_credit.get(_numeric(id, "StoreCreditAccount")),
         "publicApiVersions": lambda _r, c: [

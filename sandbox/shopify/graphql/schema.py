@@ -36,6 +36,7 @@ TYPE_SCOPES = {
     "DiscountCodeNode": "read_discounts",
     "GiftCard": "read_gift_cards",
     "StoreCreditAccount": "read_store_credit_accounts",
+    "StoreCreditAccountTransaction": "read_store_credit_account_transactions",
 }
 FIELD_SCOPES = {
     "QueryRoot.ordersCount": "read_orders",
