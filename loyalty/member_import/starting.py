@@ -22,11 +22,12 @@ class NotReady(Exception):
 
 
 class AlreadyImported(Exception):
-    """The very same file was imported before. ``batch`` is that import."""
+    """The very same file was imported before, by the import ``batch_id`` of ``at``."""
 
-    def __init__(self, batch: ImportBatch) -> None:
-        super().__init__(batch.id)
-        self.batch = batch
+    def __init__(self, batch_id: str, at: datetime) -> None:
+        super().__init__(batch_id)
+        self.batch_id = batch_id
+        self.at = at
 
 
 def start_check(session: Session, batch: ImportBatch, *, now: datetime) -> Run:
@@ -41,7 +42,7 @@ def start_import(session: Session, batch: ImportBatch, *, now: datetime, again: 
     _expect(batch, "checked", "importing")
     known = earlier(session, batch.shop_id, batch.digest)
     if known is not None and known.id != batch.id and not again:
-        raise AlreadyImported(known)
+        raise AlreadyImported(known.id, known.imported_at or known.created_at)
     run = _start(session, batch, IMPORT, now)
     batch.state = "importing"
     session.add(batch)
