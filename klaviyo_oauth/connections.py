@@ -20,6 +20,7 @@ DISCONNECTED = "disconnected"
 
 AUTHORIZATION_LOST = "authorization_lost"
 KEY_REJECTED = "key_rejected"
+_MOST_RELEASED = 5_000
 
 
 class AccountTaken(Exception):
@@ -118,16 +119,21 @@ def change_details(row: KlaviyoConnection, **changes: Any) -> None:
 
 
 def release_waiting(session: Session, shop_id: int, *, now: datetime) -> None:
-    """Make the news due at once that was waiting for a link to be mended."""
-    session.execute(
-        update(OutboxMessage)
+    """Make the news due at once that was waiting for a link to be mended. Of a long backlog only the beginning: a merchant waits for
+    this, and the rest comes due by itself before the beginning is sent."""
+    waiting = (
+        select(OutboxMessage.id)
         .where(
-            col(OutboxMessage.shop_id) == shop_id,
-            col(OutboxMessage.channel) == "klaviyo",
-            col(OutboxMessage.state) == "due",
+            OutboxMessage.shop_id == shop_id,
+            OutboxMessage.channel == "klaviyo",
+            OutboxMessage.state == "due",
             col(OutboxMessage.due_at) > now,
         )
-        .values(due_at=now),
+        .order_by(col(OutboxMessage.due_at), col(OutboxMessage.id))
+        .limit(_MOST_RELEASED)
+    )
+    session.execute(
+        update(OutboxMessage).where(col(OutboxMessage.id).in_(waiting)).values(due_at=now),
         execution_options={"synchronize_session": False},
     )
 

@@ -6,22 +6,18 @@ it may be killed at any line. What a link of today uses, it leaves alone.
 
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from datetime import timedelta
 
 import requests
 import structlog
 from redis import Redis
 
-from klaviyo_oauth import connections, farewells, oauth, tokens
-from klaviyo_oauth.answers import NoReply, Reply
+from klaviyo_oauth import farewells, oauth
 from klaviyo_oauth.client import Client
 from klaviyo_oauth.config import KlaviyoConfig
-from klaviyo_oauth.gateway import PATIENCE
 from klaviyo_oauth.limits import Limiter
-from klaviyo_oauth.oauth import GrantDead, Tokens
-from klaviyo_oauth.tokens import Credentials
+from klaviyo_oauth.webhook_removal import TIMEOUT, Farewell, Later, WebhookRemoval
 from loyalty import leases
 from loyalty.encryption import SealBroken
 from loyalty.runtime import Runtime
@@ -29,39 +25,14 @@ from loyalty.runtime import Runtime
 JOB = "say_goodbye_to_klaviyo"
 # Secrets of an ended link are not kept for longer than this, whatever Klaviyo does.
 GIVE_UP_AFTER = timedelta(days=1)
+_SHORTEST_WAIT = 1.0
 _FIRST_WAIT = 15.0
 _LONGEST_WAIT = 3_600.0
 _WHILE_CONNECTING = 60.0
 # Longer than all requests of one farewell together may take.
 _LEASE_SECONDS = 240
-_TIMEOUT = (5.0, 15.0)
 
 log = structlog.get_logger(__name__)
-
-
-class _Later(Exception):
-    """Not now. ``seconds`` is when to try again, if Klaviyo said so; otherwise the waits grow."""
-
-    def __init__(self, reason: str, seconds: float | None = None) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.seconds = seconds
-
-
-@dataclass(frozen=True, slots=True)
-class _Farewell:
-    """A row, opened."""
-
-    id: int
-    shop_id: int
-    account_id: str
-    road: str
-    webhook_id: str | None
-    webhook_name: str | None
-    attempts: int
-    created_at: datetime
-    access: str | None = field(repr=False)
-    refresh: str | None = field(repr=False)
 
 
 def say_goodbye(
@@ -117,110 +88,34 @@ class _Goodbye:
         try:
             farewell = self._open()
             if farewell is not None:
-                self._remove_webhook(farewell)
+                self._webhook(farewell).remove()
                 self._give_back()
-        except _Later as later:
+        except Later as later:
             self._postpone(later)
         except SealBroken:
             # A key that the operator took away can be given back within the day.
-            self._postpone(_Later("sealed_tokens_cannot_be_opened"))
+            self._postpone(Later("sealed_tokens_cannot_be_opened"))
         else:
             self._forget()
 
-    def _open(self) -> _Farewell | None:
+    def _webhook(self, farewell: Farewell) -> WebhookRemoval:
+        return WebhookRemoval(self._runtime, self._config, self._client, self._limiter, self._sleep, farewell)
+
+    def _open(self) -> Farewell | None:
         with self._runtime.reading() as session:
             row = farewells.load(session, self._id)
             if row is None:
                 return None
             cipher, place = self._runtime.cipher, farewells.seal_row(row)
-            return _Farewell(
+            return Farewell(
                 id=self._id,
-                shop_id=row.shop_id,
                 account_id=row.account_id,
                 road=row.road,
                 webhook_id=row.webhook_id,
                 webhook_name=row.webhook_name,
-                attempts=row.attempts,
-                created_at=row.created_at,
                 access=cipher.open(row.access_token, row=place) if row.access_token else None,
                 refresh=cipher.open(row.refresh_token, row=place) if row.refresh_token else None,
             )
-
-    # -- the webhook -------------------------------------------------------------------------------
-
-    def _remove_webhook(self, farewell: _Farewell) -> None:
-        """Delete it. What Klaviyo does not let us delete is left: deliveries to the forgotten address are answered 404, and Klaviyo
-        gives up on them."""
-        if farewell.webhook_id is None and farewell.webhook_name is None:
-            return
-        for authorization in self._authorizations(farewell):
-            if self._delete_webhook(farewell, authorization) != 401:
-                break
-        with self._runtime.transaction() as session:
-            row = farewells.load(session, self._id, lock=True)
-            if row is not None:
-                row.webhook_id = row.webhook_name = None
-
-    def _authorizations(self, farewell: _Farewell) -> Iterator[str]:
-        """What to speak with, one after the other until Klaviyo knows it: the link's own token, a renewed one, and that of the link
-        which has the account now."""
-        if farewell.access is not None:
-            yield connections.authorization(farewell.road, farewell.access)
-        renewed = self._renew(farewell)
-        if renewed is not None:
-            yield connections.authorization(farewell.road, renewed)
-        with self._runtime.reading() as session:
-            owner = connections.owner_of(session, farewell.account_id)
-        held = tokens.credentials(self._runtime, self._config, owner.shop_id) if owner is not None else None
-        if isinstance(held, Credentials):
-            yield held.authorization
-
-    def _renew(self, farewell: _Farewell) -> str | None:
-        if farewell.refresh is None or not self._config.offers_oauth:
-            return None
-        answer = oauth.refresh(self._config, farewell.refresh)
-        with self._runtime.transaction() as session:
-            row = farewells.load(session, self._id, lock=True)
-            match answer:
-                case Tokens():
-                    if row is not None:
-                        farewells.keep_tokens(row, self._runtime.cipher, answer)
-                    return answer.access
-                case GrantDead():
-                    if row is not None:
-                        row.refresh_token = None
-                    return None
-        raise _Later(answer.reason)
-
-    def _delete_webhook(self, farewell: _Farewell, authorization: str) -> int:
-        webhook_id = farewell.webhook_id
-        if webhook_id is None:
-            found = self._ask(farewell, authorization, "GET webhooks", "/api/webhooks")
-            if not found.ok:
-                return found.status
-            webhook_id = _named(found, farewell.webhook_name)
-            if webhook_id is None:
-                return 404
-        with self._runtime.reading() as session:
-            if farewells.is_in_use(session, webhook_id):
-                return 404
-        return self._ask(farewell, authorization, "DELETE webhooks", f"/api/webhooks/{webhook_id}").status
-
-    def _ask(self, farewell: _Farewell, authorization: str, endpoint: str, path: str) -> Reply:
-        while wait := self._limiter.acquire(farewell.account_id, endpoint):
-            if wait > PATIENCE:
-                raise _Later("rate_limit", wait)
-            # One call a second is allowed, and a token that was no good has used it up.
-            self._sleep(wait)
-        method = endpoint.partition(" ")[0]
-        answer = self._client.send(authorization, method, path, timeout=_TIMEOUT)
-        if isinstance(answer, NoReply):
-            raise _Later(answer.reason)
-        if answer.status == 429:
-            raise _Later("rate_limit", answer.retry_after)
-        if answer.status >= 500:
-            raise _Later(answer.reason)
-        return answer
 
     # -- the grant ---------------------------------------------------------------------------------
 
@@ -235,12 +130,12 @@ class _Goodbye:
             if row is None or row.refresh_token is None or not self._config.offers_oauth:
                 return
             if farewells.is_connecting(session, row.shop_id, now=self._runtime.clock()):
-                raise _Later("connecting", _WHILE_CONNECTING)
+                raise Later("connecting", _WHILE_CONNECTING)
             refresh = self._runtime.cipher.open(row.refresh_token, row=farewells.seal_row(row))
-        status = oauth.revoke(self._config, refresh, timeout=_TIMEOUT)
+        status = oauth.revoke(self._config, refresh, timeout=TIMEOUT)
         # 401 is about our own client id and secret, which an operator can set right; 400 says that there is nothing to revoke.
         if status is None or status >= 500 or status in (401, 403, 429):
-            raise _Later("revocation failed")
+            raise Later("revocation failed")
 
     # -- the row -----------------------------------------------------------------------------------
 
@@ -250,7 +145,7 @@ class _Goodbye:
             if row is not None:
                 session.delete(row)
 
-    def _postpone(self, later: _Later) -> None:
+    def _postpone(self, later: Later) -> None:
         with self._runtime.transaction() as session:
             row = farewells.load(session, self._id, lock=True)
             if row is None:
@@ -262,13 +157,7 @@ class _Goodbye:
                 return
             growing = min(_FIRST_WAIT * 2 ** min(row.attempts, 16), _LONGEST_WAIT)
             row.attempts += 1
-            seconds = growing if later.seconds is None else min(max(later.seconds, 0.05), _LONGEST_WAIT)
+            seconds = (
+                growing if later.seconds is None else min(max(later.seconds, _SHORTEST_WAIT), _LONGEST_WAIT)
+            )
             row.due_at = now + timedelta(seconds=seconds)
-
-
-def _named(found: Reply, name: str | None) -> str | None:
-    for entry in found.data if isinstance(found.data, list) else ():
-        attributes = entry.get("attributes") if isinstance(entry, Mapping) else None
-        if isinstance(attributes, Mapping) and attributes.get("name") == name:
-            return str(entry.get("id"))
-    return None

@@ -2,8 +2,10 @@
 
 import threading
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
@@ -11,7 +13,7 @@ from klaviyo_oauth import authorization, connections, linking, oauth, tokens
 from klaviyo_oauth.answers import NotConnected, Wait
 from klaviyo_oauth.config import SCOPES, KlaviyoConfig
 from klaviyo_oauth.tokens import Credentials
-from loyalty.models import Shop
+from loyalty.models import OutboxMessage, Shop
 from tests.integration.klaviyo.conftest import World, outcome_of
 
 
@@ -355,3 +357,23 @@ class TestDisconnect:
         held = tokens.credentials(world.runtime, world.config, world.shop.shop_id)
         assert held == NotConnected(None)
         assert world.browser().post("/klaviyo/disconnect").status_code == 200
+
+
+class TestReleased:
+    """News that waited for a link to be mended."""
+
+    def test_beginning(self, connected: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Of a long backlog the beginning is made due at once; the merchant does not wait for all of it."""
+        monkeypatch.setattr(connections, "_MOST_RELEASED", 2)
+        member = connected.add_member("ada@fernandfig.shop")
+        for number in range(3):
+            connected.put_news(member, number)
+        later = connected.clock() + timedelta(minutes=5)
+        with connected.runtime.transaction() as session:
+            session.execute(update(OutboxMessage).values(due_at=later))
+        assert connected.connect() == "connected"
+        assert [message.due_at for message in connected.messages()] == [
+            connected.clock(),
+            connected.clock(),
+            later,
+        ]
