@@ -67,7 +67,8 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """An outbox row on its way out."""
+    """An outbox row on its way out. ``about`` is whom else it is about (a friend, whoever brought one), where its payload names a member;
+    None for somebody who was erased since."""
 
     id: int
     shop_id: int
@@ -78,6 +79,7 @@ class Message:
     backfill: bool
     attempts: int
     recipient: Recipient | None = field(default=None, repr=False)
+    about: Recipient | None = field(default=None, repr=False)
 
 
 class Sender(Protocol):

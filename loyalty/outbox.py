@@ -132,9 +132,8 @@ def claim(
         .values(state="sending", lease_until=now + lease, attempts=OutboxMessage.attempts + 1),
         execution_options={"synchronize_session": False},
     )
-    recipients = _recipients(
-        session, {message.member_id for message in rows if message.member_id is not None}
-    )
+    named = {message.member_id for message in rows} | {_about(message) for message in rows}
+    recipients = _recipients(session, {member_id for member_id in named if member_id is not None})
     return [_message(message, recipients) for message in rows]
 
 
@@ -195,6 +194,16 @@ def _recipient(member: Member) -> Recipient:
     )
 
 
+def _about(message: OutboxMessage) -> int | None:
+    """Whom else a message is about: its payload names the row, because names and addresses must not wait in it."""
+    member_id = message.payload.get("about_member")
+    return member_id if isinstance(member_id, int) else None
+
+
+def _person(found: Recipient | None) -> Recipient | None:
+    return None if found is None or found.state == "redacted" else found
+
+
 def _message(message: OutboxMessage, recipients: Mapping[int, Recipient]) -> Message:
     assert message.id is not None
     return Message(
@@ -207,6 +216,7 @@ def _message(message: OutboxMessage, recipients: Mapping[int, Recipient]) -> Mes
         backfill=message.backfill,
         attempts=message.attempts + 1,
         recipient=recipients.get(message.member_id) if message.member_id is not None else None,
+        about=_person(recipients.get(_about(message) or 0)),
     )
 
 

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import Session, select
 
-from loyalty import programs, referrals
+from loyalty import outbox, programs, referrals
 from loyalty.core.document import DEFAULT_DOCUMENT
 from loyalty.core.facts import (
     CustomerSeen,
@@ -24,6 +24,7 @@ from loyalty.core.facts import (
 )
 from loyalty.core.referrals import own_code
 from loyalty.database import reading, transaction
+from loyalty.delivery import Message
 from loyalty.ledger.verify import verify
 from loyalty.models import AwardRow, Member, OutboxMessage, Referral, RewardIssue, Shop
 from loyalty.points import absorb
@@ -105,6 +106,10 @@ class World:
         """What was told."""
         with self.read() as session:
             return list(session.exec(select(OutboxMessage).where(OutboxMessage.kind == kind)).all())
+
+    def referral_of(self, session: Session) -> Referral:
+        """The only referral that there is."""
+        return session.exec(select(Referral)).one()
 
     def read(self) -> AbstractContextManager[Session]:
         """A session for looking."""
@@ -613,3 +618,30 @@ class TestForgetting:
         assert world.state(row) == ("cancelled", "advocate_erased", 0)
         with world.read() as session:
             assert referrals.shops_with_due(session, at=world.now) == []
+
+
+class TestSending:
+    """Names are read when a message is sent."""
+
+    def test_about(self, world: World) -> None:
+        """A message carries the other person as they are now, and nobody once they are erased."""
+        world.share(ADA, FRIEND)
+        with transaction(world.engine) as session:
+            session.get_one(Member, world.referral_of(session).advocate_id).first_name = "Adalind"
+        sent = {message.kind: message for message in self._claimed(world)}
+        received, shared = sent["referral_received"], sent["referral_shared"]
+        assert received.about is not None
+        assert (received.about.first_name, received.about.email) == ("Adalind", ADA.email)
+        assert shared.about is not None
+        assert shared.about.email == FRIEND
+        with transaction(world.engine) as session:
+            friend = session.get_one(Member, world.referral_of(session).friend_id)
+            friend.state, friend.email = "redacted", None
+        world.now += timedelta(hours=1)
+        assert {m.kind: m.about for m in self._claimed(world)}["referral_shared"] is None
+
+    def _claimed(self, world: World) -> list[Message]:
+        with transaction(world.engine) as session:
+            return outbox.claim(
+                session, world.shop.id or 0, "klaviyo", limit=50, lease=timedelta(minutes=1), now=world.now
+            )
