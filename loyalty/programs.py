@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, col, select
 
-from loyalty.core.document import parse_program, plain, zones
+from loyalty.core.document import difference, parse_program, plain, zones
 from loyalty.core.program import Program
 from loyalty.models import ProgramVersion, Shop
 
@@ -98,8 +98,8 @@ def apply(
     version = latest.version + 1 if latest else 1
     program = parse_program(document, version=version, timezone=_zone(shop.timezone))
     said = plain(document)
-    # With their order: it is the one in which shoppers read the ways to earn.
-    if latest and json.dumps(plain(latest.document)) == json.dumps(said):
+    # The same words in another spelling are no new version.
+    if latest and not difference(latest.document, said):
         return _program(session, latest, shop_id)
     if latest and based_on is not None and latest.version != based_on:
         raise ProgramMoved(latest.version)

@@ -3,17 +3,17 @@
 A balance is the truth at the moment of sending, so many movements of one member need one writing, and a late one harms nothing.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 
 from loyalty import programs
+from loyalty.core.moments import day_of
 from loyalty.delivery import Delivered, Dropped, Later, Message, Outcome, Refused
 from loyalty.models import Shop
 from loyalty.runtime import Runtime
 from shopify_app import documents
 from shopify_app.admin_api import AdminClient
 from shopify_app.gids import gid
-from shopify_app.program_view import program_view
+from shopify_app.program_view import program_metafield
 from shopify_app.reward_outcomes import later_by
 
 MOST_AT_ONCE = 25
@@ -50,14 +50,15 @@ def write_program(api: AdminClient, runtime: Runtime, shop_id: int, *, attempt: 
             program = programs.current(session, shop_id)
         except programs.NoProgram:
             return Dropped("no_program")
-        value = program_view(program, currency=shop.currency)
+        today = day_of(runtime.clock(), program.timezone)
+        value = program_metafield(program, currency=shop.currency, today=today)
     installation = api.query(documents.INSTALLATION).data["currentAppInstallation"]["id"]
     field = {
         "ownerId": installation,
         "namespace": "laurel",
         "key": "program",
         "type": "json",
-        "value": json.dumps(value, ensure_ascii=False, separators=(",", ":")),
+        "value": value,
     }
     answer = api.mutate(documents.METAFIELDS_SET, {"metafields": [field]}, idempotent=True)
     errors = (answer.data.get("metafieldsSet") or {}).get("userErrors")

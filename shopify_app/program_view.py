@@ -1,43 +1,106 @@
-"""What a shopper's browser may know of the program: names, ways to earn, rewards and prices. Nothing about any person."""
+"""What a shopper's browser may know of the program: names, ways to earn, rewards and prices, tiers, what friends get. Nothing about any
+person."""
 
-from decimal import Decimal
+import json
+from collections.abc import Callable, Iterator
+from datetime import date
+from functools import partial
 from typing import Any
 
-from babel.numbers import UnknownCurrencyError, format_currency
-
-from loyalty.core.program import Program
+from loyalty.core.program import Program, Referrals, Reward, Rule
+from shopify_app.program_words import Words
 
 PROXY_PATH = "/apps/laurel"
+# A metafield holds 16 KB; the rest is left for Shopify's own counting.
+MOST_BYTES = 15_000
 
 
-def program_view(program: Program, *, currency: str) -> dict[str, Any]:
-    """The program as the theme's blocks and the widget read it."""
-    return {
+def program_view(program: Program, *, currency: str, today: date | None = None) -> dict[str, Any]:
+    """The program as the theme's blocks and the widget read it; ways to earn that are over by ``today`` are left out."""
+    words = Words(program, currency)
+    view: dict[str, Any] = {
         "points_name": {"one": program.points_name.one, "many": program.points_name.many},
-        "earn": _ways_to_earn(program, currency),
-        "rewards": [
-            {"key": reward.key, "title": reward.title, "points": reward.points} for reward in program.rewards
-        ],
+        "earn": [_way(rule, words) for rule in program.earning if not _is_over(rule, today)],
+        "rewards": [_reward(reward, words) for reward in program.rewards if reward.listed],
         "proxy": PROXY_PATH,
+    }
+    if program.tiers is not None:
+        view["tiers"] = [
+            {
+                "key": tier.key,
+                "title": tier.title,
+                "threshold": words.threshold(tier),
+                "perks": words.perks(tier),
+            }
+            for tier in program.tiers.ladder
+        ]
+    if program.referrals is not None:
+        view["referral"] = _referral(program, program.referrals, words)
+    return view
+
+
+def program_metafield(program: Program, *, currency: str, today: date | None = None) -> str:
+    """The same as JSON that fits into a metafield. A program that is longer loses details first and the ends of its lists last; the
+    widget reads the whole of it from the app proxy."""
+    view = program_view(program, currency=currency, today=today)
+    text = _json(view)
+    for shorten in _shortenings(view):
+        if len(text.encode()) <= MOST_BYTES:
+            break
+        shorten()
+        text = _json(view)
+    return text
+
+
+def _way(rule: Rule, words: Words) -> dict[str, Any]:
+    return {"key": rule.key, "title": rule.title, "detail": words.rule(rule), "way": rule.way}
+
+
+def _reward(reward: Reward, words: Words) -> dict[str, Any]:
+    view: dict[str, Any] = {
+        "key": reward.key,
+        "title": reward.title,
+        "points": reward.points,
+        "kind": reward.kind,
+        "detail": words.reward(reward),
+    }
+    if reward.kind == "incremental":
+        view |= {
+            "step": reward.points,
+            "minimum": reward.minimum_points or reward.points,
+            "maximum": reward.maximum_points,
+        }
+        view["points"] = view["minimum"]
+    if reward.tiers:
+        view["tiers"] = sorted(reward.tiers)
+    return view
+
+
+def _referral(program: Program, referrals: Referrals, words: Words) -> dict[str, str]:
+    friend = program.reward(referrals.friend)
+    return {
+        "title": referrals.title,
+        "friend": friend.title if friend else "",
+        "advocate": words.gift(referrals.advocate),
+        "minimum": words.money(referrals.minimum) if referrals.minimum else "",
     }
 
 
-def _ways_to_earn(program: Program, currency: str) -> list[dict[str, str]]:
-    ways = []
-    if program.order is not None:
-        rate = program.order.rate.normalize()
-        name = program.points_name.one if rate == 1 else program.points_name.many
-        detail = f"{rate:,f} {name} for every {_money(Decimal(1), currency)} spent"
-        ways.append({"key": program.order.key, "title": program.order.title, "detail": detail})
-    for rule in (program.signup, program.review):
-        if rule is not None:
-            detail = program.points_name.format(rule.points)
-            ways.append({"key": rule.key, "title": rule.title, "detail": detail})
-    return ways
+def _is_over(rule: Rule, today: date | None) -> bool:
+    return today is not None and rule.schedule.ends is not None and today > rule.schedule.ends
 
 
-def _money(amount: Decimal, currency: str) -> str:
-    try:
-        return format_currency(amount, currency, format="¤#,##0.##", locale="en_US", currency_digits=False)
-    except UnknownCurrencyError:
-        return f"{amount} {currency}"
+def _shortenings(view: dict[str, Any]) -> Iterator[Callable[[], object]]:
+    """What to leave out, one after the other, until it fits."""
+    view["shortened"] = True
+    for tier in view.get("tiers", ()):
+        yield tier["perks"].clear
+    for things in (view["rewards"], view["earn"]):
+        for thing in reversed(things):
+            yield partial(thing.update, detail="")
+    while view["earn"] or view["rewards"]:
+        yield max(view["earn"], view["rewards"], key=len).pop
+
+
+def _json(view: dict[str, Any]) -> str:
+    return json.dumps(view, ensure_ascii=False, separators=(",", ":"))
