@@ -13,11 +13,14 @@ query Installation { currentAppInstallation { id } }
 
 _ORDER_LINE = """
 id quantity currentQuantity isGiftCard
-product { id }
 originalUnitPriceSet { shopMoney { amount } }
 discountAllocations { allocatedAmountSet { shopMoney { amount } } }
 taxLines { priceSet { shopMoney { amount } } }
 """
+
+# Rules may be about some goods. A product that is in more collections than these is known by the first of them.
+MOST_COLLECTIONS = 50
+_CATALOGUE = f"id tags collections(first: {MOST_COLLECTIONS}) {{ nodes {{ id }} }}"
 
 _ORDER_HEAD = """
 id name createdAt updatedAt cancelledAt test sourceName displayFinancialStatus email discountCodes
@@ -45,9 +48,11 @@ query Order($id: ID!, $after: String) {
     + """
     totalRefundedSet { shopMoney { amount } presentmentMoney { amount } }
     totalRefundedShippingSet { shopMoney { amount } }
-    lineItems(first: 20, after: $after) {
+    lineItems(first: 10, after: $after) {
       pageInfo { hasNextPage endCursor }
-      nodes {"""
+      nodes { product {"""
+    + _CATALOGUE
+    + "}"
     + _ORDER_LINE
     + """}
     }
@@ -76,7 +81,7 @@ BULK_ORDERS = (
       totalRefundedSet { shopMoney { amount } presentmentMoney { amount } }
       totalRefundedShippingSet { shopMoney { amount } }
       transactions { kind status amountSet { shopMoney { amount } presentmentMoney { amount } } }
-      lineItems { edges { node {"""
+      lineItems { edges { node { product { id }"""
     + _ORDER_LINE
     + """} } }
     } }
@@ -84,6 +89,12 @@ BULK_ORDERS = (
 }
 """
 )
+
+# What an import asks beside its file, whose lines cannot hold the collections of their products.
+CATALOGUE = (
+    "query Catalogue($ids: [ID!]!) { nodes(ids: $ids) { __typename ... on Product {" + _CATALOGUE + "} } }"
+)
+MOST_PRODUCTS = 15
 
 _CUSTOMER = """
 id firstName lastName locale createdAt updatedAt

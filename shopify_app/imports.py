@@ -7,14 +7,14 @@ them and notes how far the file was read. Whatever is read twice settles to noth
 import itertools
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from typing import Any
 
 import requests
 
-from loyalty import runs
+from loyalty import programs, runs
 from loyalty.core.facts import Fact, OrderSeen
 from loyalty.inbox import Malformed
 from loyalty.models import Shop
@@ -24,6 +24,7 @@ from loyalty.runtime import Runtime
 from shopify_app import documents
 from shopify_app.admin_api import AdminClient
 from shopify_app.bulk_file import AddressRanOut, Group, groups
+from shopify_app.catalogue import Catalogue
 from shopify_app.config import ShopifyConfig
 from shopify_app.customer_node import customer_of_node
 from shopify_app.erasure import SHOP_ERASURE, erase_step
@@ -41,11 +42,17 @@ from shopify_app.order_node import identity_of_node, snapshot_of_node
 from shopify_app.reward_outcomes import error_codes
 
 CHUNK = 500
+# Where each order's products are asked for, a chunk must not ask for more than an API limit refills meanwhile.
+FEW = 100
 # A step must end well before its lease does.
 _SHARE_OF_LEASE = 0.25
 _MOST_RESTARTS = 3
 _RUNNING = frozenset({"CREATED", "RUNNING"})
 _BUSY = frozenset({"LIMIT_REACHED", "OPERATION_IN_PROGRESS"})
+
+
+# What could not be read, whose it is, what became of it, and why.
+Unreadable = tuple[str, int | None, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +145,7 @@ def _go_on(
     if found.get("url") is None:
         # Shopify makes no file when nothing was found, and keeps a file for a week.
         return Step(finished=True) if total == 0 else _restart(runtime, view, "file_is_gone")
-    return _read(runtime, session, view, str(found["url"]), total)
+    return _read(runtime, api, session, view, str(found["url"]), total)
 
 
 def _restart(runtime: Runtime, view: RunView, reason: str) -> Step:
@@ -151,15 +158,21 @@ def _restart(runtime: Runtime, view: RunView, reason: str) -> Step:
     return Step(wait=5.0 * restarts)
 
 
-def _read(runtime: Runtime, session: requests.Session, view: RunView, address: str, total: int) -> Step:
+def _read(
+    runtime: Runtime, api: AdminClient, session: requests.Session, view: RunView, address: str, total: int
+) -> Step:
     """Settle chunks until the file ends or the time is up. The connection stays open between chunks, the transaction does not."""
     until = time.monotonic() + runtime.lease_seconds * _SHARE_OF_LEASE
     cursor = dict(view.cursor)
+    catalogue = Catalogue(api) if _chooses_goods(runtime, view) else None
     found = groups(session, address, offset=int(cursor["offset"]))
     try:
-        while chunk := list(itertools.islice(found, CHUNK)):
+        while chunk := list(itertools.islice(found, CHUNK if catalogue is None else FEW)):
             cursor["offset"] = chunk[-1].end
-            _settle(runtime, view, chunk, cursor, total)
+            facts, unreadable = _facts(view.kind, chunk)
+            if catalogue is not None:
+                facts = _completed(facts, catalogue)
+            _settle(runtime, view, facts, unreadable, cursor, total)
             if time.monotonic() > until:
                 return Step()
     finally:
@@ -167,17 +180,44 @@ def _read(runtime: Runtime, session: requests.Session, view: RunView, address: s
     return Step(finished=True)
 
 
-def _settle(
-    runtime: Runtime, view: RunView, chunk: Iterable[Group], cursor: dict[str, Any], total: int
-) -> None:
+def _chooses_goods(runtime: Runtime, view: RunView) -> bool:
+    """Whether the program in force has a rule for some goods, so that an order is worth nothing before its products are known."""
+    if view.kind != ORDER_IMPORT:
+        return False
+    with runtime.reading() as session:
+        program = programs.current(session, view.shop_id)
+    return any(rule.goods.asks_catalogue for rule in program.order_rules)
+
+
+def _facts(kind: str, chunk: Iterable[Group]) -> tuple[list[Fact], list[Unreadable]]:
+    """The facts of a chunk, and the groups that make none."""
     facts: list[Fact] = []
-    unreadable: list[tuple[str, int | None, str, str]] = []
+    unreadable: list[Unreadable] = []
     for group in chunk:
         try:
-            facts.append(KINDS[view.kind].fact(group))
+            facts.append(KINDS[kind].fact(group))
         except (Malformed, ValueError) as error:
             subject = str(group.parent.get("id") or f"place {group.end}")[:100]
             unreadable.append((subject, None, "failed", str(error)))
+    return facts, unreadable
+
+
+def _completed(facts: list[Fact], catalogue: Catalogue) -> list[Fact]:
+    catalogue.learn(fact.order for fact in facts if isinstance(fact, OrderSeen))
+    return [
+        replace(fact, order=catalogue.complete(fact.order)) if isinstance(fact, OrderSeen) else fact
+        for fact in facts
+    ]
+
+
+def _settle(
+    runtime: Runtime,
+    view: RunView,
+    facts: list[Fact],
+    unreadable: list[Unreadable],
+    cursor: dict[str, Any],
+    total: int,
+) -> None:
     with runtime.transaction() as session:
         shop = session.get_one(Shop, view.shop_id)
         if shop.uninstalled_at is not None:

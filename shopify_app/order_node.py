@@ -10,6 +10,7 @@ from loyalty.core.email import normal_email
 from loyalty.core.facts import Identity, OrderLine, OrderSnapshot
 from loyalty.inbox import Malformed
 from shopify_app import order_money, reading
+from shopify_app.catalogue import catalogue_of
 from shopify_app.gids import number_of
 from shopify_app.order_money import NOTHING, shop_money
 
@@ -59,6 +60,7 @@ def _line(line: Mapping[str, Any], *, taxes_included: bool, is_tip: bool) -> Ord
     tax = sum((shop_money(part, "priceSet") for part in reading.tables(line, "taxLines")), NOTHING)
     charged = shop_money(line, "originalUnitPriceSet") * quantity - discount
     product = line.get("product")
+    tags, collections = catalogue_of(product)
     return OrderLine(
         line_id=_id(line, "LineItem"),
         product_id=_id(product, "Product") if isinstance(product, dict) else None,
@@ -66,8 +68,10 @@ def _line(line: Mapping[str, Any], *, taxes_included: bool, is_tip: bool) -> Ord
         remaining=reading.number(line, "currentQuantity"),
         amount=charged - tax if taxes_included else charged,
         tax=tax,
-        # A tip is a line of its own, and no more goods than a gift card is.
-        gift_card=is_tip or reading.flag(line, "isGiftCard"),
+        gift_card=reading.flag(line, "isGiftCard"),
+        tip=is_tip,
+        tags=tags,
+        collections=collections,
     )
 
 

@@ -12,7 +12,8 @@ from shopify_app.errors import Unreachable
 from shopify_app.gids import gid
 from shopify_app.order_node import identity_of_node, snapshot_of_node
 
-_MOST_PAGES = 50
+# Of ten lines each: a page also carries what its products are of.
+_MOST_PAGES = 100
 
 
 def reread(api: AdminClient, order_id: int, *, history: bool = False) -> Outcome:

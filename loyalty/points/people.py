@@ -71,12 +71,12 @@ def _take_details(book: Book, account: Account, fact: CustomerSeen) -> None:
             merge(book, guest, account)
             referrals.settle_members(book, (account,))
         book.rename(account, customer_id=account.shopify_customer_id, email=email)
-    # Webhooks about customers do not tell the language; what an import told stays.
+    # Webhooks about customers tell neither the language nor the consent; what a reading told stays.
     details = (
         fact.first_name,
         fact.last_name,
         fact.locale or account.locale,
-        fact.subscribed_at,
+        fact.subscribed_at or account.subscribed_at,
         fact.updated_at,
     )
     known = (
