@@ -2,6 +2,7 @@
 
 from flask import Flask
 
+import commands.member_imports  # noqa: F401  # adds its commands to ``members``
 from commands.doctor import doctor
 from commands.klaviyo import klaviyo
 from commands.ledger import ledger

@@ -123,6 +123,9 @@ class Description:
 TITLES = {
     "customer_import": "Import of customers",
     "order_import": "Import of past orders",
+    "member_import_check": "Dry run of a file of members",
+    "member_import": "Import of members from a file",
+    "member_import_undo": "Undoing of an import of members",
     "klaviyo_sync": "Sync of customer data to Klaviyo",
     "klaviyo_check": "Check of the profiles at Klaviyo",
 }
