@@ -11,7 +11,7 @@ import requests
 from sqlalchemy import delete, update
 from sqlmodel import Session, col
 
-from klaviyo_oauth import accounts, connections, farewells, goodbye, linking, oauth
+from klaviyo_oauth import accounts, connections, farewells, linking, oauth
 from klaviyo_oauth.client import Client
 from klaviyo_oauth.config import KlaviyoConfig
 from klaviyo_oauth.connections import Account
@@ -35,6 +35,7 @@ TAKEN = "taken"
 class Attempt:
     """An attempt that came back to us. ``verifier`` is None when it came too late, or a second time (``is_repeat``)."""
 
+    key: str
     shop_id: int
     return_to: str
     verifier: str | None = field(repr=False)
@@ -75,7 +76,8 @@ def claim(runtime: Runtime, state: str) -> Attempt | None:
             verifier = runtime.cipher.open(row.verifier, row=_row(key)) if fresh else None
         except SealBroken:
             verifier = None
-        return Attempt(row.shop_id, row.return_to, verifier, is_repeat=not fresh and row.used_at is not None)
+        is_repeat = not fresh and row.used_at is not None
+        return Attempt(key, row.shop_id, row.return_to, verifier, is_repeat=is_repeat)
 
 
 def finish(
@@ -104,6 +106,16 @@ def finish(
     return TAKEN
 
 
+def close(runtime: Runtime, attempt: Attempt) -> None:
+    """The attempt has come to its end, whichever: from now on no grant can come into being by it (see ``farewells.is_connecting``)."""
+    if attempt.is_repeat:
+        return
+    with runtime.transaction() as session:
+        row = session.get(OAuthState, attempt.key)
+        if row is not None:
+            row.expires_at = min(row.expires_at, runtime.clock())
+
+
 def _give_to_owner(runtime: Runtime, shop_id: int, account: Account, tokens: Tokens) -> None:
     """The account's one grant was just renewed, which may have ended the tokens of the shop that holds it: that shop gets the new ones.
     Revoking them instead would end its link for certain. A shop that holds it by a private key needs no grant, so that goes again."""
@@ -122,7 +134,6 @@ def _give_to_owner(runtime: Runtime, shop_id: int, account: Account, tokens: Tok
             refresh=tokens.refresh,
             now=runtime.clock(),
         )
-    runtime.nudge(goodbye.JOB, shop_id)
 
 
 def _key(state: str) -> str:

@@ -10,7 +10,7 @@ from flask import Blueprint, Response, jsonify, redirect, request
 from redis import Redis
 
 from klaviyo_oauth import authorization, connections, farewells, private_key
-from klaviyo_oauth.authorization import CONNECTED, DENIED, FAILED
+from klaviyo_oauth.authorization import CONNECTED, DENIED, FAILED, TAKEN
 from klaviyo_oauth.config import KlaviyoConfig
 from klaviyo_oauth.disconnecting import disconnect
 from klaviyo_oauth.goodbye import JOB as SAY_GOODBYE
@@ -84,8 +84,12 @@ class _Views(Generic[M]):
             outcome = DENIED if refusal == "access_denied" else FAILED
         else:
             outcome = authorization.finish(self.runtime, self.config, self.http, attempt, code)
+        authorization.close(self.runtime, attempt)
         if outcome == CONNECTED:
             self._welcome(attempt.shop_id)
+        elif outcome == TAKEN:
+            # The grant that this attempt made may be nobody's.
+            self.runtime.nudge(SAY_GOODBYE, attempt.shop_id)
         return _top_level(redirect(with_outcome(attempt.return_to, outcome), 303))
 
     def key(self) -> Response:

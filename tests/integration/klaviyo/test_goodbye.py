@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from sqlalchemy import delete
@@ -11,7 +12,7 @@ from structlog.testing import capture_logs
 
 import tasks
 import wiring
-from klaviyo_oauth import farewells, goodbye, registration
+from klaviyo_oauth import authorization, farewells, goodbye, registration
 from klaviyo_oauth.disconnecting import disconnect
 from loyalty.models import KlaviyoFarewell, OAuthState, Run, Shop
 from loyalty.runtime import Runtime
@@ -309,6 +310,32 @@ class TestReconnect:
         assert (_webhooks(settled), _installed(settled)) == ([], True)
         assert settled.connection(other.shop_id).state == "connected"
 
+    @pytest.mark.parametrize("decision", ["allow", "deny"])
+    def test_attempt_over(self, connected: World, decision: str) -> None:
+        """An attempt that came to its end holds up nothing."""
+        browser = connected.browser()
+        url = browser.post("/klaviyo/connect").get_json()["redirect"]
+        browser.get(connected.allow(url, decision=decision))
+        browser.post("/klaviyo/disconnect")
+        assert _say(connected) is None
+        assert not _installed(connected)
+
+    def test_trading(self, connected: World) -> None:
+        """While any shop's code is being traded nothing is revoked: whose account it is will only be known afterwards."""
+        other = connected.add_shop("harbour-coffee")
+        connected.merchant = other
+        browser = connected.browser()
+        path = connected.allow(browser.post("/klaviyo/connect").get_json()["redirect"])
+        state = parse_qs(urlsplit(path).query)["state"][0]
+        disconnect(connected.runtime, connected.shop.shop_id)
+        attempt = authorization.claim(connected.runtime, state)
+        assert _say(connected)
+        assert _installed(connected)
+        assert attempt is not None
+        authorization.close(connected.runtime, attempt)
+        connected.clock.forward(minutes=2)
+        assert _say(connected) is None
+
     def test_changed_mind(self, settled: World) -> None:
         """An attempt that led nowhere holds the revocation up for as long as it could have been used."""
         settled.browser().post("/klaviyo/disconnect")
@@ -349,7 +376,7 @@ class TestReconnect:
         other = world.add_shop("harbour-coffee")
         assert world.connect(merchant=other) == "taken"
         assert _installed(world)
-        world.clock.forward(minutes=3)
+        assert (goodbye.JOB, other.shop_id) in world.nudges
         assert _say_for(world, other.shop_id) is None
         assert not _installed(world)
         with world.runtime.reading() as session:
