@@ -65,7 +65,8 @@ def foresee(standing: Standing, program: Program, at: datetime) -> End | None:
     if ending is not None and program.expiry is not None:
         soonest = notice(program, at)
         is_news = standing.expires_at is None or ending.at < standing.expires_at
-        if is_news and ending.at < soonest:
+        was_missed = ending.at <= at
+        if was_missed or (is_news and ending.at < soonest):
             standing.expiry_not_before = soonest
             ending = next_end(standing, program)
     standing.expires_at = ending.at if ending else None

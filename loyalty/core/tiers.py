@@ -72,7 +72,7 @@ class Climb:
 
     def __init__(self, standing: Standing, program: Program, tiers: Tiers | None = None) -> None:
         self.zone = program.timezone
-        self.tiers = (tiers or program.tiers) if takes_part(standing, program) else None
+        self.tiers = tiers or (program.tiers if takes_part(standing, program) else None)
         self._hand = standing.hand_tier
         counting = _credits(standing, self.tiers, self.zone) if self.tiers else []
         self._credits = sorted(counting, key=lambda credit: credit.since)
