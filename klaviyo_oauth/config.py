@@ -18,10 +18,6 @@ SCOPES = (
     "webhooks:read",
     "webhooks:write",
 )
-REQUIRED_SCOPES = frozenset(
-    ("accounts:read", "events:write", "lists:write", "profiles:read", "profiles:write")
-)
-
 _LOOPBACK = frozenset(("127.0.0.1", "localhost", "::1"))
 
 
