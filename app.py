@@ -17,6 +17,8 @@ import klaviyo_oauth.wording
 import logs
 import shopify_app.admin
 import shopify_app.api
+import shopify_app.referral_door
+import shopify_app.referral_page
 import shopify_app.storefront
 from queues import Doorbell
 from settings import Settings, load_settings
@@ -54,6 +56,8 @@ def _add_rooms(app: Flask, house: House) -> None:
     app.register_blueprint(gate.blueprint)
     app.register_blueprint(shopify_app.admin.create_blueprint(pages))
     app.register_blueprint(shopify_app.storefront.create_blueprint(runtime, shopify))
+    app.register_blueprint(shopify_app.referral_door.create_blueprint(runtime, shopify))
+    app.register_blueprint(shopify_app.referral_page.create_blueprint(runtime, shopify))
     app.register_blueprint(shopify_app.api.create_blueprint(runtime))
     app.register_blueprint(
         klaviyo_oauth.connect.create_blueprint(
@@ -71,7 +75,9 @@ def _add_rooms(app: Flask, house: House) -> None:
 
 
 def _wants_json() -> bool:
-    return request.path.startswith(("/proxy/", "/api/")) or request.accept_mimetypes.best == "application/json"
+    return (
+        request.path.startswith(("/proxy/", "/api/")) or request.accept_mimetypes.best == "application/json"
+    )
 
 
 def _answer_http_error(error: HTTPException) -> Response | tuple[Response | str, int]:

@@ -18,6 +18,7 @@ from loyalty.referrals.settling import (
     settle_orders,
     shops_with_due,
 )
+from loyalty.referrals.telling import link_of
 
 __all__ = [
     "MOST_AT_ONCE",
@@ -28,6 +29,7 @@ __all__ = [
     "code_in_use",
     "complete_due",
     "forget",
+    "link_of",
     "note_device",
     "own_or_given",
     "rule",
