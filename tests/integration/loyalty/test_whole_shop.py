@@ -1,0 +1,210 @@
+"""A shop's file is the shop: restored elsewhere it has the same books under the same seal, and what is not right is refused whole."""
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Engine
+from sqlmodel import select
+
+from engines import schema
+from loyalty import whole_shop
+from loyalty.core.facts import CustomersMerged
+from loyalty.database import make_engine, reading, transaction
+from loyalty.ledger import verify
+from loyalty.models import LedgerEntry, Member, OutboxMessage, Shop
+from loyalty.whole_shop import restoring
+from tests.integration.loyalty.conftest import DOMAIN
+from tests.integration.loyalty.story import ADA, BO, CY, NOW, bought, joined, member, play, settle
+from tests.integration.loyalty.test_member_import import bring
+
+
+@pytest.fixture(name="elsewhere")
+def _elsewhere(request, engine) -> Iterator[Engine]:
+    """Another empty database of the same kind."""
+    if engine.dialect.name == "sqlite":
+        url = f"sqlite:///{request.getfixturevalue('tmp_path')}/elsewhere.db"
+        other = make_engine(url)
+        schema.upgrade(other)
+        yield other
+        other.dispose()
+        return
+    server = request.getfixturevalue("postgres_server")
+    other = make_engine(server.create("elsewhere", template="laurel_template"))
+    yield other
+    other.dispose()
+    server.drop("elsewhere")
+
+
+@pytest.fixture(name="lines")
+def _lines(engine, runtime, shop) -> list[str]:
+    """The file of a shop with a past: orders, refunds, a review, a reward, a merge, an import."""
+    play(engine, shop)
+    bring(runtime, shop, f"email,points,birthday\n{ADA.email},120,12-25\nguest@fernandfig.shop,7,\nbad,1,\n")
+    return export(engine, shop)
+
+
+def export(engine: Engine, shop: Shop) -> list[str]:
+    """The lines of a shop's file."""
+    with reading(engine) as session:
+        found = session.exec(select(Shop).where(Shop.domain == shop.domain)).one()
+        return list(whole_shop.shop_lines(session, found, now=NOW))
+
+
+def restore(engine: Engine, lines: list[str]) -> whole_shop.Restored:
+    """Restore a file in one transaction."""
+    with transaction(engine) as session:
+        return whole_shop.restore(session, lines, new_key=lambda domain: f"sealed for {domain}", now=NOW)
+
+
+def changed(lines: list[str], place: int, **values) -> list[str]:
+    """The file with another value in one of its lines."""
+    return [*lines[:place], json.dumps(json.loads(lines[place]) | values), *lines[place + 1 :]]
+
+
+def of(lines: list[str], table: str) -> list[int]:
+    """The places of a table's rows."""
+    return [place for place, line in enumerate(lines) if json.loads(line).get("table") == table]
+
+
+class TestRoundTrip:
+    def test_same_books(self, engine, elsewhere, shop, lines):
+        """The restored books are right and have the same digest; written again, the file is the same."""
+        restored = restore(elsewhere, lines)
+        with reading(engine) as here, reading(elsewhere) as there:
+            assert list(verify.verify(there)) == []
+            assert verify.digest(there, restored.shop_id) == verify.digest(here, shop.id) == restored.digest
+        assert export(elsewhere, shop) == lines
+        assert restored.rows["member"] == 4
+        assert restored.rows["ledger_entry"] > 8
+
+    def test_another_number(self, elsewhere, lines):
+        """The shop may have another number there: the entries get the ids that belong to it."""
+        with transaction(elsewhere) as session:
+            session.add(Shop(domain="other.myshopify.com", first_installed_at=NOW, installed_at=NOW))
+        restored = restore(elsewhere, lines)
+        assert restored.shop_id == 2
+        with reading(elsewhere) as session:
+            assert list(verify.verify(session)) == []
+
+    def test_life_goes_on(self, elsewhere, shop, lines):
+        """Facts settle in the restored shop as they would have: nothing is given twice, new members get new numbers."""
+        restore(elsewhere, lines)
+        with reading(elsewhere) as session:
+            there = session.exec(select(Shop)).one()
+        before = member(elsewhere, ADA)
+        settle(elsewhere, there, joined(ADA), bought(ADA, 1, "800", refunded="100", minute=5))
+        settle(elsewhere, there, CustomersMerged(7002, 7003, NOW))
+        assert member(elsewhere, ADA).balance == before.balance
+        settle(elsewhere, there, bought(BO, 77, "10"))
+        newcomer = joined(type(ADA)(7099, "dee@fernandfig.shop"))
+        settle(elsewhere, there, newcomer)
+        with reading(elsewhere) as session:
+            assert list(verify.verify(session)) == []
+
+    def test_merged(self, elsewhere, lines):
+        """Who became a part of whom is restored."""
+        restore(elsewhere, lines)
+        assert member(elsewhere, CY).merged_into == member(elsewhere, BO).id
+
+    def test_not_installed(self, elsewhere, lines):
+        """A shop that the database did not know waits for its merchant; nothing is sent for it before."""
+        restore(elsewhere, lines)
+        with reading(elsewhere) as session:
+            assert session.exec(select(Shop)).one().uninstalled_at is not None
+            assert session.exec(select(OutboxMessage)).first() is None
+
+    def test_installed(self, elsewhere, lines):
+        """A shop that has just been installed and is empty takes the file; Shopify then gets every balance."""
+        with transaction(elsewhere) as session:
+            later = NOW + timedelta(hours=1)
+            session.add(Shop(domain=DOMAIN, first_installed_at=later, installed_at=later))
+        restore(elsewhere, lines)
+        with reading(elsewhere) as session:
+            assert session.exec(select(Shop)).one().first_installed_at < NOW
+            told = session.exec(select(OutboxMessage)).all()
+        assert {message.kind for message in told} == {"balance_metafield"}
+
+    def test_small_batches(self, elsewhere, lines, monkeypatch):
+        """The size of the batches changes nothing."""
+        monkeypatch.setattr(restoring, "ROWS_AT_ONCE", 2)
+        assert restore(elsewhere, lines).rows["member"] == 4
+
+
+class TestRefused:
+    def refused(self, engine: Engine, lines: list[str], words: str) -> None:
+        with pytest.raises(whole_shop.RestoreRefused, match=words):
+            restore(engine, lines)
+        with reading(engine) as session:
+            assert session.exec(select(Member).where(Member.email == ADA.email)).first() is None
+            assert session.exec(select(LedgerEntry)).first() is None
+
+    def test_not_empty(self, engine, shop, lines):
+        """A shop that has members already takes no file."""
+        with pytest.raises(whole_shop.RestoreRefused, match="not empty"):
+            restore(engine, lines)
+
+    def test_numbers_taken(self, elsewhere, lines):
+        """Where others have the members' numbers the file is refused: the seals hold for these numbers only."""
+        with transaction(elsewhere) as session:
+            other = Shop(domain="other.myshopify.com", first_installed_at=NOW, installed_at=NOW)
+            session.add(other)
+            session.flush()
+            session.add(Member(shop_id=other.id, email="x@fernandfig.shop", created_at=NOW, updated_at=NOW))
+        self.refused(elsewhere, lines, "same numbers")
+
+    def test_cut_short(self, elsewhere, lines):
+        """A file that was not written to its end is refused."""
+        self.refused(elsewhere, lines[:-1], "ends too early")
+        self.refused(elsewhere, lines[:1], "ends too early")
+
+    def test_row_lost(self, elsewhere, lines):
+        """A file that lacks a row is refused."""
+        place = of(lines, "review")[0]
+        self.refused(elsewhere, lines[:place] + lines[place + 1 :], "should have")
+
+    def test_entry_changed(self, elsewhere, lines):
+        """A file in which an entry was touched is refused."""
+        place = of(lines, "ledger_entry")[0]
+        row = json.loads(lines[place])["row"]
+        columns = json.loads(lines[0])["tables"]["ledger_entry"]
+        row[columns.index("points")] += 1
+        self.refused(elsewhere, changed(lines, place, row=row), "not right")
+
+    def test_other_seal(self, elsewhere, lines):
+        """Books that are right in themselves but not those of the first line are refused."""
+        seal = json.loads(lines[0])["digest"] | {"points": 1}
+        self.refused(elsewhere, changed(lines, 0, digest=seal), "first line seals")
+
+    @pytest.mark.parametrize(
+        ("place", "values", "words"),
+        [
+            (0, {"laurel_shop": 99}, "version 99"),
+            (0, {"shop": {}}, "which shop"),
+            (0, {"digest": None}, "what the file has"),
+            (0, {"tables": {"member": ["wings"]}}, "newer program"),
+            (1, {"table": "lease"}, "not known"),
+            (1, {"row": [1]}, "does not fit"),
+        ],
+    )
+    def test_nonsense(self, elsewhere, lines, place, values, words):
+        """What is not understood is refused with its line."""
+        self.refused(elsewhere, changed(lines, place, **values), words)
+
+    @pytest.mark.parametrize(
+        ("text", "words"),
+        [
+            ("", "not a shop's file"),
+            ("{}", "not a shop's file"),
+            ("email,points", "not JSON"),
+            ("[]", "not an object"),
+        ],
+    )
+    def test_no_file(self, elsewhere, text, words):
+        """Other files are told apart."""
+        self.refused(elsewhere, text.splitlines(), words)
+
+    def test_behind_the_end(self, elsewhere, lines):
+        """Two files in one are not one file."""
+        self.refused(elsewhere, lines + lines[1:2], "behind")
