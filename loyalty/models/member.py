@@ -18,7 +18,8 @@ class Member(SQLModel, table=True):
     entries and are only ever written together with them. ``pending`` are the points that wait for their release.
 
     ``tier`` and its dates, ``expires_at`` with ``expiring_points`` (what ends next, and when), and ``next_tier`` with ``next_tier_distance``
-    are an outlook: recomputed from what is known whenever something changes. ``calendar_at`` is up to when the calendar was settled
+    are an outlook: recomputed from what is known whenever something changes. ``expiry_not_before``: an end of points that nobody could foresee
+    waits until then. ``calendar_at`` is up to when the calendar was settled
     for the member; at ``calendar_due`` it has something to do again. The birthday has no year. ``hand_tier`` was given by staff.
     """
 
@@ -72,6 +73,7 @@ class Member(SQLModel, table=True):
     last_order_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     expires_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     expiring_points: int = Field(default=0, sa_type=Points)
+    expiry_not_before: datetime | None = Field(default=None, sa_type=UtcDateTime)
     calendar_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     calendar_due: datetime | None = Field(default=None, sa_type=UtcDateTime)
     created_at: datetime = Field(sa_type=UtcDateTime)
