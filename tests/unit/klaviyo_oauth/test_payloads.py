@@ -16,7 +16,7 @@ from klaviyo_oauth.connect import with_outcome
 from klaviyo_oauth.dialect import LAUREL
 from klaviyo_oauth.review_door import parse, signature_holds
 from klaviyo_oauth.sender import unsendable
-from loyalty.core import decide
+from loyalty.core import news
 from loyalty.delivery import Delivered, Dropped, Later, Message, Recipient, Refused
 
 NOW = datetime(2026, 11, 22, 12, 30, 15, tzinfo=UTC)
@@ -42,7 +42,7 @@ def message(**changes: Any) -> Message:
     values: dict[str, Any] = {
         "id": 1,
         "shop_id": 1,
-        "kind": decide.EARNED,
+        "kind": news.EARNED,
         "unique_id": "entry-1",
         "payload": {"points": 120, "points_balance": 0, "source": "order"},
         "occurred_at": NOW,
@@ -85,7 +85,7 @@ class TestEvent:
 
     def test_every_kind(self) -> None:
         """Every kind of news of the core has a metric, and no two share one."""
-        assert set(LAUREL.metrics) == set(decide.NEWS_KINDS)
+        assert set(LAUREL.metrics) == set(news.NEWS_KINDS)
         assert len(set(LAUREL.metrics.values())) == len(LAUREL.metrics)
 
     def test_types(self) -> None:
