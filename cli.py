@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-import commands.member_imports  # noqa: F401  # adds its commands to ``members``
+import commands.member_imports  # adds its commands to ``members``
 import commands.whole_shop  # noqa: F401  # adds its commands to ``shops``
 from commands.doctor import doctor
 from commands.klaviyo import klaviyo
