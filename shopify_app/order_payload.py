@@ -58,8 +58,9 @@ def _line(line: Mapping[str, Any], *, taxes_included: bool) -> OrderLine:
         remaining=reading.number(line, "current_quantity") if "current_quantity" in line else quantity,
         amount=charged - tax if taxes_included else charged,
         tax=tax,
-        # A tip is a line of its own, which these keys mark; it is no more goods than a gift card is.
-        gift_card=not _TIP_KEYS.isdisjoint(line) or reading.flag(line, "gift_card"),
+        gift_card=reading.flag(line, "gift_card"),
+        # A tip is a line of its own, which these keys mark.
+        tip=not _TIP_KEYS.isdisjoint(line),
     )
 
 

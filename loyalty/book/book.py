@@ -1,5 +1,6 @@
 """The book of one batch. See the package."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,6 +14,7 @@ from loyalty.book.reading import (
     read_awards_of_sources,
     read_credits,
     read_entries,
+    read_open_issues,
     read_orders,
 )
 from loyalty.book.records import Account, OrderRecord
@@ -28,6 +30,7 @@ from loyalty.core.decide import Decision, Pin, decide_debt, order_credit
 from loyalty.core.facts import OrderSnapshot
 from loyalty.core.ledger import Entry, Source
 from loyalty.core.news import News, entry_news
+from loyalty.core.outlook import outlook
 from loyalty.core.program import Program
 from loyalty.core.standing import Award, AwardKey, OrderCredit
 from loyalty.models import KlaviyoConnection, Member, OrderStanding, Shop
@@ -101,10 +104,19 @@ class Book:
                 account = self.account(row.member_id or 0)
                 account.orders.setdefault(row.order_id, self._credit(row))
             if self.program.expiry and self.program.expiry.kind == "age":
-                for member_id, entry in read_entries(self.session, fresh):
-                    fresh[member_id].entries.append(entry)
+                self.load_entries(fresh.values())
         for account in accounts:
             account.has_history = True
+
+    def load_entries(self, accounts: Iterable[Account]) -> None:
+        """Read every movement of points of these members, before those that this batch has decided."""
+        missing = {account.id: account for account in accounts if not account.has_entries}
+        earlier: dict[int | None, list[Entry]] = defaultdict(list)
+        for owner, entry in read_entries(self.session, [one for one in missing if one is not None]):
+            earlier[owner].append(entry)
+        for account in missing.values():
+            account.entries[:0] = earlier[account.id]
+            account.has_entries = True
 
     def account(self, member_id: int) -> Account:
         """The account of a member that was loaded, or of the member that it was merged into."""
@@ -152,16 +164,18 @@ class Book:
         self._index(account)
 
     def apply(self, account: Account, decision: Decision) -> None:
-        """Put what was decided on an account: awards, entries, news."""
+        """Put what was decided on an account: awards, tier, entries, news. Gifts are the caller's (``loyalty.points.following``)."""
         for award in decision.awards:
             account.put(award)
             self._award_changes[award.key] = account, award
-            account.changed = True
+        if decision.tier is not None:
+            account.tier, account.tier_since = decision.tier.tier, decision.tier.since
         self.post(account, decision.entries, decision.news)
 
     def post(self, account: Account, entries: Sequence[Entry], news: Sequence[News]) -> None:
         """Put decided entries and news on an account. A debt that the program forgives is written off right behind what caused it."""
         account.news.extend(news)
+        account.changed = True
         for entry in entries:
             self._enter(account, entry)
             forgiven = decide_debt(account, entry, self.program)
@@ -198,7 +212,7 @@ class Book:
         for account in self._new:
             if account.id is not None:
                 self._accounts[account.id] = account
-            account.has_history = True  # there is none
+            account.has_history = account.has_entries = True  # there is none
         self._new = []
 
     def move_awards(self, source: Account, target: Account) -> None:
@@ -217,6 +231,7 @@ class Book:
         """Write everything that changed. Returns the outbox channels that have something to send."""
         self.ensure_ids()
         accounts = list(self._accounts.values())
+        self._look_ahead([account for account in accounts if account.changed])
         for account in insert_entries(self.session, self.shop_id, accounts, self.now):
             if account.shopify_customer_id is not None:
                 unique_id = f"balance:{account.id}:{account.entry_count}"
@@ -230,6 +245,21 @@ class Book:
         channels = frozenset(message["channel"] for message in self.messages)
         self.messages = []
         return channels
+
+    def _look_ahead(self, changed: Sequence[Account]) -> None:
+        """Reckon anew what lies ahead of the members that changed."""
+        alive = [account for account in changed if account.merged_into is None]
+        if self.program.looks_back:
+            self.load_history(alive)
+        issues = read_open_issues(self.session, [account.id for account in alive if account.id is not None])
+        for account in alive:
+            account.issues = issues.get(account.id or 0, [])
+            if account.calendar_at is None or (account.calendar_due or self.now) > self.now:
+                account.calendar_at = self.now  # nothing was due since
+            ahead = outlook(account, self.program, account.calendar_at)
+            account.tier_until, account.expires_at = ahead.tier_until, ahead.expires_at
+            account.next_tier, account.next_tier_distance = ahead.next_tier, ahead.next_tier_distance
+            account.expiring_points, account.calendar_due = ahead.expiring_points, ahead.calendar_due
 
     def _enter(self, account: Account, entry: Entry) -> None:
         account.take(entry)

@@ -6,6 +6,7 @@ from sqlmodel import col, select
 from loyalty.book.book import Book
 from loyalty.book.records import Account
 from loyalty.core.decide import decide_duplicates, decide_transfer
+from loyalty.core.lots import carried
 from loyalty.models import AwardRow, MemberDevice, OrderStanding, Referral, Review, RewardIssue
 
 
@@ -54,8 +55,10 @@ def _move_balance(book: Book, source: Account, target: Account) -> None:
         return
     assert source.id is not None
     assert target.id is not None
+    book.load_entries((source,))
     out, into = decide_transfer(
         source.balance,
+        lots=carried(source.entries),
         from_member=source.id,
         to_member=target.id,
         at=book.now,

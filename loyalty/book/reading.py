@@ -8,9 +8,9 @@ from sqlmodel import Session, col, select
 
 from loyalty.book.records import MEMBER_FIELDS, Account, account_of
 from loyalty.core.ledger import Entry, Source
-from loyalty.core.standing import Award
+from loyalty.core.standing import Award, OpenIssue
 from loyalty.ledger.reading import as_entry
-from loyalty.models import AwardRow, LedgerEntry, Member, OrderStanding
+from loyalty.models import AwardRow, LedgerEntry, Member, OrderStanding, RewardIssue
 
 
 def read_accounts(session: Session, shop_id: int, condition: Any) -> Iterator[Account]:
@@ -67,6 +67,24 @@ def read_entries(session: Session, member_ids: Iterable[int]) -> Iterator[tuple[
     statement = select(LedgerEntry).where(col(LedgerEntry.member_id).in_(set(member_ids)))
     for row in session.exec(statement.order_by(col(LedgerEntry.member_id), col(LedgerEntry.position))):
         yield row.member_id, as_entry(row)
+
+
+def read_open_issues(session: Session, member_ids: Iterable[int]) -> dict[int, list[OpenIssue]]:
+    """The rewards of these members that can be used and end one day, by member."""
+    found: dict[int, list[OpenIssue]] = defaultdict(list)
+    statement = select(*_ISSUE).where(
+        col(RewardIssue.member_id).in_(set(member_ids)),
+        RewardIssue.state == "issued",
+        col(RewardIssue.expires_at).is_not(None),
+    )
+    for row in session.execute(statement.order_by(col(RewardIssue.expires_at), col(RewardIssue.id))):
+        found[row.member_id].append(OpenIssue(row.id, row.issued_at or row.created_at, row.expires_at))
+    return found
+
+
+_ISSUE = tuple(
+    getattr(RewardIssue, name) for name in ("member_id", "id", "issued_at", "created_at", "expires_at")
+)
 
 
 def source_posted(session: Session, shop_id: int, source: Source) -> bool:

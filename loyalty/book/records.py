@@ -39,6 +39,7 @@ PLAIN_FIELDS = (
     "last_activity_at",
     "last_order_at",
     "expires_at",
+    "expiry_not_before",
     "expiring_points",
     "calendar_at",
     "calendar_due",
@@ -84,6 +85,7 @@ class Account(Standing):
     calendar_due: datetime | None = None
     changed: bool = False
     has_history: bool = False
+    has_entries: bool = False
     unwritten: list[Entry] = field(default_factory=list)
     news: list[News] = field(default_factory=list)
 

@@ -55,7 +55,8 @@ class OrderLine:
 
     ``amount`` is what the whole line cost after every discount and without tax; ``tax`` is the tax on it. Both are for ``quantity``
     pieces; ``remaining`` of them were neither returned nor removed. ``tags`` and ``collections`` (Shopify's ids) are those of its product,
-    or None where nobody has asked for them: webhooks do not tell.
+    or None where nobody has asked for them: webhooks do not tell. A
+    ``tip`` is a line that is no goods.
     """
 
     line_id: int
@@ -67,6 +68,7 @@ class OrderLine:
     gift_card: bool
     tags: tuple[str, ...] | None = None
     collections: tuple[int, ...] | None = None
+    tip: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,7 @@ class OrderSnapshot:
                     ),
                     None if x.tags is None else list(x.tags),
                     None if x.collections is None else list(x.collections),
+                    x.tip,
                 ]
                 for x in self.lines
             ],
@@ -158,6 +161,7 @@ def _line(
     gift_card: bool,  # noqa: FBT001  # in the order of ``to_json``
     tags: list[str] | None = None,
     collections: list[int] | None = None,
+    tip: bool = False,  # noqa: FBT001, FBT002
 ) -> OrderLine:
     return OrderLine(
         line_id,
@@ -169,6 +173,7 @@ def _line(
         gift_card,
         None if tags is None else tuple(tags),
         None if collections is None else tuple(collections),
+        tip,
     )
 
 

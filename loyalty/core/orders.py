@@ -60,7 +60,9 @@ def counted_amount(order: OrderSnapshot, basis: Basis = GOODS_ALONE, goods: Good
         return Fraction(0)
     lines = [line for line in order.lines if line.quantity > 0]
     counting = [
-        line for line in lines if (basis.gift_cards or not line.gift_card) and line_counts(line, goods)
+        line
+        for line in lines
+        if not line.tip and (basis.gift_cards or not line.gift_card) and line_counts(line, goods)
     ]
     worth = _price if basis.tax else _amount
     sold = _total(worth(line) for line in counting)
@@ -129,7 +131,9 @@ def _given_back(order: OrderSnapshot, invoiced: Fraction, held: Fraction, slack:
     if order.received is not None:
         # Pieces that were taken off before anybody paid for them must not hide money that went back for others.
         owed = max(Fraction(0), Fraction(order.outstanding))
-        returned -= min(returned, max(Fraction(0), invoiced - Fraction(order.received) - owed))
+        unpaid = max(Fraction(0), invoiced - Fraction(order.received) - owed)
+        if unpaid > slack:  # less than that is the rounding of cash and of currencies
+            returned -= min(returned, unpaid)
     difference = Fraction(order.refunded) - Fraction(order.refunded_shipping) - returned
     return difference if difference >= -slack else Fraction(0)
 

@@ -1,7 +1,8 @@
 """Loads what a batch of facts touches, settles them one by one, and writes the book."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlmodel import Session
 
@@ -104,29 +105,26 @@ def _name(identity: Identity, customer_ids: set[int], emails: set[str]) -> None:
         emails.add(identity.email)
 
 
+def _order_changed(book: Book, fact: OrderChanged) -> None:
+    reread_order(book, fact.order_id, fact.signal)
+
+
+_SETTLERS: Mapping[type, Callable[[Book, Any], None]] = {
+    CustomerSeen: customer_seen,
+    CustomerDeleted: customer_deleted,
+    CustomersMerged: customers_merged,
+    OrderSeen: order_seen,
+    OrderChanged: _order_changed,
+    ReviewSeen: reviews.review_seen,
+    ActionDone: action_done,
+    BirthdayTold: birthday_told,
+    RewardIssued: reward_issued,
+    RewardFailed: reward_failed,
+    RewardDeactivated: reward_deactivated,
+}
+
+
 def _settle(book: Book, fact: Fact) -> None:
-    match fact:
-        case CustomerSeen():
-            customer_seen(book, fact)
-        case CustomerDeleted():
-            customer_deleted(book, fact)
-        case CustomersMerged():
-            customers_merged(book, fact)
-        case OrderSeen():
-            order_seen(book, fact)
-        case OrderChanged():
-            reread_order(book, fact.order_id, fact.signal)
-        case ReviewSeen():
-            reviews.review_seen(book, fact)
-        case ActionDone():
-            action_done(book, fact)
-        case BirthdayTold():
-            birthday_told(book, fact)
-        case RewardIssued():
-            reward_issued(book, fact)
-        case RewardFailed():
-            reward_failed(book, fact)
-        case RewardDeactivated():
-            reward_deactivated(book, fact)
-        case _:
-            raise TypeError(f"{type(fact).__name__} is not a fact about points")
+    if type(fact) not in _SETTLERS:
+        raise TypeError(f"{type(fact).__name__} is not a fact about points")
+    _SETTLERS[type(fact)](book, fact)

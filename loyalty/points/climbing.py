@@ -1,13 +1,17 @@
-"""What follows for a member when something of theirs has changed: goals that are reached or no longer are."""
+"""What follows for a member when something of theirs has changed: goals and tiers that are reached, or no longer are."""
 
 from loyalty.book import Account, Book
-from loyalty.core.decide import decide_goals
+from loyalty.core.decide import decide_goals, decide_tier
+from loyalty.points.following import follow
 
 
 def climb(book: Book, account: Account, *, history: bool = False) -> None:
-    """Bring the member's goals to what the present orders say."""
-    if not book.program.goals:
+    """Bring the member's goals and tier to what is known now."""
+    program = book.program
+    if not program.goals and program.tiers is None and account.tier is None:
         return
     book.ensure_ids()
     book.load_history((account,))
-    book.apply(account, decide_goals(account, book.program, at=book.now, history=history))
+    if program.goals:
+        follow(book, account, decide_goals(account, program, at=book.now, history=history))
+    follow(book, account, decide_tier(account, program, book.now, history=history))

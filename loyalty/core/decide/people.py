@@ -1,8 +1,10 @@
 """A person becomes a member, agrees to e-mail, or turns out to be somebody who is known already."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from operator import attrgetter
+from typing import Any
 
 from loyalty.core import ledger
 from loyalty.core.decide.actions import ActionRefused, Occasion, decide_occasion
@@ -80,18 +82,34 @@ def decide_duplicates(standing: Standing, *, at: datetime) -> Decision:
 
 
 def decide_transfer(
-    points: int, *, from_member: int, to_member: int, at: datetime, program_version: int, sequence: int = 0
+    points: int,
+    *,
+    from_member: int,
+    to_member: int,
+    at: datetime,
+    program_version: int,
+    sequence: int = 0,
+    lots: Sequence[Sequence[Any]] = (),
 ) -> tuple[Entry, Entry]:
-    """The two entries that move a whole balance when two people turn out to be one: out of the first, into the second."""
+    """The two entries that move a whole balance when two people turn out to be one: out of the first, into the second.
 
-    def entry(rule: str, signed: int) -> Entry:
-        source = Source("merge", f"{from_member}-{to_member}")
-        why = {"from_member": from_member, "to_member": to_member}
+    ``lots`` are the ages of the points (``loyalty.core.lots.carried``): they grow no younger by moving.
+    """
+
+    def entry(rule: str, signed: int, why: Mapping[str, Any]) -> Entry:
         return Entry(
-            ledger.TRANSFER, signed, source, rule, sequence, program_version, "Accounts merged", why, at
+            kind=ledger.TRANSFER,
+            points=signed,
+            source=Source("merge", f"{from_member}-{to_member}"),
+            rule=rule,
+            sequence=sequence,
+            program_version=program_version,
+            reason="Accounts merged",
+            why={"from_member": from_member, "to_member": to_member, **why},
+            occurred_at=at,
         )
 
-    return entry("merge_out", -points), entry("merge_in", points)
+    return entry("merge_out", -points, {}), entry("merge_in", points, {"lots": list(lots)} if lots else {})
 
 
 def _given(

@@ -175,12 +175,12 @@ class TestTip:
     def test_found(self, lines, tips):
         """The line of no product, untaxed, that costs what was tipped is the tip; it is no goods, and its money is the lines'."""
         found = snapshot(*lines, totalTipReceivedSet=both("8.00"))
-        assert [row.line_id for row in found.lines if row.gift_card] == tips
+        assert [row.line_id for row in found.lines if row.tip] == tips
         assert found.received == Decimal("100.00" if tips else "92.00")
 
     def test_none(self):
         """Without a tip, a line of no product is goods."""
-        assert not any(row.gift_card for row in snapshot(line(1, "8.00", product=False)).lines)
+        assert not any(row.tip for row in snapshot(line(1, "8.00", product=False)).lines)
 
 
 class TestRefundedApart:

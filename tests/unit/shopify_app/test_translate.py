@@ -185,7 +185,7 @@ class TestOrder:
     def test_tip(self, keys):
         """A tip is a line that a key marks, even an empty one; it is no goods."""
         tip = {"id": 3, "product_id": None, "quantity": 1, "price": "6.00"} | keys
-        assert snapshot(line_items=[tip]).lines[0].gift_card
+        assert snapshot(line_items=[tip]).lines[0].tip
 
     @pytest.mark.parametrize(("included", "shipping"), [(False, "5.50"), (True, "5.00")])
     def test_shipping(self, included, shipping):
