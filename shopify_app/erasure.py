@@ -7,52 +7,20 @@ nobody can install the app anew in the middle of it.
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, select, update
-from sqlmodel import Session, col
+from sqlalchemy import ColumnElement, Table, delete, select, update
+from sqlmodel import Session, SQLModel, col
 
 from loyalty import runs
 from loyalty.core.facts import ShopMessage
-from loyalty.models import (
-    ApiAction,
-    ApiKey,
-    InboxMessage,
-    KlaviyoConnection,
-    KlaviyoFarewell,
-    Lease,
-    LedgerEntry,
-    Member,
-    OAuthState,
-    OrderStanding,
-    OutboxMessage,
-    PrivacyRequest,
-    ProgramVersion,
-    Review,
-    RewardIssue,
-    Run,
-    RunItem,
-    Shop,
-)
+from loyalty.models import InboxMessage, Lease, Member, Run, Shop
 from loyalty.runs import RunView, Step
 from loyalty.runtime import Runtime
 
 SHOP_ERASURE = "shop_erasure"
 BATCH = 2_000
-# What refers to others goes before what it refers to.
-_TABLES: tuple[Any, ...] = (
-    OutboxMessage,
-    ApiAction,
-    ApiKey,
-    RewardIssue,
-    Review,
-    LedgerEntry,
-    OrderStanding,
-    PrivacyRequest,
-    OAuthState,
-    KlaviyoConnection,
-    KlaviyoFarewell,
-    Member,
-    ProgramVersion,
-)
+# The shop and its runs go last: the erasure is a run itself.
+_LAST = frozenset({"shop", "run"})
+_INBOX: Table = InboxMessage.__table__  # type: ignore[attr-defined]  # SQLModel does not declare it
 
 
 def shop_redacted(session: Session, shop: Shop, _message: ShopMessage, now: datetime) -> None:
@@ -83,7 +51,7 @@ def erase_step(runtime: Runtime, view: RunView) -> Step:
 
 
 def _remove_some(session: Session, shop: Shop) -> int:
-    deliveries = _remove(session, InboxMessage, col(InboxMessage.shop_domain) == shop.domain)
+    deliveries = _remove(session, _INBOX, _INBOX.c.shop_domain == shop.domain)
     if deliveries:
         return deliveries
     # Members point at each other; a batch must not leave one that points at nothing.
@@ -98,18 +66,33 @@ def _remove_some(session: Session, shop: Shop) -> int:
     ).rowcount  # type: ignore[attr-defined]
     if cut:
         return int(cut)
-    for table in _TABLES:
-        removed = _remove(session, table, table.shop_id == shop.id)
+    for table in owned_tables():
+        removed = _remove(session, table, _belongs(table, shop))
         if removed:
             return removed
-    mine = select(col(Run.id)).where(col(Run.shop_id) == shop.id)
-    return _remove(session, RunItem, col(RunItem.run_id).in_(mine))
+    return 0
 
 
-def _remove(session: Session, table: Any, condition: Any) -> int:
-    (key,) = table.__table__.primary_key.columns
+def owned_tables() -> list[Table]:
+    """Every table with rows of a shop, what refers to others before what it refers to. A new table is among them by having ``shop_id``
+    (or by belonging to a run)."""
+    return [
+        table
+        for table in reversed(SQLModel.metadata.sorted_tables)
+        if table.name not in _LAST and {"shop_id", "run_id"} & set(table.c.keys())
+    ]
+
+
+def _belongs(table: Table, shop: Shop) -> ColumnElement[bool]:
+    if "shop_id" in table.c:
+        return table.c.shop_id == shop.id
+    return table.c.run_id.in_(select(col(Run.id)).where(col(Run.shop_id) == shop.id))
+
+
+def _remove(session: Session, table: Table, condition: Any) -> int:
+    (key,) = table.primary_key.columns
     some = select(key).where(condition).limit(BATCH)
-    removed = session.execute(delete(table).where(key.in_(some)).execution_options(synchronize_session=False))
+    removed = session.execute(delete(table).where(key.in_(some)))
     return int(removed.rowcount)  # type: ignore[attr-defined]
 
 

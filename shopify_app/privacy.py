@@ -14,6 +14,7 @@ from loyalty import outbox
 from loyalty.core.facts import ShopMessage
 from loyalty.encryption import Cipher
 from loyalty.models import InboxMessage, KlaviyoConnection, Member, PrivacyRequest, Review, Shop
+from shopify_app.forgetting import forget_files, forget_traces
 
 DATA_REQUEST = "data_request"
 CUSTOMER_REDACT = "customer_redact"
@@ -48,8 +49,10 @@ def customer_redacted(
     _queue_forgetting(session, cipher, shop.id, sorted(filter(None, emails)), message, now=now)
     _forget_reviews(session, shop.id, emails)
     _forget_deliveries(session, shop.domain, message, emails, now=now)
+    forget_files(session, shop.id, message.payload["customer_id"], {email for email in emails if email})
     for person in people:
         _forget_requests(session, person)
+        forget_traces(session, person)
         _redact(person, now=now)
         session.add(person)
     session.flush()
@@ -102,6 +105,8 @@ def _people(session: Session, shop_id: int, message: ShopMessage) -> list[Member
 def _redact(person: Member, *, now: datetime) -> None:
     person.email = person.first_name = person.last_name = person.locale = None
     person.shopify_customer_id = None
+    person.birthday_month = person.birthday_day = person.birthday_told_at = None
+    person.referral_code = person.subscribed_at = None
     person.updated_at = now
     if person.state != "merged":
         person.state = REDACTED

@@ -9,6 +9,7 @@ from sqlalchemy import Column, Table
 from sqlmodel import SQLModel
 
 from loyalty.models import (
+    ApiAction,
     AwardRow,
     ImportBatch,
     ImportRow,
@@ -39,6 +40,7 @@ KEPT: tuple[type[SQLModel], ...] = (
     ImportBatch,
     ImportRow,
     PrivacyRequest,
+    ApiAction,
 )
 
 # Every other table that belongs to a shop, and why it stays behind.
