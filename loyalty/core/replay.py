@@ -1,16 +1,19 @@
 """One member's history, settled in memory: what would become of these facts under this program.
 
-It does with values what ``loyalty.points`` does with rows, by the same decisions. It touches nothing, so that a change of the program can be
-looked at before it is made.
+It does with values what ``loyalty.points`` and the calendar do with rows, by the same decisions. It touches nothing, so that a change of
+the program can be looked at before it is made.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from loyalty.core.calendar import Era, move
+from loyalty.core.calendar import settle as settle_calendar
 from loyalty.core.decide import (
     ActionRefused,
     Decision,
+    GiftDue,
     Pin,
     decide_action,
     decide_customer,
@@ -19,16 +22,30 @@ from loyalty.core.decide import (
     decide_order,
     decide_review,
     decide_subscription,
+    decide_tier,
     order_credit,
 )
-from loyalty.core.facts import ActionDone, CustomerSeen, OrderSeen, ReviewSeen
+from loyalty.core.decide.posting import Change, change
+from loyalty.core.expiry import foresee
+from loyalty.core.facts import ActionDone, BirthdayTold, CustomerSeen, OrderSeen, ReviewSeen
 from loyalty.core.ledger import Entry
 from loyalty.core.news import News, entry_news
 from loyalty.core.orders import keep_catalogue
 from loyalty.core.program import Program
-from loyalty.core.standing import Standing
+from loyalty.core.standing import Award, Birthday, HandTier, Standing
 
-ReplayedFact = CustomerSeen | OrderSeen | ReviewSeen | ActionDone
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """A person became a member otherwise than by a customer record: nothing is earned by it."""
+
+    joined_at: datetime
+
+
+# An award or an entry is one that was made under other rules (a referral, a reward, an adjustment), and holds under any program.
+ReplayedFact = (
+    CustomerSeen | Joined | OrderSeen | ReviewSeen | ActionDone | BirthdayTold | HandTier | Award | Entry
+)
 
 
 @dataclass(slots=True)
@@ -46,6 +63,21 @@ class Replay:
     unread: set[int] = field(default_factory=set)
     entries: list[Entry] = field(default_factory=list)
     news: list[News] = field(default_factory=list)
+    gifts: list[GiftDue] = field(default_factory=list)
+
+    def happen(self, fact: ReplayedFact, eras: Sequence[Era], *, at: datetime) -> None:
+        """Let time pass up to ``at``, and then a fact be known. Facts come in the order of their instants."""
+        self.wait(eras, until=at)
+        self.settle((fact,), at=at)
+        foresee(self.standing, self.program, at)
+
+    def wait(self, eras: Sequence[Era], *, until: datetime) -> None:
+        """Let happen what time alone brings. ``eras`` are the versions that are in force, from the oldest."""
+        settle_calendar(
+            self.standing, eras, until, lambda decision, program, _: self._take(decision, program)
+        )
+        in_force = [era.program for era in eras if era.since <= until]
+        self.program = in_force[-1] if in_force else eras[0].program
 
     def settle(self, facts: Iterable[ReplayedFact], *, at: datetime) -> None:
         """Settle facts in the order given, as if it were ``at`` now."""
@@ -53,21 +85,37 @@ class Replay:
             match fact:
                 case CustomerSeen():
                     self._customer(fact, at)
+                case Joined():
+                    self._join(fact.joined_at, at)
                 case OrderSeen():
                     self._order(fact, at)
                 case ReviewSeen():
                     self._review(fact, at)
                 case ActionDone():
                     self._action(fact, at)
+                case BirthdayTold():
+                    self.standing.birthday = Birthday(fact.month, fact.day, fact.told_at)
+                case HandTier():
+                    self.standing.hand_tier = fact
+                    self._climb(at)
+                case Award():
+                    self._award(fact, at)
+                case Entry():
+                    self.apply(Decision(entries=(fact,)))
 
     def apply(self, decision: Decision) -> None:
         """Take what was decided."""
+        self._take(decision, self.program)
+
+    def _take(self, decision: Decision, program: Program) -> None:
         for award in decision.awards:
             self.standing.put(award)
+        move(self.standing, decision)
+        self.gifts.extend(decision.gifts)
         self.news.extend(decision.news)
         for entry in decision.entries:
             self._enter(entry)
-            forgiven = decide_debt(self.standing, entry, self.program)
+            forgiven = decide_debt(self.standing, entry, program)
             if forgiven is not None:
                 self._enter(forgiven)
                 self.news.append(entry_news(forgiven, balance=self.standing.balance))
@@ -84,9 +132,20 @@ class Replay:
         self.apply(decision)
         self.apply(decide_subscription(self.standing, fact, self.program, earning_since=since, at=at))
         if decision.joins:
-            for order_id in sorted(self.orders, key=lambda one: (self.orders[one].order.created_at, one)):
-                self._settle_order(order_id, at)
+            self._settle_again(at)
         self._climb(at)
+
+    def _join(self, joined_at: datetime, at: datetime) -> None:
+        self.standing.joined_at, self.standing.is_guest = joined_at, False
+        self._settle_again(at)
+        self._climb(at)
+
+    def _settle_again(self, at: datetime) -> None:
+        """What was bought as a guest is a member's from now on."""
+        if self.program.guests == "earn" and all(rule.guests for rule in self.program.order_rules):
+            return
+        for order_id in sorted(self.orders, key=lambda one: (self.orders[one].order.created_at, one)):
+            self._settle_order(order_id, at)
 
     def _order(self, fact: OrderSeen, at: datetime) -> None:
         order_id, known = fact.order.order_id, self.orders.get(fact.order.order_id)
@@ -126,7 +185,19 @@ class Replay:
             self.apply(decide_action(self.standing, fact, self.program, at=at))
         except ActionRefused:
             return
+        self._climb(at)
+
+    def _award(self, award: Award, at: datetime) -> None:
+        fresh = replace(award, worth=0, posted=0, postings=0)
+        to = Change(award.worth, award.occurred_at, award.why, "")
+        changed, entries, news = change(self.standing, fresh, to, at=at, history=True)
+        self.apply(Decision(entries, news, (changed,)))
+        self._climb(at)
 
     def _climb(self, at: datetime) -> None:
-        if self.program.goals:
-            self.apply(decide_goals(self.standing, self.program, at=at))
+        program = self.program
+        if not program.goals and program.tiers is None and self.standing.tier is None:
+            return
+        if program.goals:
+            self.apply(decide_goals(self.standing, program, at=at))
+        self.apply(decide_tier(self.standing, program, at))
