@@ -14,6 +14,8 @@ from loyalty.referrals.devices import device_matches
 
 # Whoever follows a friend's link often makes an account first and asks for the gift then.
 _NEW_ACCOUNT = timedelta(days=1)
+# Shopify's instants are whole seconds, and no two clocks are alike.
+_SKEW = timedelta(seconds=5)
 _LOST = frozenset({"refunded", "voided"})
 
 
@@ -28,14 +30,12 @@ def load(book: Book, rows: Iterable[Referral]) -> None:
 
 def case_of(book: Book, row: Referral) -> Case:
     """All that a claimed referral is judged by. Its people are loaded."""
-    assert row.claimed_at is not None
     advocate, friend = book.account(row.advocate_id), book.account(row.friend_id)
     records = orders_of(book, row)
     buyers = {id(friend): friend} | {id(r.account): r.account for r in records if r.account is not None}
     assert advocate.id is not None
     assert friend.id is not None
     return Case(
-        claimed_at=row.claimed_at,
         orders=tuple(_orders(book, row, records, advocate)),
         same_person=_same_person(advocate, friend),
         was_customer=any(
@@ -62,13 +62,8 @@ def orders_of(book: Book, row: Referral) -> list[OrderRecord]:
 def _orders(
     book: Book, row: Referral, records: list[OrderRecord], advocate: Account
 ) -> Iterator[FriendOrder]:
-    assert row.claimed_at is not None
-    program = book.program_at(row.program_version)
-    since = [
-        record
-        for record in records
-        if record.snapshot.created_at >= row.claimed_at and not record.snapshot.test
-    ]
+    program, began = book.program_at(row.program_version), _began(row)
+    since = [r for r in records if r.snapshot.created_at >= began and not r.snapshot.test]
     doors = _doors(book, advocate) if any(record.snapshot.address_mark for record in since) else set()
     for record in since:
         order = record.snapshot
@@ -80,6 +75,12 @@ def _orders(
             by_advocate=record.account is advocate,
             address_matches=order.address_mark in doors if order.address_mark and doors else None,
         )
+
+
+def _began(row: Referral) -> datetime:
+    """From when on orders are a friend's."""
+    assert row.claimed_at is not None
+    return row.claimed_at.replace(microsecond=0) - _SKEW
 
 
 def _doors(book: Book, advocate: Account) -> set[str]:
@@ -97,13 +98,11 @@ def _same_person(advocate: Account, friend: Account) -> bool:
 
 def _was_customer(book: Book, row: Referral, person: Account) -> bool:
     """Whether somebody had bought here before the claim (as a guest, too), or had an account for longer than a day."""
-    assert row.claimed_at is not None
-    if person.joined_at is not None and person.joined_at < row.claimed_at - _NEW_ACCOUNT:
+    began = _began(row)
+    if person.joined_at is not None and person.joined_at < began - _NEW_ACCOUNT:
         return True
     return any(
-        record.snapshot.created_at < row.claimed_at
-        and not record.snapshot.test
-        and not record.snapshot.cancelled
+        record.snapshot.created_at < began and not record.snapshot.test and not record.snapshot.cancelled
         for record in book.load_orders_of(person)
     )
 

@@ -56,7 +56,7 @@ def own_referrals(session: Session, member_id: int) -> OwnReferrals:
     found = session.execute(
         select(col(Referral.state), func.count()).where(mine).group_by(col(Referral.state))
     )
-    by_state = dict(found.tuples().all())
+    by_state = {row[0]: int(row[1]) for row in found}
     counts = {state: by_state.get(state, 0) for state in _SHOWN}
     counts[ENDED] = sum(by_state.values()) - sum(counts.values())
     points, pending = session.execute(

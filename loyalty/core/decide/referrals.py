@@ -77,7 +77,6 @@ class Case:
     (``approved``, ``blocked`` or nothing). ``findings`` are what the checks said before, by name.
     """
 
-    claimed_at: datetime
     orders: tuple[FriendOrder, ...] = ()
     same_person: bool = False
     was_customer: bool = False

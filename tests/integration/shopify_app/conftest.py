@@ -23,12 +23,12 @@ from loyalty.receiving import Reception, drain_inbox
 from loyalty.runtime import Runtime
 from loyalty.sending import drain_outbox
 from sandbox.shopify import DEMO_SHOP, ShopifySandbox, start
+from shopify_app import referral_door, referral_page, storefront
 from shopify_app.config import ShopifyConfig
 from shopify_app.imports import steps
 from shopify_app.lifecycle import shop_handlers
 from shopify_app.merchant import MerchantGate
 from shopify_app.sender import ShopifySender
-from shopify_app.storefront import create_blueprint as storefront_blueprint
 from shopify_app.translate import translate
 from shopify_app.webhook_door import WebhookDoor
 
@@ -194,7 +194,8 @@ def _store(engine: Any, *, visited: bool) -> Iterator[Store]:
         )
         gate = MerchantGate(runtime, config, http)
         app.register_blueprint(gate.blueprint)
-        app.register_blueprint(storefront_blueprint(runtime, config))
+        for door in (storefront, referral_door, referral_page):
+            app.register_blueprint(door.create_blueprint(runtime, config))
         app.add_url_rule("/", "home", lambda: f"<p>{gate().domain}</p>")
         door = WebhookDoor(app, runtime, config)
         server = make_server("127.0.0.1", 0, door, threaded=True, request_handler=Quiet)

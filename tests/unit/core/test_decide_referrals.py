@@ -43,7 +43,7 @@ def program(terms: Referrals = TERMS) -> Program:
 
 def judged(terms: Referrals = TERMS, at: datetime = NEXT_DAY, **said):
     """The verdict on a case."""
-    return judge(Case(**({"claimed_at": CLAIM} | said)), program(terms), terms, at=at)
+    return judge(Case(**said), program(terms), terms, at=at)
 
 
 def found(verdict) -> dict[str, str]:
