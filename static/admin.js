@@ -187,10 +187,21 @@
     }
   }
 
+  // Shopify asks the merchant; what was given is told to the server by a webhook, so the page only says thank you.
+  async function askForScopes(button) {
+    const wanted = button.dataset.scopes.split(",");
+    const answer = await Promise.resolve(bridge()?.scopes?.request?.(wanted)).catch(() => null);
+    const granted = answer?.detail?.granted || [];
+    if (!wanted.every((scope) => granted.includes(scope))) return;
+    button.closest("[data-scopes-banner]").hidden = true;
+    say("Thank you. The rewards can be had now.");
+  }
+
   document.addEventListener("click", (event) => {
-    const button = event.target.closest?.("[data-post],[data-download],[data-submits],[data-done],[data-add-reward],[data-remove-reward]");
+    const button = event.target.closest?.("[data-scopes],[data-post],[data-download],[data-submits],[data-done],[data-add-reward],[data-remove-reward]");
     if (!button || button.hasAttribute("disabled")) return;
-    if ("post" in button.dataset) post(button);
+    if ("scopes" in button.dataset) askForScopes(button);
+    else if ("post" in button.dataset) post(button);
     else if ("download" in button.dataset) download(button);
     else if ("done" in button.dataset) location.reload();
     else if ("submits" in button.dataset) document.getElementById(button.dataset.submits)?.requestSubmit();

@@ -2,7 +2,18 @@
 
 from flask import Blueprint
 
-from shopify_app.admin import api, home, imports, member, members, messages, privacy, program, runs
+from shopify_app.admin import (
+    api,
+    home,
+    imports,
+    member,
+    member_rewards,
+    members,
+    messages,
+    privacy,
+    program,
+    runs,
+)
 from shopify_app.admin.page import Pages
 
 
@@ -11,6 +22,6 @@ def create_blueprint(pages: Pages) -> Blueprint:
     blueprint = Blueprint("admin", __name__)
     # Before any view: letting somebody in may speak to Shopify, which no open transaction may wait for.
     blueprint.before_request(pages.let_in)
-    for page in (api, home, imports, member, members, messages, privacy, program, runs):
+    for page in (api, home, imports, member, member_rewards, members, messages, privacy, program, runs):
         page.add_routes(blueprint, pages)
     return blueprint

@@ -7,13 +7,14 @@ from flask.wrappers import Response
 from sqlmodel import Session
 
 from loyalty.models import Shop
-from loyalty.statement import home, messages, runs
+from loyalty.statement import home, messages, rewards, runs
 from loyalty.statement.formats import Formats
 from loyalty.statement.home import Figures, Setup
 from shopify_app.admin.chart import draw
 from shopify_app.admin.fresh import FreshEnough
 from shopify_app.admin.page import Pages, points_name, program_in_force
 from shopify_app.admin.program import INSTALLER
+from shopify_app.admin.reward_access import missing_scopes
 
 # The file of the theme app extension that shows the program in every page of the store.
 EMBED = "launcher"
@@ -56,15 +57,18 @@ def _render(pages: Pages, session: Session, shop: Shop, figures: Figures) -> Res
     now = pages.runtime.clock()
     state = home.setup(session, shop.id, installer=INSTALLER)
     steps = _steps(pages, state)
+    program = program_in_force(session, shop.id)
     return pages.render(
         "admin/home.html",
         shop,
+        waiting_rewards=rewards.waiting(session, shop.id),
+        missing_scopes=missing_scopes(shop, program),
         steps=steps,
         steps_done=state.done,
         only_embed_left=state.done == len(steps) - 1,
         figures=figures,
         chart=draw(figures.days),
-        points_name=points_name(program_in_force(session, shop.id)),
+        points_name=points_name(program),
         runs=runs.open_runs(session, shop.id, now=now),
         parked=messages.parked(session, shop.domain),
     )

@@ -13,6 +13,7 @@ from loyalty.core.document import MOST_POINTS
 from loyalty.core.facts import PointsAdjusted
 from loyalty.models import Member, Shop
 from loyalty.programs import NoProgram
+from loyalty.redemption import waits_for_a_person
 from loyalty.statement import members as statement
 from loyalty.statement.formats import Formats
 from loyalty.statement.home import points_worth
@@ -20,6 +21,7 @@ from loyalty.statement.keyset import parse_cursor
 from loyalty.statement.members import MemberRow
 from shopify_app.admin.answers import done, mistakes, refused
 from shopify_app.admin.explained import explain
+from shopify_app.admin.member_rewards import in_words
 from shopify_app.admin.page import Pages, points_name, program_in_force
 from shopify_app.merchant import Merchant
 
@@ -81,6 +83,8 @@ def _render(pages: Pages, session: Session, shop: Shop, member: MemberRow) -> Re
             session, member.id, cursor=parse_cursor(request.args.get("at"), size=1)
         ),
         rewards=statement.rewards_of(session, member.id),
+        waits_for_a_person=waits_for_a_person,
+        failure_in_words=in_words,
         messages=statement.messages_about(session, member.id, outbox.KLAVIYO),
         explain=lambda entry: explain(entry, formats),
         metric_name=lambda kind: kind.replace("_", " ").title(),
