@@ -4,6 +4,7 @@ from flask import Flask
 
 import commands.member_imports  # adds its commands to ``members``
 import commands.whole_shop  # noqa: F401  # adds its commands to ``shops``
+from commands.calendar import calendar
 from commands.doctor import doctor
 from commands.klaviyo import klaviyo
 from commands.ledger import ledger
@@ -12,7 +13,7 @@ from commands.processes import cron, db, worker
 from commands.program import program
 from commands.shops import shops
 
-COMMANDS = (db, doctor, klaviyo, ledger, members, program, shops, worker, cron)
+COMMANDS = (calendar, db, doctor, klaviyo, ledger, members, program, shops, worker, cron)
 
 
 def register(app: Flask) -> None:

@@ -18,7 +18,7 @@ import klaviyo_oauth.registration
 import klaviyo_oauth.reviews
 import klaviyo_oauth.tokens
 import shopify_app.tokens
-from loyalty import pruning, redemption, runs
+from loyalty import calendar, pruning, redemption, runs
 from loyalty.models import InboxMessage, KlaviyoConnection, OutboxMessage, Run, Shop
 from loyalty.receiving import drain_inbox as receive
 from loyalty.sending import drain_outbox as send
@@ -27,6 +27,9 @@ from wiring import House, build
 
 P = ParamSpec("P")
 
+
+# After so many batches others have their turn.
+_CALENDAR_BATCHES = 20
 
 _built: list[House] = []
 
@@ -192,6 +195,32 @@ def return_overdue_rewards() -> None:
 
 
 @job
+def settle_calendars() -> None:
+    """Ring for every shop in which time has something to bring about."""
+    parts = house()
+    with parts.runtime.reading() as session:
+        shop_ids = calendar.shops_with_due(session, now=parts.runtime.clock())
+    for shop_id in shop_ids:
+        parts.bell("settle_calendar", shop_id)
+
+
+@job
+def settle_calendar(shop_id: int) -> None:
+    """Do what is due for a shop's members, a batch at a time; ring again rather than keep others waiting for long."""
+    parts = house()
+    now = parts.runtime.clock()
+    for _ in range(_CALENDAR_BATCHES):
+        with parts.runtime.transaction() as session:
+            shop = session.get_one(Shop, shop_id)
+            settled = calendar.settle_batch(session, shop, at=now, now=now)
+        for channel in settled.channels:
+            parts.bell("drain_outbox", shop_id, channel)
+        if settled.count < calendar.BATCH:
+            return
+    parts.bell("settle_calendar", shop_id)
+
+
+@job
 def prune() -> None:
     """Forget what nobody needs any longer."""
     pruning.prune(house().runtime)
@@ -203,6 +232,8 @@ PERIODIC: dict[str, timedelta] = {
     "sweep": timedelta(seconds=10),
     "poll_all_reviews": timedelta(minutes=5),
     "check_all_klaviyo": timedelta(hours=1),
+    # Balance reminders have an hour; everything else falls on a midnight, and no two shops' midnights are the same.
+    "settle_calendars": timedelta(minutes=15),
     "return_overdue_rewards": timedelta(hours=1),
     "keep_all_tokens_alive": timedelta(days=1),
     "prune": timedelta(days=1),

@@ -20,7 +20,7 @@ from klaviyo_oauth.config import KlaviyoConfig
 from klaviyo_oauth.disconnecting import disconnect
 from klaviyo_oauth.goodbye import say_goodbye
 from klaviyo_oauth.sender import KlaviyoSender
-from loyalty import inbox, member_import, outbox
+from loyalty import calendar, inbox, member_import, outbox
 from loyalty.database import make_engine
 from loyalty.delivery import Sender
 from loyalty.encryption import Cipher
@@ -99,6 +99,7 @@ def build(settings: Settings) -> House:
             klaviyo_oauth.drift_check.KIND: klaviyo_oauth.drift_check.create_step(
                 runtime, klaviyo, redis, http
             ),
+            calendar.REFRESH: calendar.refresh_step,
             klaviyo_oauth.sync.KIND: klaviyo_oauth.sync.create_step(runtime, klaviyo, redis, http),
         },
     )

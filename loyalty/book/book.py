@@ -17,7 +17,7 @@ from loyalty.book.reading import (
     read_open_issues,
     read_orders,
 )
-from loyalty.book.records import Account, OrderRecord
+from loyalty.book.records import ALIVE, Account, OrderRecord
 from loyalty.book.writing import (
     insert_accounts,
     insert_entries,
@@ -248,15 +248,18 @@ class Book:
 
     def _look_ahead(self, changed: Sequence[Account]) -> None:
         """Reckon anew what lies ahead of the members that changed."""
-        alive = [account for account in changed if account.merged_into is None]
-        if self.program.looks_back:
-            self.load_history(alive)
+        for account in changed:
+            if account.state not in ALIVE:
+                account.calendar_due = account.expires_at = account.tier_until = None
+        alive = [account for account in changed if account.state in ALIVE]
+        self.load_history([account for account in alive if account.held or self.program.looks_back])
         issues = read_open_issues(self.session, [account.id for account in alive if account.id is not None])
         for account in alive:
             account.issues = issues.get(account.id or 0, [])
-            if account.calendar_at is None or (account.calendar_due or self.now) > self.now:
-                account.calendar_at = self.now  # nothing was due since
-            ahead = outlook(account, self.program, account.calendar_at)
+            if account.calendar_due is None or account.calendar_due > self.now:
+                # Nothing was due since.
+                account.calendar_at = max(self.now, account.calendar_at or self.now)
+            ahead = outlook(account, self.program, max(self.now, account.calendar_at or self.now))
             account.tier_until, account.expires_at = ahead.tier_until, ahead.expires_at
             account.next_tier, account.next_tier_distance = ahead.next_tier, ahead.next_tier_distance
             account.expiring_points, account.calendar_due = ahead.expiring_points, ahead.calendar_due

@@ -11,6 +11,8 @@ from loyalty.core.ledger import Entry
 from loyalty.core.news import News
 from loyalty.core.standing import Birthday, HandTier, Standing
 
+# The states of people for whom anything can still happen.
+ALIVE = ("member", "guest")
 # Columns of a member that are fields of an account as they are.
 PLAIN_FIELDS = (
     "id",

@@ -31,7 +31,7 @@ class Era:
     program: Program
 
 
-Apply = Callable[[Decision, Program], None]
+Apply = Callable[[Decision, Program, datetime], None]
 
 
 def next_occasion(standing: Standing, program: Program, after: datetime) -> datetime | None:
@@ -56,26 +56,27 @@ def occasions_at(standing: Standing, program: Program, at: datetime) -> Iterator
 
 def settle(standing: Standing, eras: Sequence[Era], until: datetime, apply: Apply) -> None:
     """Let everything happen that time brings after ``standing.calendar_at`` up to ``until``. ``eras`` are the versions that were in force,
-    from the oldest; whoever was never settled before begins at ``until``. ``apply`` puts each decision on the standing."""
+    from the oldest; whoever was never settled before begins at ``until``. ``apply`` puts each decision on the standing; it is told the version and the
+    instant."""
     at = standing.calendar_at if standing.calendar_at is not None else until
     if at > until:
         return
     program, later = _in_force(eras, at)
     for decision in _releases(standing, at):
-        apply(decision, program)
+        apply(decision, program, at)
     while True:
         moment = _next(standing, program, at)
         if later and later[0].since <= until and (moment is None or later[0].since <= moment):
             era = later.pop(0)
             at, program = era.since, era.program
-            _take(_tier(standing, program, at), program, apply)
+            _take(_tier(standing, program, at), program, at, apply)
             foresee(standing, program, at)
             if at != moment:
                 continue
         if moment is None or moment > until:
             break
         for decision in occasions_at(standing, program, moment):
-            _take(decision, program, apply)
+            _take(decision, program, moment, apply)
         foresee(standing, program, moment)
         standing.calendar_at = at = moment
     standing.calendar_at = until
@@ -98,9 +99,9 @@ def move(standing: Standing, decision: Decision) -> None:
         standing.issues = [issue for issue in standing.issues if issue.id not in decision.ended]
 
 
-def _take(decision: Decision, program: Program, apply: Apply) -> None:
+def _take(decision: Decision, program: Program, at: datetime, apply: Apply) -> None:
     if decision != _NOTHING:
-        apply(decision, program)
+        apply(decision, program, at)
 
 
 _NOTHING = Decision()

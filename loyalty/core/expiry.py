@@ -65,7 +65,7 @@ def foresee(standing: Standing, program: Program, at: datetime) -> End | None:
     if ending is not None and program.expiry is not None:
         soonest = notice(program, at)
         is_news = standing.expires_at is None or ending.at < standing.expires_at
-        was_missed = ending.at <= at
+        was_missed = standing.calendar_at is not None and ending.at <= standing.calendar_at
         if was_missed or (is_news and ending.at < soonest):
             standing.expiry_not_before = soonest
             ending = next_end(standing, program)

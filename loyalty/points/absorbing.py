@@ -29,6 +29,7 @@ from loyalty.models import Shop
 from loyalty.points.actions import action_done, birthday_told
 from loyalty.points.orders import order_seen, reread_order
 from loyalty.points.people import customer_deleted, customer_seen, customers_merged
+from loyalty.points.settling import catch_up
 from loyalty.redemption import mark_used, reward_deactivated, reward_failed, reward_issued
 
 
@@ -76,6 +77,7 @@ def _load(book: Book, facts: Sequence[Fact]) -> None:
         book.load_history(book.accounts())
     else:
         book.load_history(_kept(book, facts))
+    catch_up(book, book.accounts())
 
 
 def _customers(book: Book, facts: Sequence[Fact]) -> Iterator[Account]:

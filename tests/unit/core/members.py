@@ -89,7 +89,7 @@ class Member:
         outlook(self.standing, self.program, at)
         self.standing.calendar_at = max(at, self.standing.calendar_at or at)
 
-    def apply(self, decision: Decision, _program: Program) -> None:
+    def apply(self, decision: Decision, _program: Program, _at: datetime) -> None:
         """Take a decision."""
         take(self.standing, decision)
         self.entries.extend(decision.entries)
