@@ -11,6 +11,12 @@ from loyalty.models import ImportChunk, ImportRow, Member, MemberDevice, MemberM
 _UNSEEN = {"synchronize_session": False}
 
 
+def forget_merges(session: Session, shop_id: int, emails: set[str]) -> None:
+    """Forget whose address it was that a merge would give back."""
+    named = (col(MemberMerge.shop_id) == shop_id, col(MemberMerge.email).in_(emails))
+    session.execute(update(MemberMerge).where(*named).values(email=None), execution_options=_UNSEEN)
+
+
 def forget_files(session: Session, shop_id: int, customer_id: int | None, emails: set[str]) -> None:
     """Take the person's lines out of files that wait to be imported: read later, they would bring the person back."""
     named: list[Any] = [col(ImportRow.email).in_(emails)] if emails else []
@@ -18,7 +24,13 @@ def forget_files(session: Session, shop_id: int, customer_id: int | None, emails
         named.append(col(ImportRow.customer_id) == customer_id)
     if not named:
         return
-    gone: dict[str, Any] = {"email": None, "customer_id": None, "told": {}, "state": "skipped", "reason": "redacted"}
+    gone: dict[str, Any] = {
+        "email": None,
+        "customer_id": None,
+        "told": {},
+        "state": "skipped",
+        "reason": "redacted",
+    }
     session.execute(
         update(ImportRow).where(col(ImportRow.shop_id) == shop_id, or_(*named)).values(**gone),
         execution_options=_UNSEEN,
@@ -41,8 +53,8 @@ def forget_traces(session: Session, person: Member) -> None:
         or_(col(MemberMerge.source_id) == person.id, col(MemberMerge.target_id) == person.id)
     )
     for merge in session.exec(merges).all():
-        # What the two were as people; what changed hands is numbers only.
-        merge.moved = {name: value for name, value in merge.moved.items() if name not in ("people", "email")}
+        # What changed hands is numbers only.
+        merge.email = None
         session.add(merge)
 
 

@@ -14,7 +14,7 @@ from loyalty import outbox
 from loyalty.core.facts import ShopMessage
 from loyalty.encryption import Cipher
 from loyalty.models import InboxMessage, KlaviyoConnection, Member, PrivacyRequest, Review, Shop
-from shopify_app.forgetting import forget_files, forget_traces
+from shopify_app.forgetting import forget_files, forget_merges, forget_traces
 
 DATA_REQUEST = "data_request"
 CUSTOMER_REDACT = "customer_redact"
@@ -49,7 +49,9 @@ def customer_redacted(
     _queue_forgetting(session, cipher, shop.id, sorted(filter(None, emails)), message, now=now)
     _forget_reviews(session, shop.id, emails)
     _forget_deliveries(session, shop.domain, message, emails, now=now)
-    forget_files(session, shop.id, message.payload["customer_id"], {email for email in emails if email})
+    addresses = {email for email in emails if email}
+    forget_files(session, shop.id, message.payload["customer_id"], addresses)
+    forget_merges(session, shop.id, addresses)
     for person in people:
         _forget_requests(session, person)
         forget_traces(session, person)

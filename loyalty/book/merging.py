@@ -4,6 +4,7 @@ from sqlalchemy import delete, update
 from sqlmodel import col, select
 
 from loyalty.book.book import Book
+from loyalty.book.merge_record import award_names, remember, times_moved
 from loyalty.book.records import Account
 from loyalty.core.decide import decide_duplicates, decide_transfer
 from loyalty.core.lots import carried
@@ -20,6 +21,7 @@ def merge(book: Book, source: Account, target: Account) -> None:
     assert source.id is not None
     assert target.id is not None
     book.load_history((source, target))
+    record = remember(book, source, target)
     _move_balance(book, source, target)
     for table in (OrderStanding, RewardIssue, Review, AwardRow):
         moved = update(table).where(col(table.member_id) == source.id).values(member_id=target.id)
@@ -27,7 +29,14 @@ def merge(book: Book, source: Account, target: Account) -> None:
     _move_referrals(book, source.id, target.id)
     book.move_awards(source, target)
     _join_people(source, target)
-    book.apply(target, decide_duplicates(target, at=book.now))
+    before = {award.key: award.worth for award in target.awards.values()}
+    twice = decide_duplicates(target, at=book.now)
+    record.moved = {
+        **record.moved,
+        "twice": [[*award_names(award), before[award.key]] for award in twice.awards],
+    }
+    book.session.add(record)
+    book.apply(target, twice)
     email = source.email
     book.rename(source, customer_id=source.shopify_customer_id, email=None)
     source.state, source.merged_into = "merged", target.id
@@ -59,6 +68,7 @@ def _move_balance(book: Book, source: Account, target: Account) -> None:
     out, into = decide_transfer(
         source.balance,
         lots=carried(source.entries),
+        sequence=times_moved(book, source.id, target.id),
         from_member=source.id,
         to_member=target.id,
         at=book.now,

@@ -14,7 +14,7 @@ from loyalty.core import ledger
 from loyalty.core.ledger import Entry, Source
 
 # Taken from the lots of their own source first: they undo what it gave.
-_UNDOING = frozenset({ledger.REVERSE, ledger.IMPORT})
+_UNDOING = frozenset({ledger.REVERSE, ledger.IMPORT, ledger.TRANSFER})
 
 
 @dataclass(frozen=True, slots=True)

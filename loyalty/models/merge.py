@@ -12,8 +12,9 @@ from loyalty.models.columns import BigId, Json, Points, UtcDateTime
 class MemberMerge(SQLModel, table=True):
     """``source_id`` became a part of ``target_id``.
 
-    ``points`` were carried over. ``moved`` lists what changed hands: orders, awards, reviews, rewards, what was taken back as given twice,
-    and what the two were as people; no address and no name. ``undone_by`` is the staff who took it back.
+    ``points`` were carried over, and ``email`` was the address of ``source_id``. ``moved`` lists what changed hands: orders, awards, reviews,
+    rewards, referrals, what was taken back as given twice, and which of the two gave what they are known by as one person; by numbers, no
+    name. ``undone_by`` is the staff who took it back.
     """
 
     __tablename__ = "member_merge"
@@ -28,6 +29,7 @@ class MemberMerge(SQLModel, table=True):
     source_id: int = Field(foreign_key="member.id", sa_type=BigId)
     target_id: int = Field(foreign_key="member.id", sa_type=BigId)
     points: int = Field(sa_type=Points)
+    email: str | None = None
     moved: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
     merged_at: datetime = Field(sa_type=UtcDateTime)
     undone_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

@@ -111,6 +111,7 @@ def _member_merge() -> None:
         _pointer("member_merge", "source_id", "member"),
         _pointer("member_merge", "target_id", "member"),
         sa.Column("points", POINTS, nullable=False),
+        sa.Column("email", TEXT),
         sa.Column("moved", JSON, nullable=False),
         sa.Column("merged_at", INSTANT, nullable=False),
         sa.Column("undone_at", INSTANT),

@@ -37,6 +37,7 @@ PERSONAL = {
     "member.locale": "shopify_app.privacy",
     "member.referral_code": "shopify_app.privacy",
     "member_device.device": "shopify_app.forgetting",
+    "member_merge.email": "shopify_app.forgetting",
     "referral.device": "shopify_app.forgetting",
     "referral.network": "shopify_app.forgetting",
     "review.email": "shopify_app.privacy",
@@ -163,7 +164,8 @@ class TestCustomerRedact:
             import_row__state="good",
             import_row__told={"first_name": "Augusta", "birthday": [12, 10]},
             import_row__before={"first_name": [None, "Augusta"]},
-            member_merge__moved={"people": {"birthday": [12, 10]}, "email": "mark", "orders": [1]},
+            member_merge__email=EMAIL,
+            member_merge__moved={"orders": [1]},
             privacy_request__shopify_customer_id=CUSTOMER,
         )
         payload = {"customer_id": CUSTOMER, "email": EMAIL, "inbox_id": 999, "orders": []}
@@ -178,7 +180,6 @@ class TestCustomerRedact:
         assert "bo@fernandfig.shop,Bo\\n\\n" in piece
         (merge,) = [line for line in left if line.startswith("member_merge")]
         assert "orders" in merge
-        assert "people" not in merge
 
     def test_columns_known(self):
         """Every column that sounds like a person has somebody who forgets it: a new one needs a thought."""
