@@ -16,6 +16,7 @@ from loyalty.core.decide import (
     GiftDue,
     Pin,
     decide_action,
+    decide_birthday_told,
     decide_customer,
     decide_debt,
     decide_goals,
@@ -94,7 +95,7 @@ class Replay:
                 case ActionDone():
                     self._action(fact, at)
                 case BirthdayTold():
-                    self.standing.birthday = Birthday(fact.month, fact.day, fact.told_at)
+                    self._birthday(fact)
                 case HandTier():
                     self.standing.hand_tier = fact
                     self._climb(at)
@@ -134,6 +135,12 @@ class Replay:
         if decision.joins:
             self._settle_again(at)
         self._climb(at)
+
+    def _birthday(self, fact: BirthdayTold) -> None:
+        decision = decide_birthday_told(self.standing, fact)
+        if decision is not None:
+            self.standing.birthday = Birthday(fact.month, fact.day, fact.told_at)
+            self.apply(decision)
 
     def _join(self, joined_at: datetime, at: datetime) -> None:
         self.standing.joined_at, self.standing.is_guest = joined_at, False

@@ -4,9 +4,8 @@ import structlog
 
 from loyalty import api_actions
 from loyalty.book import Account, Book
-from loyalty.core.decide import ActionRefused, decide_action
+from loyalty.core.decide import ActionRefused, decide_action, decide_birthday_told
 from loyalty.core.facts import ActionDone, BirthdayTold
-from loyalty.core.news import BIRTHDAY_SET, News
 from loyalty.core.standing import Birthday
 from loyalty.points.climbing import climb
 from loyalty.points.identities import account_for
@@ -37,25 +36,10 @@ def birthday_told(book: Book, fact: BirthdayTold) -> None:
     account = book.by_customer(fact.identity.customer_id) or book.by_email(fact.identity.email)
     if account is None or account.state in GONE:
         return
-    known = account.birthday
-    if known is not None and (
-        (known.month, known.day) == (fact.month, fact.day) or known.told_at > fact.told_at
-    ):
-        return
-    account.birthday = Birthday(fact.month, fact.day, fact.told_at)
-    account.changed = True
-    properties = {"birthday_month": fact.month, "birthday_day": fact.day}
-    book.post(account, (), (News(BIRTHDAY_SET, properties, fact.told_at, subject=fact.told_at.isoformat()),))
-
-
-def _refuse(book: Book, fact: ActionDone, reason: str) -> None:
-    """Whoever told of it can ask why it earned nothing."""
-    log.info("action_earns_nothing", shop_id=book.shop_id, rule=fact.rule, reason=reason)
-    api_actions.refuse(book.session, book.shop_id, key=fact.key, rule=fact.rule, reason=reason)
-
-
-def _why_nobody(book: Book, fact: ActionDone) -> str:
-    return "unknown_rule" if book.program.rule(fact.rule) is None else "not_a_member"
+    decision = decide_birthday_told(account, fact)
+    if decision is not None:
+        account.birthday = Birthday(fact.month, fact.day, fact.told_at)
+        book.apply(account, decision)
 
 
 def _actor(book: Book, fact: ActionDone) -> Account | None:

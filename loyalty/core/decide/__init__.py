@@ -17,6 +17,7 @@ from loyalty.core.decide.decision import (
 from loyalty.core.decide.goals import decide_goals
 from loyalty.core.decide.orders import decide_order, order_credit, order_source
 from loyalty.core.decide.people import (
+    decide_birthday_told,
     decide_customer,
     decide_duplicates,
     decide_subscription,
@@ -41,6 +42,7 @@ from loyalty.core.decide.rewards import (
 )
 from loyalty.core.decide.staff import decide_adjustment, decide_debt, staff_source
 from loyalty.core.decide.tiers import decide_tier, tier_slot
+from loyalty.core.decide.ways import why_not
 
 __all__ = [
     "EARNING_REVIEW_KINDS",
@@ -55,6 +57,7 @@ __all__ = [
     "TierMove",
     "decide_action",
     "decide_adjustment",
+    "decide_birthday_told",
     "decide_customer",
     "decide_debt",
     "decide_duplicates",
@@ -84,4 +87,5 @@ __all__ = [
     "signup_source",
     "staff_source",
     "tier_slot",
+    "why_not",
 ]

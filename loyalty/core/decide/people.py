@@ -10,9 +10,9 @@ from loyalty.core import ledger
 from loyalty.core.decide.actions import ActionRefused, Occasion, decide_occasion
 from loyalty.core.decide.decision import Decision
 from loyalty.core.decide.posting import Change, change
-from loyalty.core.facts import CustomerSeen
+from loyalty.core.facts import BirthdayTold, CustomerSeen
 from loyalty.core.ledger import Entry, Source
-from loyalty.core.news import JOINED, News
+from loyalty.core.news import BIRTHDAY_SET, JOINED, News
 from loyalty.core.program import ActionRule, Program
 from loyalty.core.standing import Award, Standing
 
@@ -56,6 +56,18 @@ def decide_subscription(
         return Decision()
     occasion = Occasion(newsletter_source(standing), fact.subscribed_at)
     return _given(standing, rule, occasion, program, at=at, history=fact.history)
+
+
+def decide_birthday_told(standing: Standing, fact: BirthdayTold) -> Decision | None:
+    """What is told of a birthday that is new. None when it is known already (then it counts since it was first told) or is older than
+    what is known."""
+    known = standing.birthday
+    if known is not None and (
+        (known.month, known.day) == (fact.month, fact.day) or known.told_at > fact.told_at
+    ):
+        return None
+    properties = {"birthday_month": fact.month, "birthday_day": fact.day}
+    return Decision(news=(News(BIRTHDAY_SET, properties, fact.told_at, subject=fact.told_at.isoformat()),))
 
 
 def decide_duplicates(standing: Standing, *, at: datetime) -> Decision:
