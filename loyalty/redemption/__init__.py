@@ -8,7 +8,7 @@ Shopify has to do is put in the outbox, and what Shopify did comes back as a fac
 from loyalty.redemption.asking import credit_may_be_paid, leave_to_a_person, name_code
 from loyalty.redemption.cancelling import CancelRefused, cancel, reward_deactivated
 from loyalty.redemption.deciding import NotWaiting, give_back, pay_again, say_paid, waits_for_a_person
-from loyalty.redemption.ending import ending_rewards, expire, remind
+from loyalty.redemption.ending import expire, remind
 from loyalty.redemption.giving import give
 from loyalty.redemption.issuing import NOT_IN_TIME, reward_failed, reward_issued
 from loyalty.redemption.overdue import LONGEST_ISSUING, return_overdue, shops_with_overdue
@@ -26,7 +26,6 @@ __all__ = [
     "NotWaiting",
     "cancel",
     "credit_may_be_paid",
-    "ending_rewards",
     "expire",
     "give",
     "give_back",

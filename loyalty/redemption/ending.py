@@ -1,9 +1,6 @@
 """What time alone does to rewards: reminders of those that end soon, and the end itself. The calendar says when."""
 
-from collections.abc import Iterable
 from datetime import datetime
-
-from sqlmodel import Session, col, select
 
 from loyalty.book import Book
 from loyalty.core.decide import reward_news
@@ -12,21 +9,6 @@ from loyalty.core.program import DISCOUNTS
 from loyalty.models import RewardIssue
 from loyalty.redemption.records import locked, owner
 from loyalty.redemption.saying import said_of
-
-
-def ending_rewards(session: Session, member_ids: Iterable[int]) -> list[RewardIssue]:
-    """The rewards of these members that can be used now and will end, the first to end first."""
-    return list(
-        session.exec(
-            select(RewardIssue)
-            .where(
-                col(RewardIssue.member_id).in_(set(member_ids)),
-                RewardIssue.state == "issued",
-                col(RewardIssue.expires_at).is_not(None),
-            )
-            .order_by(col(RewardIssue.expires_at), col(RewardIssue.id))
-        ).all()
-    )
 
 
 def remind(book: Book, issue: RewardIssue, at: datetime) -> None:

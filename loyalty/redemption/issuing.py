@@ -26,6 +26,7 @@ def reward_issued(book: Book, fact: RewardIssued) -> None:
         return
     issue.state = "issued"
     account, redeemed = owner(book, issue), redeemed_entry(book.session, issue)
+    account.changed = True  # the end of the reward is ahead of the member now
     said, at = said_of(issue), fact.issued_at
     if redeemed is None:
         news = given_news(issue.id, balance=account.balance, at=at, reward=said)
