@@ -5,7 +5,8 @@ workers never decide on the same standing. It decides nothing itself.
 """
 
 from loyalty.book.book import Book
+from loyalty.book.merge_record import was_taken_back
 from loyalty.book.merging import merge
 from loyalty.book.records import Account, OrderRecord
 
-__all__ = ["Account", "Book", "OrderRecord", "merge"]
+__all__ = ["Account", "Book", "OrderRecord", "merge", "was_taken_back"]

@@ -1,9 +1,10 @@
 """Remembers what a merge moves, before it moves it, so that it can be taken back. By numbers: what they stand for is in their own rows."""
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func
-from sqlmodel import select
+from sqlmodel import col, select
 
 from loyalty.book.book import Book
 from loyalty.book.records import Account
@@ -48,6 +49,16 @@ def times_moved(book: Book, source_id: int, target_id: int) -> int:
         LedgerEntry.rule == "merge_out",
     )
     return int(book.session.exec(statement).one())
+
+
+def was_taken_back(book: Book, source: Account, target: Account, *, merged_at: datetime) -> bool:
+    """Whether staff took this merge back after it happened: being told of it once more brings it about no second time."""
+    statement = select(MemberMerge.id).where(
+        MemberMerge.source_id == source.id,
+        MemberMerge.target_id == target.id,
+        col(MemberMerge.undone_at) >= merged_at,
+    )
+    return source.id is not None and book.session.exec(statement).first() is not None
 
 
 def award_names(award: Award) -> list[str]:

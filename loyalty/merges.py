@@ -1,0 +1,254 @@
+"""Takes a merge back: two people who were taken for one are two again, by entries against entries.
+
+What moved goes back, with whatever was posted for it since; what came since (new orders, rewards, points that were spent or have ended) stays
+with the account that was kept, whose balance may go below zero. What has moved on since, or is gone, stays where it is.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, update
+from sqlmodel import Session, SQLModel, col, select
+
+from loyalty.book import Account, Book
+from loyalty.core.decide.separating import decide_given_again, decide_separation
+from loyalty.core.ledger import EARN, REDEEM, Source
+from loyalty.core.standing import AwardKey
+from loyalty.models import (
+    AwardRow,
+    LedgerEntry,
+    Member,
+    MemberDevice,
+    MemberMerge,
+    OrderStanding,
+    Referral,
+    Review,
+    RewardIssue,
+    Shop,
+)
+from loyalty.points.climbing import climb
+
+_AT_ONCE = 500
+
+
+class UnmergeRefused(Exception):
+    """A merge cannot be taken back. ``code``: unknown, undone, merged_on (the account has become part of another one since, by a merge
+    that has to be taken back first) or redacted."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+def merges_of(session: Session, shop_id: int, member_id: int) -> Sequence[MemberMerge]:
+    """The merges that a member had a part in, the newest first."""
+    part = (col(MemberMerge.source_id) == member_id) | (col(MemberMerge.target_id) == member_id)
+    newest = (col(MemberMerge.merged_at).desc(), col(MemberMerge.id).desc())
+    return session.exec(
+        select(MemberMerge).where(MemberMerge.shop_id == shop_id, part).order_by(*newest)
+    ).all()
+
+
+def unmerge(session: Session, shop: Shop, merge_id: int, *, staff: str, now: datetime) -> frozenset[str]:
+    """Take a merge back. Raises ``UnmergeRefused``. Returns the outbox channels that have something to send."""
+    assert shop.id is not None
+    record = _record(session, shop.id, merge_id)
+    channels = _part(session, shop, record, staff=staff, now=now)
+    return channels | _settle(session, shop, record, now=now)
+
+
+def separation_points(session: Session, record: MemberMerge) -> int:
+    """How many points would go back, as it is now: what was carried over, and what was posted since for what goes back with it."""
+    since = 0
+    for kind, refs in _moved_sources(record).items():
+        for some in _pieces(sorted(refs)):
+            posted = select(func.coalesce(func.sum(LedgerEntry.points), 0)).where(
+                LedgerEntry.shop_id == record.shop_id,
+                LedgerEntry.source_kind == kind,
+                col(LedgerEntry.source_ref).in_(some),
+                LedgerEntry.member_id != record.source_id,
+            )
+            since += int(session.exec(posted).one())
+    return record.points + since
+
+
+def _record(session: Session, shop_id: int, merge_id: int) -> MemberMerge:
+    record = session.exec(
+        select(MemberMerge)
+        .where(MemberMerge.shop_id == shop_id, MemberMerge.id == merge_id)
+        .with_for_update()
+    ).first()
+    if record is None:
+        raise UnmergeRefused("unknown")
+    if record.undone_at is not None:
+        raise UnmergeRefused("undone")
+    return record
+
+
+def _part(session: Session, shop: Shop, record: MemberMerge, *, staff: str, now: datetime) -> frozenset[str]:
+    """Part the points and the people, and let go back what moved."""
+    book = Book(session, shop, now=now)
+    book.load_members((record.source_id, record.target_id))
+    people = {account.id: account for account in book.accounts()}
+    source, target = people[record.source_id], people[record.target_id]
+    if source.merged_into != target.id or target.merged_into is not None:
+        raise UnmergeRefused("merged_on")
+    if target.state == "redacted":
+        raise UnmergeRefused("redacted")
+    book.load_entries((source, target))
+    points = separation_points(session, record)
+    pair = f"{source.id}-{target.id}"
+    if points:
+        out, into = decide_separation(
+            points,
+            of_member=record.source_id,
+            from_member=record.target_id,
+            pair=pair,
+            staff=staff,
+            at=now,
+            program_version=book.program.version,
+            sequence=_times(session, record.shop_id, pair),
+            lots=_lots(session, record.shop_id, pair),
+        )
+        book.post(target, (out,), ())
+        book.post(source, (into,), ())
+    _let_go(session, record)
+    _two_people(book, record, source, target)
+    record.undone_at, record.undone_by = now, staff
+    session.add(record)
+    # Their histories have changed hands in the database: they are read anew, and what lies ahead with them.
+    channels = book.write()
+    _recount(session, source.id or 0)
+    _recount(session, target.id or 0)
+    return channels
+
+
+def _settle(session: Session, shop: Shop, record: MemberMerge, *, now: datetime) -> frozenset[str]:
+    """With each having what is theirs: give again what was taken back as given twice, and see what goals and tiers say."""
+    book = Book(session, shop, now=now)
+    book.load_members((record.source_id, record.target_id))
+    accounts = [account for account in book.accounts() if account.id in (record.source_id, record.target_id)]
+    book.load_history(accounts)
+    for kind, ref, rule, worth in record.moved.get("twice", ()):
+        key = AwardKey(Source(kind, ref), rule)
+        for account in accounts:
+            award = account.awards.get(key)
+            if award is not None:
+                book.apply(account, decide_given_again(account, award, int(worth), at=now))
+    for account in accounts:
+        account.changed = True
+        climb(book, account, history=True)
+    return book.write()
+
+
+def _two_people(book: Book, record: MemberMerge, source: Account, target: Account) -> None:
+    moved = record.moved
+    source.merged_into, source.changed, target.changed = None, True, True
+    source.state = moved["state"]
+    # Whatever time brought while they were one was brought to the one.
+    source.calendar_at = target.calendar_at
+    if moved["gives_birthday"] and source.birthday is not None and _born_alike(source, target):
+        target.birthday = None
+    if moved["gives_consent"] and target.subscribed_at == source.subscribed_at:
+        target.subscribed_at = None
+    if record.email is None:
+        return
+    if moved["gives_email"] and target.email == record.email:
+        book.rename(target, customer_id=target.shopify_customer_id, email=None)
+        # The address is unique at every moment: whoever gives it up is written first.
+        book.write()
+    book.load_people((), (record.email,))
+    if book.by_email(record.email) is None:
+        book.rename(source, customer_id=source.shopify_customer_id, email=record.email)
+
+
+def _born_alike(source: Account, target: Account) -> bool:
+    one, other = source.birthday, target.birthday
+    return one is not None and other is not None and (one.month, one.day) == (other.month, other.day)
+
+
+def _let_go(session: Session, record: MemberMerge) -> None:
+    """Give back the rows that moved and are still with the kept account."""
+    moved = record.moved
+    lists: tuple[tuple[type[SQLModel], Any, Any, Iterable[Any]], ...] = (
+        (OrderStanding, OrderStanding.order_id, OrderStanding.member_id, moved["orders"]),
+        (Review, Review.id, Review.member_id, moved["reviews"]),
+        (RewardIssue, RewardIssue.id, RewardIssue.member_id, moved["issues"]),
+        (Referral, Referral.id, Referral.advocate_id, moved["advocate_of"]),
+        (Referral, Referral.id, Referral.friend_id, moved["friend_of"]),
+        (MemberDevice, MemberDevice.id, MemberDevice.member_id, moved["devices"]),
+    )
+    for table, key, owner, keys in lists:
+        for some in _pieces(list(keys)):
+            _give(session, record, table, owner, col(key).in_(some), table.shop_id == record.shop_id)  # type: ignore[attr-defined]
+    for kind, ref, rule in moved["awards"]:
+        named = (AwardRow.source_kind == kind, AwardRow.source_ref == ref, AwardRow.rule == rule)
+        _give(session, record, AwardRow, AwardRow.member_id, *named, AwardRow.shop_id == record.shop_id)
+
+
+def _give(session: Session, record: MemberMerge, table: type[SQLModel], owner: Any, *which: Any) -> None:
+    with_target = update(table).where(*which, col(owner) == record.target_id)
+    session.execute(
+        with_target.values({owner: record.source_id}), execution_options={"synchronize_session": False}
+    )
+
+
+def _moved_sources(record: MemberMerge) -> dict[str, set[str]]:
+    """What entries of the things that go back are posted under; debts that were forgiven for them are theirs too."""
+    found: dict[str, set[str]] = {"reward": set(record.moved["issues"])}
+    for kind, ref, _ in record.moved["awards"]:
+        found.setdefault(kind, set()).add(ref)
+    found["debt"] = {f"{kind}:{ref}" for kind, refs in found.items() for ref in refs}
+    return found
+
+
+def _pieces(keys: list[Any]) -> Iterator[list[Any]]:
+    yield from (keys[start : start + _AT_ONCE] for start in range(0, len(keys), _AT_ONCE))
+
+
+def _times(session: Session, shop_id: int, pair: str) -> int:
+    statement = select(func.count()).where(
+        LedgerEntry.shop_id == shop_id,
+        LedgerEntry.source_kind == "merge",
+        LedgerEntry.source_ref == pair,
+        LedgerEntry.rule == "unmerge_out",
+    )
+    return int(session.exec(statement).one())
+
+
+def _lots(session: Session, shop_id: int, pair: str) -> list[list[Any]]:
+    """How old the points were that the latest merge of the two carried over."""
+    newest = col(LedgerEntry.sequence).desc()
+    found = session.exec(
+        select(LedgerEntry)
+        .where(
+            LedgerEntry.shop_id == shop_id,
+            LedgerEntry.source_kind == "merge",
+            LedgerEntry.source_ref == pair,
+            LedgerEntry.rule == "merge_in",
+        )
+        .order_by(newest)
+    ).first()
+    return list(found.why.get("lots", ())) if found else []
+
+
+def _recount(session: Session, member_id: int) -> None:
+    """What of a member's row follows from rows that changed hands: points on hold, and when something last happened."""
+    waiting = select(func.coalesce(func.sum(AwardRow.worth), 0)).where(
+        AwardRow.member_id == member_id, col(AwardRow.release_at).is_not(None), AwardRow.postings == 0
+    )
+    active = select(func.max(LedgerEntry.occurred_at)).where(
+        LedgerEntry.member_id == member_id, col(LedgerEntry.kind).in_((EARN, REDEEM))
+    )
+    ordered = select(func.max(OrderStanding.placed_at)).where(OrderStanding.member_id == member_id)
+    session.execute(
+        update(Member)
+        .where(col(Member.id) == member_id)
+        .values(
+            pending=int(session.exec(waiting).one()),
+            last_activity_at=session.exec(active).one(),
+            last_order_at=session.exec(ordered).one(),
+        ),
+        execution_options={"synchronize_session": False},
+    )
