@@ -4,5 +4,6 @@
 """
 
 from loyalty.points.absorbing import absorb
+from loyalty.points.settling import settle_accounts
 
-__all__ = ["absorb"]
+__all__ = ["absorb", "settle_accounts"]

@@ -29,7 +29,7 @@ from loyalty.models import Shop
 from loyalty.points.actions import action_done, birthday_told
 from loyalty.points.orders import order_seen, reread_order
 from loyalty.points.people import customer_deleted, customer_seen, customers_merged
-from loyalty.points.settling import catch_up
+from loyalty.points.settling import catch_up, settle_accounts
 from loyalty.redemption import mark_used, reward_deactivated, reward_failed, reward_issued
 
 
@@ -44,7 +44,7 @@ def absorb(session: Session, shop: Shop, facts: Sequence[Fact], *, now: datetime
     reviews.settle_waiting(book, _customers(book, facts))
     mark_used(book, facts)
     seen = {fact.order.order_id for fact in facts if isinstance(fact, OrderSeen)}
-    referrals.settle_orders(book, [book.orders[order_id] for order_id in sorted(seen)])
+    referrals.settle_orders(book, [book.orders[order_id] for order_id in sorted(seen)], settle_accounts)
     referrals.settle_issues(book, facts)
     return book.write()
 

@@ -42,6 +42,16 @@ def birthday_told(book: Book, fact: BirthdayTold) -> None:
         book.apply(account, decision)
 
 
+def _refuse(book: Book, fact: ActionDone, reason: str) -> None:
+    """Whoever told of it can ask why it earned nothing."""
+    log.info("action_earns_nothing", shop_id=book.shop_id, rule=fact.rule, reason=reason)
+    api_actions.refuse(book.session, book.shop_id, key=fact.key, rule=fact.rule, reason=reason)
+
+
+def _why_nobody(book: Book, fact: ActionDone) -> str:
+    return "unknown_rule" if book.program.rule(fact.rule) is None else "not_a_member"
+
+
 def _actor(book: Book, fact: ActionDone) -> Account | None:
     """Whoever did it. A stranger becomes a guest only where guests may earn by the rule."""
     known = book.by_customer(fact.identity.customer_id) or book.by_email(fact.identity.email)

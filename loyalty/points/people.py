@@ -1,12 +1,13 @@
 """What becomes of accounts: customers that appear, change, merge and go."""
 
 from loyalty import referrals
-from loyalty.book import Account, Book, merge
+from loyalty.book import Account, Book, merge, was_taken_back
 from loyalty.core.decide import decide_customer, decide_subscription
 from loyalty.core.facts import CustomerDeleted, CustomerSeen, CustomersMerged
 from loyalty.points.climbing import climb
 from loyalty.points.identities import account_for
 from loyalty.points.orders import settle_again
+from loyalty.points.settling import settle_accounts
 
 GONE = ("redacted", "deleted")
 
@@ -57,9 +58,9 @@ def customers_merged(book: Book, fact: CustomersMerged) -> None:
     if deleted is None:
         # Nothing is known of the deleted customer yet: leave a signpost, so that its late orders find the kept account.
         deleted = book.open_account(fact.deleted_customer_id, None)
-    if deleted is not kept:
+    if deleted is not kept and not was_taken_back(book, deleted, kept, merged_at=fact.merged_at):
         merge(book, deleted, kept)
-        referrals.settle_members(book, (kept,))
+        referrals.settle_members(book, (kept,), settle_accounts)
         climb(book, kept)
 
 
@@ -69,7 +70,7 @@ def _take_details(book: Book, account: Account, fact: CustomerSeen) -> None:
         guest = book.by_email(email)
         if guest is not None and guest is not account and guest.shopify_customer_id is None:
             merge(book, guest, account)
-            referrals.settle_members(book, (account,))
+            referrals.settle_members(book, (account,), settle_accounts)
         book.rename(account, customer_id=account.shopify_customer_id, email=email)
     # Webhooks about customers tell neither the language nor the consent; what a reading told stays.
     details = (

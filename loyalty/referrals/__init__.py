@@ -22,6 +22,7 @@ from loyalty.referrals.telling import link_of
 
 __all__ = [
     "MOST_AT_ONCE",
+    "Ready",
     "ReferralClaimed",
     "ReferralRefused",
     "advocate_of",

@@ -1,5 +1,6 @@
 """A friend takes up a member's offer."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -64,8 +65,12 @@ def claim(
         session.flush()
         if fact.device is not None and friend is not advocate:
             note_device(session, shop.id, friend.id or 0, fact.device, now=now)
-        settle(book, [row])
+        settle(book, [row], _nobody)
     return row, book.write()
+
+
+def _nobody(_book: Book, _accounts: Sequence[Account], _at: datetime) -> None:
+    """A claim moves nobody's points."""
 
 
 def _known(session: Session, advocate: Account, friend: Account) -> Referral | None:

@@ -2,19 +2,19 @@
 
 from datetime import datetime
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col
 
 from loyalty.book import Book
 from loyalty.core.decide.referrals import APPROVED, BLOCKED, SHARED
 from loyalty.models import Referral, Shop
 from loyalty.referrals.problem import ReferralRefused
-from loyalty.referrals.settling import settle
+from loyalty.referrals.settling import Ready, locked_rows, settle
 
 RULINGS = (APPROVED, BLOCKED)
 
 
 def rule(
-    session: Session, shop: Shop, referral_id: int, ruling: str, *, staff: str, now: datetime
+    session: Session, shop: Shop, ready: Ready, referral_id: int, ruling: str, *, staff: str, now: datetime
 ) -> frozenset[str]:
     """Write down who said what, and judge the referral by it. Returns the outbox channels that have something to send.
 
@@ -22,13 +22,12 @@ def rule(
     """
     assert ruling in RULINGS
     book = Book(session, shop, now=now)
-    row = session.exec(
-        select(Referral).where(Referral.id == referral_id, Referral.shop_id == shop.id).with_for_update()
-    ).first()
-    if row is None:
+    found = locked_rows(book, col(Referral.id) == referral_id)
+    if not found:
         raise ReferralRefused("not_found")
+    row = found[0]
     if row.state == SHARED:
         raise ReferralRefused("not_available")
     row.ruling, row.ruled_by, row.ruled_at = ruling, staff, now
-    settle(book, [row])
+    settle(book, [row], ready)
     return book.write()

@@ -1,18 +1,20 @@
 """Brings referrals to what is known now: judges them, moves the advocates' points, and gives and takes back what goes with them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, or_
 from sqlmodel import Session, col, select
 
 from loyalty.book import Account, Book, OrderRecord
+from loyalty.book.records import ALIVE
 from loyalty.core.decide.referrals import (
     CANCELLED,
     CLAIMED,
     COMPLETED,
     ORDERED,
     REVERSED,
+    RULE,
     Verdict,
     decide_referral,
     judge,
@@ -21,12 +23,10 @@ from loyalty.core.decide.referrals import (
 from loyalty.core.facts import Fact, RewardFailed, RewardIssued
 from loyalty.core.program import Program, Referrals
 from loyalty.models import Referral, RewardIssue, Shop
-from loyalty.redemption.giving import give
-from loyalty.redemption.records import locked, tell_to_end
 from loyalty.referrals import evidence
+from loyalty.referrals.gifts import complete, end_gift, give_friend
 from loyalty.referrals.telling import tell_accepted, tell_completed
 
-GIVEN_FOR = "referral"
 _BATCH = 200
 # How long an order that has to be read first keeps a referral from being completed.
 _READING = timedelta(hours=1)
@@ -34,27 +34,31 @@ _READING = timedelta(hours=1)
 _KEEPS_CODE = frozenset({CLAIMED, ORDERED, COMPLETED, CANCELLED})
 
 
-def settle_orders(book: Book, records: Iterable[OrderRecord]) -> None:
+# Lets time do its work on members up to an instant (``loyalty.points.settling``), before anything else of theirs is moved.
+Ready = Callable[[Book, Sequence[Account], datetime], None]
+
+
+def settle_orders(book: Book, records: Iterable[OrderRecord], ready: Ready) -> None:
     """Judge the referrals that these orders are about: as a friend's, or by a friend's code."""
     records = list(records)
     buyers = {r.account.id for r in records if r.account is not None and r.account.id is not None}
     by_code = _by_code(book, records)
     if not buyers and not by_code:
         return
-    rows = _locked_rows(book, or_(col(Referral.friend_id).in_(buyers), col(Referral.key).in_(by_code)))
+    rows = locked_rows(book, or_(col(Referral.friend_id).in_(buyers), col(Referral.key).in_(by_code)))
     for row in rows:
         fresh = [order_id for order_id in by_code.get(row.key, ()) if order_id not in row.coupon_orders]
         if fresh:
             row.coupon_orders = sorted([*row.coupon_orders, *fresh])
-    settle(book, rows)
+    settle(book, rows, ready)
 
 
-def settle_members(book: Book, accounts: Iterable[Account]) -> None:
+def settle_members(book: Book, accounts: Iterable[Account], ready: Ready) -> None:
     """Judge the referrals of friends of whom something else became known: that two people are one."""
     book.ensure_ids()
     ids = {account.id for account in accounts if account.id is not None}
     if ids:
-        settle(book, _locked_rows(book, col(Referral.friend_id).in_(ids)))
+        settle(book, locked_rows(book, col(Referral.friend_id).in_(ids)), ready)
 
 
 def settle_issues(book: Book, facts: Sequence[Fact]) -> None:
@@ -65,12 +69,12 @@ def settle_issues(book: Book, facts: Sequence[Fact]) -> None:
     if not known:
         return
     mine = (col(Referral.friend_issue_id).in_(known), col(Referral.advocate_issue_id).in_(known))
-    rows = _locked_rows(book, or_(*mine))
+    rows = locked_rows(book, or_(*mine))
     evidence.load(book, rows)
     for row in rows:
         _, terms = terms_of(book, row)
         if row.state not in _KEEPS_CODE:
-            _end_gift(book, row.friend_issue_id)
+            end_gift(book, row.friend_issue_id)
         elif row.friend_issue_id in issued:
             issue = book.session.get_one(RewardIssue, row.friend_issue_id)
             tell_accepted(book, row, terms, issue, at=issued[row.friend_issue_id])
@@ -87,23 +91,31 @@ def shops_with_due(session: Session, *, at: datetime) -> list[int]:
 
 
 def complete_due(
-    session: Session, shop: Shop, *, at: datetime, most: int = _BATCH
+    session: Session, shop: Shop, ready: Ready, *, at: datetime, now: datetime, most: int = _BATCH
 ) -> tuple[int, frozenset[str]]:
     """Complete referrals whose hold is over at an instant, each as of the end of its own hold. Returns how many were due (fewer than
     ``most``: none is left) and the outbox channels that have something to send."""
-    book = Book(session, shop, now=at)
-    rows = _locked_rows(book, *_due(at), most=most)
-    settle(book, rows)
+    book = Book(session, shop, now=now)
+    rows = locked_rows(book, *_due(at), most=most)
+    settle(book, rows, ready, at=at)
     return len(rows), book.write()
 
 
-def settle(book: Book, rows: Sequence[Referral]) -> None:
-    """Judge these referrals anew. Their rows are locked."""
+def settle(book: Book, rows: Sequence[Referral], ready: Ready, *, at: datetime | None = None) -> None:
+    """Judge these referrals anew, as of now or of another instant. Their rows are locked."""
     claimed = [row for row in rows if row.claimed_at is not None]
+    if not claimed:
+        return
+    at = at or book.now
     evidence.load(book, claimed)
     book.load_awards([referral_source(row.key) for row in claimed])
     for row in claimed:
-        _settle(book, row)
+        _hold_back(book, row, at)
+    advocates = {row.advocate_id: book.account(row.advocate_id) for row in claimed}.values()
+    due = [one for one in dict.fromkeys(advocates) if one.calendar_due is not None and one.calendar_due <= at]
+    ready(book, due, at)
+    for row in claimed:
+        _settle(book, row, at)
 
 
 def terms_of(book: Book, row: Referral) -> tuple[Program, Referrals]:
@@ -113,52 +125,64 @@ def terms_of(book: Book, row: Referral) -> tuple[Program, Referrals]:
     return program, program.referrals
 
 
-def _settle(book: Book, row: Referral) -> None:
+def _hold_back(book: Book, row: Referral, at: datetime) -> None:
+    """Let points that are still on hold, and that the present judgement does not give, be worth nothing before time releases them."""
     advocate = book.account(row.advocate_id)
-    if advocate.state == "redacted":
+    award = advocate.award(referral_source(row.key), RULE)
+    if award is None or not award.held:
+        return
+    program, terms = terms_of(book, row)
+    verdict = judge(evidence.case_of(book, row), program, terms, at=at)
+    if not verdict.is_rewarded and not _hearsay(book, row, verdict):
+        book.apply(advocate, decide_referral(advocate, row.key, verdict, program, terms, at=at))
+
+
+def _settle(book: Book, row: Referral, at: datetime) -> None:
+    advocate = book.account(row.advocate_id)
+    if advocate.state not in ALIVE:
         _end_without_advocate(book, row)
         return
     program, terms = terms_of(book, row)
-    verdict = judge(evidence.case_of(book, row), program, terms, at=book.now)
-    if _rests_on_hearsay(book, row, verdict):
-        row.due_at = max(row.due_at or book.now, book.now + _READING)
+    verdict = judge(evidence.case_of(book, row), program, terms, at=at)
+    if hearsay := _hearsay(book, row, verdict):
+        _read_again(book, row, hearsay)
         return
-    book.apply(advocate, decide_referral(advocate, row.key, verdict, program, terms, at=book.now))
+    book.apply(advocate, decide_referral(advocate, row.key, verdict, program, terms, at=at))
     _note(book, row, verdict)
     if verdict.state in (CLAIMED, ORDERED, COMPLETED):
-        _give_friend(book, row, program, terms)
+        give_friend(book, row, program, terms)
     elif verdict.state not in _KEEPS_CODE:
-        _end_gift(book, row.friend_issue_id)
+        end_gift(book, row.friend_issue_id)
     if verdict.state == COMPLETED and row.completed_at is None:
-        _complete(book, row, verdict, program, terms)
+        complete(book, row, verdict, program, terms)
     elif verdict.state == REVERSED:
-        _end_gift(book, row.advocate_issue_id)
+        end_gift(book, row.advocate_issue_id)
 
 
-def _rests_on_hearsay(book: Book, row: Referral, verdict: Verdict) -> bool:
-    """Whether the judgement would take something back because of an order that only a webhook told of; then the order is read first."""
-    if (
-        row.state not in (ORDERED, COMPLETED)
-        or verdict.is_rewarded
-        or verdict.reason not in ("refunded", "", "below_minimum")
-    ):
-        return False
-    told = [
+def _hearsay(book: Book, row: Referral, verdict: Verdict) -> list[OrderRecord]:
+    """The orders that only a webhook told of, because of which the judgement would take something back: they are read first."""
+    takes_back = row.state in (ORDERED, COMPLETED) and not verdict.is_rewarded
+    if not takes_back or verdict.reason not in ("refunded", "", "below_minimum"):
+        return []
+    return [
         record
         for record in evidence.orders_of(book, row)
         if record.order_id == row.order_id and not record.authoritative
     ]
-    for record in told:
+
+
+def _read_again(book: Book, row: Referral, hearsay: Sequence[OrderRecord]) -> None:
+    row.due_at = max(row.due_at or book.now, book.now + _READING)
+    for record in hearsay:
         occasion = record.snapshot.updated_at.isoformat()
         payload = {"order_id": record.order_id, "history": False}
         book.tell_shopify("reread_order", f"reread:{record.order_id}:{occasion}", payload)
-    return bool(told)
 
 
 def _end_without_advocate(book: Book, row: Referral) -> None:
     """Nobody is left to be rewarded, and what was given to nobody is taken from nobody."""
     if row.state in (CLAIMED, ORDERED):
-        row.state, row.reason, row.updated_at = CANCELLED, "advocate_erased", book.now
+        row.state, row.reason, row.updated_at = CANCELLED, "advocate_gone", book.now
 
 
 def _note(book: Book, row: Referral, verdict: Verdict) -> None:
@@ -172,56 +196,6 @@ def _note(book: Book, row: Referral, verdict: Verdict) -> None:
     row.order_id = order.order_id if order else None
     row.ordered_at = order.placed_at if order else None
     row.due_at = verdict.due_at if order else None
-
-
-def _give_friend(book: Book, row: Referral, program: Program, terms: Referrals) -> None:
-    slot = f"referral:{row.key}"
-    if row.friend_issue_id is not None:
-        earlier = book.session.get_one(RewardIssue, row.friend_issue_id)
-        if earlier.cancelled_by != GIVEN_FOR or row.ruled_at is None:
-            return
-        slot += f":{row.ruled_at.isoformat()}"  # staff changed their mind: the first code is gone for good
-    friend = book.account(row.friend_id)
-    issue = give(
-        book,
-        friend,
-        terms.friend,
-        given_for=GIVEN_FOR,
-        slot=slot,
-        occurred_at=book.now,
-        program=program,
-    )
-    row.friend_issue_id = issue.id if issue is not None else None
-
-
-def _complete(book: Book, row: Referral, verdict: Verdict, program: Program, terms: Referrals) -> None:
-    assert verdict.order is not None
-    happened = verdict.due_at or verdict.order.placed_at
-    row.completed_at = happened
-    issue = None
-    if terms.advocate.reward is not None:
-        advocate = book.account(row.advocate_id)
-        issue = give(
-            book,
-            advocate,
-            terms.advocate.reward,
-            given_for=GIVEN_FOR,
-            slot=f"referral:{row.key}:advocate",
-            occurred_at=happened,
-            program=program,
-        )
-    if issue is not None:
-        row.advocate_issue_id = issue.id  # it is told when the reward is there
-    else:
-        tell_completed(book, row, terms, at=happened)
-
-
-def _end_gift(book: Book, issue_id: str | None) -> None:
-    """Let a code that nobody used yet become unusable."""
-    issue = locked(book, issue_id) if issue_id is not None else None
-    if issue is not None and issue.state == "issued" and issue.kind != "store_credit":
-        issue.state, issue.cancelled_by = "cancelling", GIVEN_FOR
-        tell_to_end(book, issue)
 
 
 def _by_code(book: Book, records: Sequence[OrderRecord]) -> dict[str, list[int]]:
@@ -240,14 +214,19 @@ def _by_code(book: Book, records: Sequence[OrderRecord]) -> dict[str, list[int]]
     return by_code
 
 
-def _locked_rows(book: Book, *conditions: ColumnElement[bool], most: int | None = None) -> list[Referral]:
-    statement = (
-        select(Referral)
-        .where(Referral.shop_id == book.shop_id, *conditions)
-        .order_by(col(Referral.id))
-        .with_for_update()
+def locked_rows(book: Book, *conditions: ColumnElement[bool], most: int | None = None) -> list[Referral]:
+    """Referrals of the shop, and nobody else's to change until the transaction ends: first their people, then they themselves."""
+    mine = (Referral.shop_id == book.shop_id, *conditions)
+    found = (
+        select(Referral.id, Referral.advocate_id, Referral.friend_id).where(*mine).order_by(col(Referral.id))
     )
-    return list(book.session.exec(statement.limit(most) if most is not None else statement).all())
+    named = book.session.exec(found.limit(most) if most is not None else found).all()
+    if not named:
+        return []
+    book.load_members({row[1] for row in named} | {row[2] for row in named})
+    again = (*mine, col(Referral.id).in_({row[0] for row in named}))
+    statement = select(Referral).where(*again).order_by(col(Referral.id)).with_for_update()
+    return list(book.session.exec(statement.execution_options(populate_existing=True)).all())
 
 
 def _due(at: datetime) -> tuple[ColumnElement[bool], ...]:

@@ -149,8 +149,10 @@ def decide_referral(
         happened = at
     assert award is not None
     known = standing.award(source, RULE)
-    if award == known and award.worth == worth and (award.posted == worth or award.is_held(at)):
-        return Decision()
+    if award == known and award.worth == worth:
+        return (
+            Decision()
+        )  # what is on hold is released by the calendar, with everything else that time brings
     why = {"referral": referral_id, "state": verdict.state} | (
         {"reason": verdict.reason} if verdict.reason else {}
     )

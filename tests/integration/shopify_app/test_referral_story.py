@@ -11,6 +11,7 @@ from sqlmodel import select
 from loyalty import programs, referrals
 from loyalty.core.document import DEFAULT_DOCUMENT
 from loyalty.models import KlaviyoConnection, Member, Referral, RewardIssue, Shop
+from loyalty.points import settle_accounts
 from sandbox.shopify import signatures
 
 FRIEND = "rowan@fernandfig.shop"
@@ -75,7 +76,8 @@ def complete(store: Any) -> None:
     """Let the hold be over."""
     with store.runtime.transaction() as session:
         shop = session.exec(select(Shop)).one()
-        referrals.complete_due(session, shop, at=store.runtime.clock() + AFTER)
+        now = store.runtime.clock()
+        referrals.complete_due(session, shop, settle_accounts, at=now + AFTER, now=now)
 
 
 def states(store: Any) -> list[tuple[str, str]]:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loyalty.core.decide import release
 from loyalty.core.decide.referrals import (
     CHECKS,
     RULE,
@@ -197,6 +198,14 @@ class TestPoints:
         (entry,) = self._settle(advocate, at=day(60), orders=(bought(),))
         assert (entry.occurred_at, entry.points, entry.reason) == (RELEASE, 500, "Refer a friend")
 
+    def test_not_before_time(self):
+        """What is on hold is released by the calendar, in its turn, and by no second look of ours."""
+        advocate = Standing(name="1")
+        self._settle(advocate, at=day(2), orders=(bought(),))
+        verdict = judged(at=RELEASE, orders=(bought(),))
+        decision = decide_referral(advocate, "r-1", verdict, program(), TERMS, at=RELEASE)
+        assert (verdict.state, decision.entries, decision.awards) == ("completed", (), ())
+
     def test_cancelled(self):
         """Nothing was posted, so nothing is taken back; the ledger never hears of it."""
         advocate = Standing(name="1")
@@ -262,6 +271,12 @@ class TestPoints:
         decision = decide_referral(advocate, "r-1", verdict, program(terms), terms, at=at)
         for award in decision.awards:
             advocate.put(award)
-        for entry in decision.entries:
+        entries = list(decision.entries)
+        for award in list(advocate.awards.values()):
+            if award.held and award.release_at <= at:
+                changed, posted, _ = release(advocate, award, at=at)
+                advocate.put(changed)
+                entries.extend(posted)
+        for entry in entries:
             advocate.take(entry)
-        return decision.entries
+        return tuple(entries)
