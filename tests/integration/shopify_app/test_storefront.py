@@ -1,12 +1,18 @@
 """What a shopper's browser sees and does through the app proxy."""
 
 import time
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from loyalty.models import LedgerEntry, RewardIssue
+from loyalty import programs
+from loyalty.core.facts import PointsAdjusted
+from loyalty.models import LedgerEntry, Member, RewardIssue, Shop
+from loyalty.staff import adjust
 from sandbox.shopify import signatures
 
 
@@ -45,10 +51,12 @@ class TestMember:
         response = ask(store, "GET", "/member", rich)
         assert response.status_code == 200
         assert response.headers["Cache-Control"] == "no-store"
-        assert response.json["member"] == {"balance": 600, "pending": 0, "state": "member"}
-        assert response.json["rewards"] == [
-            {"key": "five_off", "title": "$5 off", "points": 500, "affordable": True, "missing": 0}
-        ]
+        member = response.json["member"]
+        assert (member["balance"], member["pending"], member["state"]) == (600, 0, "member")
+        assert (member["tier"], member["birthday"], member["expires_at"]) == (None, None, None)
+        (reward,) = response.json["rewards"]
+        shown = {"key": "five_off", "title": "$5 off", "points": 500, "affordable": True, "missing": 0}
+        assert reward == reward | shown | {"kind": "amount_off", "closed": None}
         assert response.json["program"]["points_name"]["many"] == "points"
         assert response.json["issues"] == []
 
@@ -61,7 +69,8 @@ class TestMember:
     def test_stranger(self, store):
         """A customer that we have not met yet is a member without points."""
         answer = ask(store, "GET", "/member", 4242).json
-        assert answer["member"] == {"balance": 0, "pending": 0, "state": "member"}
+        assert (answer["member"]["balance"], answer["member"]["state"]) == (0, "member")
+        assert answer["member"]["history"] == []
         assert answer["rewards"][0]["missing"] == 500
 
     def test_moved_proxy(self, store):
@@ -70,12 +79,12 @@ class TestMember:
         assert answer["program"]["proxy"] == "/a/club"
 
     def test_merged(self, store, rich):
-        """A customer whose account was merged sees the account that is left."""
+        """A customer whose account was merged sees the account that is left, with one person's points for an account."""
         other = store.sign_up("rowan@fernandfig.shop")
         store.settle()
         store.act("POST", f"/customers/{rich}/merge", **{"with": other})
         store.settle()
-        assert ask(store, "GET", "/member", other).json["member"]["balance"] == 700
+        assert ask(store, "GET", "/member", other).json["member"]["balance"] == 600
 
     @pytest.mark.parametrize(
         "more", [{"secret": "x" * 32}, {"query": {"timestamp": "1"}}, {"query": {"timestamp": "soon"}}]
@@ -203,3 +212,172 @@ class TestReward:
             row = session.get_one(RewardIssue, issue["id"])
             row.expires_at = store.runtime.clock().replace(year=2020)
         assert ask(store, "GET", f"/rewards/{issue['id']}", rich).json["issue"]["state"] == "expired"
+
+
+CLUB: dict[str, Any] = {
+    "points": {"one": "leaf", "many": "leaves"},
+    "earn": {
+        "order": {"rate": "1", "title": "Place an order", "hold_days": 7},
+        "follow_instagram": {"points": 20, "title": "Follow us"},
+        "share_x": {"points": 5, "title": "Share us", "limit": {"times": 2, "per": "month"}},
+        "gold_day": {"way": "share_facebook", "points": 5, "title": "For gold", "tiers": ["gold"]},
+        "birthday": {"points": 100, "title": "Your birthday", "blackout_days": 30},
+        "survey": {"way": "custom", "points": 10, "title": "Answer our survey"},
+    },
+    "rewards": [
+        {"key": "some_off", "kind": "incremental", "title": "Money off", "points": 100, "amount": "1.00",
+         "minimum_points": 200, "maximum_points": 500},
+        {"key": "ship", "kind": "free_shipping", "title": "Free shipping", "points": 50,
+         "limit": {"times": 1, "per": "month"}},
+        {"key": "gold_mug", "kind": "percentage_off", "percentage": "10", "title": "10% off", "points": 10,
+         "tiers": ["gold"]},
+    ],
+    "tiers": {
+        "metric": "spent",
+        "ladder": [
+            {"key": "silver", "title": "Silver", "threshold": "100", "perks": ["Early access"]},
+            {"key": "gold", "title": "Gold", "threshold": "1000"},
+        ],
+    },
+}  # fmt: skip
+
+
+@pytest.fixture
+def club(store):
+    """A shop with a whole program, and a customer of whom 300 leaves were imported by hand."""
+    with store.runtime.transaction() as session:
+        programs.apply(session, store.shop().id, CLUB, author="test", now=store.runtime.clock())
+    customer = store.sign_up()
+    store.settle()
+    with store.runtime.transaction() as session:
+        shop, member = (
+            session.get_one(Shop, store.shop().id),
+            session.get_one(Member, store.member(customer).id),
+        )
+        gift = PointsAdjusted(300, "gift", "Welcome", "test", store.runtime.clock())
+        adjust(session, shop, member, gift, now=store.runtime.clock())
+    return customer
+
+
+def act(store, customer: int | None, rule: Any):
+    """The shopper says that they did something."""
+    return ask(store, "POST", "/actions", customer, json={"rule": rule})
+
+
+def ways(store, customer: int | None) -> dict[str, str]:
+    """The ways to earn and whether they are open."""
+    return {way["key"]: way["state"] for way in ask(store, "GET", "/member", customer).json["ways"]}
+
+
+class TestActions:
+    """What shoppers say of themselves."""
+
+    def test_follow(self, store, club):
+        """A follow earns once, however often it is said, and is shown as done."""
+        assert ways(store, club)["follow_instagram"] == "open"
+        answer = act(store, club, "follow_instagram")
+        assert answer.json == {
+            "way": {"key": "follow_instagram", "state": "done_already"}, "points": 20, "balance": 320, "pending": 0,
+        }  # fmt: skip
+        again = act(store, club, "follow_instagram")
+        assert (again.status_code, again.json["points"], again.json["balance"]) == (200, 0, 320)
+        assert ways(store, club)["follow_instagram"] == "done_already"
+
+    def test_share(self, store, club):
+        """A share counts once a day: a double click is one."""
+        assert act(store, club, "share_x").json["points"] == 5
+        assert act(store, club, "share_x").json["points"] == 0
+        assert store.member(club).balance == 305
+
+    @pytest.mark.parametrize(
+        ("rule", "status", "code"),
+        [("survey", 404, "unknown_rule"), ("order", 404, "unknown_rule"), ("nope", 404, "unknown_rule"),
+         (None, 404, "unknown_rule"), (["x"], 404, "unknown_rule"), ("gold_day", 403, "wrong_tier")],
+    )  # fmt: skip
+    def test_refused(self, store, club, rule, status, code):
+        """Only what a shopper can say of themselves is taken, and only by those whom it is for."""
+        answer = act(store, club, rule)
+        assert (answer.status_code, answer.json["error"]) == (status, code)
+        assert answer.json["message"]
+
+    def test_nobody(self, store, club):
+        """Whoever is not logged in has to log in, and a stranger to come again."""
+        assert act(store, None, "follow_instagram").json["error"] == "not_signed_in"
+        assert act(store, 4242, "follow_instagram").json["error"] == "not_available"
+
+
+class TestBirthday:
+    """A birthday is told."""
+
+    def tell(self, store, customer, month, day):
+        """The shopper tells it."""
+        return ask(store, "POST", "/birthday", customer, json={"month": month, "day": day})
+
+    def test_far(self, store, club):
+        """A birthday that is far enough ahead is rewarded when it comes; the member sees it."""
+        today = store.runtime.clock().astimezone(ZoneInfo("America/New_York")).date()
+        ahead = today + timedelta(days=100)
+        answer = self.tell(store, club, ahead.month, ahead.day)
+        assert answer.json["celebrated_from"] == ahead.isoformat()
+        told = ask(store, "GET", "/member", club).json["member"]["birthday"]
+        assert told == {"month": ahead.month, "day": ahead.day, "celebrated_from": ahead.isoformat()}
+
+    def test_near(self, store, club):
+        """One that comes too soon is rewarded from the next year on, and the answer says so."""
+        today = store.runtime.clock().astimezone(ZoneInfo("America/New_York")).date()
+        soon = today + timedelta(days=5)
+        first = self.tell(store, club, soon.month, soon.day).json["celebrated_from"]
+        assert date.fromisoformat(first).year == soon.year + 1
+
+    def test_leap_day(self, store, club):
+        """February 29 is a birthday."""
+        assert self.tell(store, club, 2, 29).status_code == 200
+
+    @pytest.mark.parametrize(
+        ("month", "day"),
+        [(2, 30), (13, 1), (0, 1), (1, 0), ("1", 1), (1, None), (True, 1), (1, 1.0), (10**30, 1)],
+    )
+    def test_no_day(self, store, club, month, day):
+        """A day that is not in the year is refused."""
+        answer = self.tell(store, club, month, day)
+        assert (answer.status_code, answer.json["error"]) == (422, "bad_birthday")
+
+
+class TestWholeProgram:
+    """Tiers, pending points, rewards of which one can have more or less."""
+
+    def test_member(self, store, club):
+        """Tier with what is ahead, pending points with their release, and the latest movements."""
+        store.buy("150.00", customer=club)
+        store.settle()
+        member = ask(store, "GET", "/member", club).json["member"]
+        assert (member["balance"], member["pending"]) == (300, 150)
+        assert datetime.fromisoformat(member["pending_until"]) > store.runtime.clock()
+        assert (member["tier"]["key"], member["tier"]["perks"]) == ("silver", ["Early access"])
+        ahead = member["tier"]["next"]
+        assert (ahead["key"], Decimal(ahead["distance"]), ahead["metric"]) == ("gold", 850, "spent")
+        assert [(move["points"], move["reason"]) for move in member["history"]] == [(300, "Welcome")]
+
+    @pytest.mark.parametrize(
+        ("points", "status", "code"),
+        [(300, 202, None), (None, 202, None), (250, 422, "wrong_amount"), (100, 422, "wrong_amount"),
+         (600, 422, "wrong_amount"), (500, 409, "not_enough_points"), ("300", 422, "wrong_amount"), (-100, 422, "wrong_amount"),
+         (True, 422, "wrong_amount"), (3.0e2, 422, "wrong_amount")],
+    )  # fmt: skip
+    def test_amount(self, store, club, points, status, code):
+        """Where one can choose how much, only steps within the bounds can be had."""
+        body = {"reward": "some_off", "key": "key-00000001", "points": points}
+        answer = ask(store, "POST", "/redeem", club, json=body)
+        assert (answer.status_code, answer.json.get("error")) == (status, code)
+        if status == 202:
+            assert answer.json["issue"]["points"] == (points or 200)
+
+    def test_closed(self, store, club):
+        """A reward for another tier, or had as often as it may be, says so before and when it is asked for."""
+        assert redeem(store, club, reward="ship").status_code == 202
+        closed = {row["key"]: row["closed"] for row in ask(store, "GET", "/member", club).json["rewards"]}
+        assert closed == {"some_off": None, "ship": "limit_reached", "gold_mug": "wrong_tier"}
+        again = redeem(store, club, reward="ship", key="key-00000002")
+        assert (again.status_code, again.json["error"]) == (409, "limit_reached")
+        gold = redeem(store, club, reward="gold_mug", key="key-00000003")
+        assert (gold.status_code, gold.json["error"]) == (403, "wrong_tier")
