@@ -6,7 +6,7 @@ import click
 from flask.cli import AppGroup
 
 from commands.output import as_json, find_shop, house, shop_option, show, show_one
-from loyalty import outbox, programs
+from loyalty import calendar, outbox, programs
 from loyalty.core.document import ProgramInvalid, Unreadable, difference, parse_program, read_text, write_text
 from shopify_app import lifecycle
 
@@ -47,6 +47,7 @@ def apply(domain: str, file: TextIO, based_on: int | None, *, as_json: bool) -> 
             )
             if found.version != before:
                 lifecycle.tell_program(session, shop.id, occasion="saved", now=now)
+                calendar.program_applied(session, shop.id, found, now=now)
     except ProgramInvalid as invalid:
         raise _refusal(invalid) from None
     except programs.ProgramMoved as moved:

@@ -62,6 +62,14 @@ def needs_refresh(old: Program, new: Program) -> bool:
     return _about_time(old) != _about_time(new)
 
 
+def program_applied(session: Session, shop_id: int, program: Program, *, now: datetime) -> Run | None:
+    """What follows from a new version: a run that brings every member up to date, if it changes what time does."""
+    if program.version == 1:
+        return None  # nobody was settled under another one
+    before = programs.at_version(session, shop_id, program.version - 1)
+    return start_refresh(session, shop_id, now=now) if needs_refresh(before, program) else None
+
+
 def start_refresh(session: Session, shop_id: int, *, now: datetime) -> Run:
     """Begin to bring every member up to date. A run that is under way already turns to the newest version by itself."""
     return runs.start(session, shop_id, REFRESH, {}, now=now)
