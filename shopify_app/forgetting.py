@@ -3,10 +3,11 @@
 import re
 from typing import Any
 
-from sqlalchemy import delete, or_, update
+from sqlalchemy import or_, update
 from sqlmodel import Session, col, select
 
-from loyalty.models import ImportChunk, ImportRow, Member, MemberDevice, MemberMerge, Referral
+from loyalty import referrals
+from loyalty.models import ImportChunk, ImportRow, Member, MemberMerge
 
 _UNSEEN = {"synchronize_session": False}
 
@@ -42,13 +43,7 @@ def forget_traces(session: Session, person: Member) -> None:
     """Forget what imports and merges remember of somebody for undoing them, and on which devices they were seen."""
     mine = col(ImportRow.member_id) == person.id
     session.execute(update(ImportRow).where(mine).values(before={}), execution_options=_UNSEEN)
-    session.execute(
-        delete(MemberDevice).where(col(MemberDevice.member_id) == person.id), execution_options=_UNSEEN
-    )
-    session.execute(
-        update(Referral).where(col(Referral.friend_id) == person.id).values(device=None, network=None),
-        execution_options=_UNSEEN,
-    )
+    referrals.forget(session, [person.id] if person.id is not None else [])
     merges = select(MemberMerge).where(
         or_(col(MemberMerge.source_id) == person.id, col(MemberMerge.target_id) == person.id)
     )

@@ -4,14 +4,18 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from sqlalchemy import ColumnElement
 from sqlmodel import Session, SQLModel, col, select
 
 from loyalty.models import (
+    AwardRow,
     LedgerEntry,
     Member,
+    MemberDevice,
     OrderStanding,
     OutboxMessage,
     PrivacyRequest,
+    Referral,
     Review,
     RewardIssue,
 )
@@ -31,7 +35,50 @@ _MEMBER = [
     "customer_updated_at",
     "created_at",
     "updated_at",
+    "pending",
+    "tier",
+    "tier_since",
+    "tier_until",
+    "hand_tier",
+    "birthday_month",
+    "birthday_day",
+    "birthday_told_at",
+    "subscribed_at",
+    "referral_code",
+    "last_activity_at",
+    "last_order_at",
+    "expires_at",
+    "expiring_points",
 ]
+_AWARD = [
+    "occurred_at",
+    "source_kind",
+    "source_ref",
+    "rule",
+    "title",
+    "worth",
+    "posted",
+    "release_at",
+    "program_version",
+    "why",
+]
+_REFERRAL = [
+    "key",
+    "state",
+    "reason",
+    "checks",
+    "shared_at",
+    "claimed_at",
+    "ordered_at",
+    "order_id",
+    "due_at",
+    "completed_at",
+    "ruling",
+    "ruled_at",
+    "device",
+    "network",
+]
+_DEVICE = ["device", "seen_at"]
 _ENTRY = [
     "occurred_at",
     "recorded_at",
@@ -44,7 +91,7 @@ _ENTRY = [
     "reason",
     "why",
 ]
-_ORDER = ["order_id", "name", "snapshot", "posted", "program_version"]
+_ORDER = ["order_id", "name", "placed_at", "snapshot", "counted", "program_version", "tier"]
 _REWARD = [
     "id",
     "reward",
@@ -87,9 +134,13 @@ def member_export(session: Session, member: Member) -> dict[str, Any]:
             for row in session.exec(select(Member).where(col(Member.id).in_(ids), Member.id != member.id))
         ],
         "points": _rows(session, LedgerEntry, ids, _ENTRY, "recorded_at"),
+        "awards": _rows(session, AwardRow, ids, _AWARD, "id"),
         "orders": _rows(session, OrderStanding, ids, _ORDER, "id"),
         "rewards": _rows(session, RewardIssue, ids, _REWARD, "created_at"),
         "reviews": _rows(session, Review, ids, _REVIEW, "id"),
+        "friends_brought": _referrals(session, col(Referral.advocate_id).in_(ids)),
+        "brought_by": _referrals(session, col(Referral.friend_id).in_(ids)),
+        "devices": _rows(session, MemberDevice, ids, _DEVICE, "id"),
         "messages": _rows(session, OutboxMessage, ids, _MESSAGE, "id"),
         "requests": _rows(session, PrivacyRequest, ids, _REQUEST, "id"),
     }
@@ -129,6 +180,12 @@ def _with_merged(session: Session, member: Member) -> set[int]:
 def _rows(session: Session, table: Any, ids: set[int], names: list[str], order: str) -> list[dict[str, Any]]:
     rows = session.exec(select(table).where(table.member_id.in_(ids)).order_by(getattr(table, order))).all()
     return [_plain(row, names) for row in rows]
+
+
+def _referrals(session: Session, whose: ColumnElement[bool]) -> list[dict[str, Any]]:
+    """Referrals of a person; who the other one is belongs to the other one."""
+    rows = session.exec(select(Referral).where(whose).order_by(col(Referral.id))).all()
+    return [_plain(row, _REFERRAL) for row in rows]
 
 
 def _plain(row: SQLModel, names: list[str]) -> dict[str, Any]:

@@ -21,6 +21,8 @@ def order_seen(book: Book, fact: OrderSeen) -> None:
     if record.account is None:
         record.account = account_for(book, fact.identity)
         record.changed = record.changed or record.account is not None
+    if record.account is not None and record.account.state == "redacted" and record.snapshot.address_mark:
+        record.snapshot, record.changed = replace(record.snapshot, address_mark=None), True
     _settle(book, record, history=fact.history)
 
 

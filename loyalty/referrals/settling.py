@@ -216,7 +216,7 @@ def _by_code(book: Book, records: Sequence[OrderRecord]) -> dict[str, list[int]]
 
 def locked_rows(book: Book, *conditions: ColumnElement[bool], most: int | None = None) -> list[Referral]:
     """Referrals of the shop, and nobody else's to change until the transaction ends: first their people, then they themselves."""
-    mine = (Referral.shop_id == book.shop_id, *conditions)
+    mine = (col(Referral.shop_id) == book.shop_id, *conditions)
     found = (
         select(Referral.id, Referral.advocate_id, Referral.friend_id).where(*mine).order_by(col(Referral.id))
     )

@@ -26,7 +26,16 @@ from loyalty.core.referrals import own_code
 from loyalty.database import reading, transaction
 from loyalty.delivery import Message
 from loyalty.ledger.verify import verify
-from loyalty.models import AwardRow, Member, OutboxMessage, Referral, RewardIssue, Shop
+from loyalty.models import (
+    AwardRow,
+    Member,
+    MemberDevice,
+    OrderStanding,
+    OutboxMessage,
+    Referral,
+    RewardIssue,
+    Shop,
+)
 from loyalty.points import absorb, settle_accounts
 from loyalty.redemption import name_code
 from tests.unit.core.makers import line, order
@@ -601,11 +610,16 @@ class TestForgetting:
     """A person is erased."""
 
     def test_forget(self, world: World) -> None:
-        """Devices and networks go, the referral and its points stay."""
+        """Devices, networks and marks of addresses go and do not come back, the referral and its points stay."""
         row = world.claim(device="d", network="n")
-        world.hear(friend_buys(world))
+        world.hear(friend_buys(world, address_mark="abc123"))
         with transaction(world.engine) as session:
             referrals.forget(session, [row.friend_id])
+            session.get_one(Member, row.friend_id).state = "redacted"
+        world.hear(friend_buys(world, read=False, told=NOW + timedelta(days=2), address_mark="abc123"))
+        with world.read() as session:
+            assert "address_mark" not in session.exec(select(OrderStanding)).one().snapshot
+            assert session.exec(select(MemberDevice)).all() == []
         now = world.referral(row)
         assert (now.device, now.network, now.state) == (None, None, "ordered")
 

@@ -10,7 +10,7 @@ from sqlmodel import select
 
 from loyalty import programs, referrals
 from loyalty.core.document import DEFAULT_DOCUMENT
-from loyalty.models import KlaviyoConnection, Member, Referral, RewardIssue, Shop
+from loyalty.models import KlaviyoConnection, Member, MemberDevice, Referral, RewardIssue, Shop
 from loyalty.points import settle_accounts
 from sandbox.shopify import signatures
 
@@ -176,6 +176,23 @@ class TestStory:
         store.settle()
         assert states(store) == [("reversed", "self")]
         assert store.member(shopper).balance == 0
+
+    @pytest.mark.parametrize("who", ["friend", "advocate"])
+    def test_erased(self, store: Any, shopper: int, who: str) -> None:
+        """Erasing either of them leaves a referral that names nobody; the advocate keeps what was earned."""
+        claim(store, shopper, device="0f0f0f0f-aaaa-4bbb-8ccc-123456789abc")
+        order = store.buy("50.00", email=FRIEND)
+        store.settle()
+        complete(store)
+        gone = order["customer_id"] if who == "friend" else shopper
+        store.act("POST", f"/customers/{gone}/redact")
+        store.settle()
+        (row,) = store.rows(Referral)
+        with store.runtime.reading() as session:
+            left = session.get_one(Member, row.friend_id if who == "friend" else row.advocate_id)
+        assert (left.state, left.email) == ("redacted", None)
+        assert (row.state, row.device is None) == ("completed", who == "friend")
+        assert (store.rows(MemberDevice) == []) == (who == "friend")
 
     def test_share(self, store: Any, shopper: int) -> None:
         """Invitations are told to both; whether an address was known makes no difference to the answer."""
