@@ -19,6 +19,9 @@ from loyalty.core.program import Program
 from loyalty.models import ProgramVersion, Shop
 
 
+_MOST_VERSIONS = 2**31 - 1
+
+
 class NoProgram(LookupError):
     """The shop has no program (or not this version of one)."""
 
@@ -73,10 +76,17 @@ def versions(
     asked = select(
         col(ProgramVersion.version), col(ProgramVersion.author), col(ProgramVersion.created_at)
     ).where(ProgramVersion.shop_id == shop_id)
-    if before is not None:
+    if before is not None and before <= _MOST_VERSIONS:
         asked = asked.where(col(ProgramVersion.version) < before)
     found = session.exec(asked.order_by(col(ProgramVersion.version).desc()).limit(limit))
     return [Version(*row) for row in found]
+
+
+def draft(session: Session, shop_id: int, document: Mapping[str, Any]) -> Program:
+    """The program of a document that nobody has saved, as the shop's next version would be. Raises ``ProgramInvalid``."""
+    shop, latest = session.get_one(Shop, shop_id), _latest(session, shop_id)
+    version = latest.version + 1 if latest else 1
+    return parse_program(document, version=version, timezone=_zone(shop.timezone))
 
 
 def apply(
@@ -118,6 +128,8 @@ def _latest(session: Session, shop_id: int) -> ProgramVersion | None:
 
 
 def _row(session: Session, shop_id: int, version: int) -> ProgramVersion | None:
+    if not 0 < version <= _MOST_VERSIONS:
+        return None
     return session.exec(
         select(ProgramVersion).where(ProgramVersion.shop_id == shop_id, ProgramVersion.version == version)
     ).first()

@@ -83,19 +83,45 @@
     for (const field of fieldsOf(form)) field.removeAttribute("error");
   }
 
-  function showMistakes(form, errors) {
+  // The field of a mistake; one about a group of fields is shown at the first of them.
+  function fieldFor(form, name) {
     const fields = fieldsOf(form);
+    const named = (wanted) => fields.find((field) => wanted(field.getAttribute("name")));
+    return named((own) => own === name) || named((own) => own.startsWith(`${name}.`));
+  }
+
+  function showMistakes(form, errors, mistakes = []) {
     let first = null;
     for (const [name, text] of Object.entries(errors)) {
-      const field = fields.find((candidate) => candidate.getAttribute("name") === name);
+      const field = fieldFor(form, name);
       if (field) field.setAttribute("error", text);
       else say(text, true);
+      const folded = field?.closest("details");
+      if (folded) folded.open = true;
       first ||= field;
     }
+    const place = listMistakes(form, mistakes);
     if (!first) return;
-    first.scrollIntoView({ block: "center" });
-    first.focus?.();
+    (place || first).scrollIntoView({ block: "center" });
+    first.focus?.({ preventScroll: Boolean(place) });
     touch(form);
+  }
+
+  // Mistakes in a text have no fields of their own: they stand above it, each with its place.
+  function listMistakes(form, mistakes) {
+    const place = form.querySelector("[data-mistakes]");
+    if (!place) return null;
+    place.hidden = !mistakes.length;
+    place.querySelector("[data-mistake-list]").replaceChildren(
+      ...mistakes.map(({ path, expected, found }) => {
+        const item = document.createElement("li");
+        const where = document.createElement("code");
+        where.textContent = path;
+        item.append(where, `: expected ${expected}; found ${found}`);
+        return item;
+      }),
+    );
+    return mistakes.length ? place : null;
   }
 
   // The save bar shows while a form has changes. It hears of them by events, which scripted changes do not fire by themselves.
@@ -121,7 +147,7 @@
     try {
       const result = await read(await send(form.getAttribute("action"), { method: "POST", ...bodyOf(form) }));
       if (result.ok) follow(form, result);
-      else if (result.errors) showMistakes(form, result.errors);
+      else if (result.errors) showMistakes(form, result.errors, result.mistakes);
       else if (form.dataset.errorField) showMistakes(form, { [form.dataset.errorField]: result.message || OUTAGE });
       else {
         say(result.message || OUTAGE, true);
@@ -198,43 +224,63 @@
   }
 
   document.addEventListener("click", (event) => {
-    const button = event.target.closest?.("[data-scopes],[data-post],[data-download],[data-submits],[data-done],[data-add-reward],[data-remove-reward]");
+    const button = event.target.closest?.("[data-scopes],[data-post],[data-download],[data-submits],[data-done],[data-add],[data-remove],[data-pick]");
     if (!button || button.hasAttribute("disabled")) return;
     if ("scopes" in button.dataset) askForScopes(button);
     else if ("post" in button.dataset) post(button);
     else if ("download" in button.dataset) download(button);
     else if ("done" in button.dataset) location.reload();
     else if ("submits" in button.dataset) document.getElementById(button.dataset.submits)?.requestSubmit();
-    else if ("addReward" in button.dataset) addReward(button);
-    else removeReward(button);
+    else if ("add" in button.dataset) addElement(button);
+    else if ("remove" in button.dataset) removeElement(button);
+    else pick(button);
   });
 
   // --- The program's form ---
 
-  function addReward(button) {
-    const form = button.closest("form");
-    const template = form.querySelector("[data-reward-template]");
-    const taken = [...form.querySelectorAll("[data-reward] [name]")].map((field) => Number(/\[(\d+)\]/.exec(field.getAttribute("name"))?.[1] ?? -1));
+  function addElement(button) {
+    const series = button.closest("[data-series]");
+    const list = series.querySelector("[data-list]");
+    const taken = [...list.querySelectorAll("[name]")].map((field) => Number(/\[(\d+)\]/.exec(field.getAttribute("name"))?.[1] ?? -1));
     const index = String(Math.max(-1, ...taken) + 1);
-    const copy = template.content.cloneNode(true);
+    const copy = series.querySelector("[data-blank]").content.cloneNode(true);
     for (const field of copy.querySelectorAll("[name]")) {
       field.setAttribute("name", field.getAttribute("name").replace("__index__", index));
     }
-    const list = form.querySelector("[data-rewards]");
     list.append(copy);
     list.lastElementChild.querySelector("s-text-field")?.focus?.();
-    form.querySelector("[data-no-rewards]").hidden = true;
-    touch(form);
+    touch(button.closest("form"));
   }
 
-  function removeReward(button) {
+  function removeElement(button) {
     const form = button.closest("form");
-    button.closest("[data-reward]").remove();
-    form.querySelector("[data-no-rewards]").hidden = Boolean(form.querySelector("[data-rewards] [data-reward]"));
+    button.closest("[data-element]").remove();
     touch(form);
   }
 
-  const EXAMPLE_FIELDS = ["earn.order.rate", "earn.order.rounding", "points.one", "points.many"];
+  // Nobody knows the numbers of products by heart: the admin's own picker knows them by name.
+  async function pick(button) {
+    const field = button.closest("[data-picking]").querySelector("[name]");
+    const many = field.localName === "s-text-area";
+    let chosen;
+    try {
+      chosen = await bridge().resourcePicker({ type: button.dataset.pick, multiple: many, action: "select" });
+    } catch {
+      chosen = null;
+    }
+    if (!chosen) return;
+    const ids = chosen.map((one) => one.id.split("/").pop());
+    const kept = many ? field.value.split(/[\s,;]+/).filter(Boolean) : [];
+    field.value = [...new Set([...kept, ...ids])].join("\n");
+    touch(button.closest("form"));
+  }
+
+  function offerPicking() {
+    if (!bridge()?.resourcePicker) return;
+    for (const button of document.querySelectorAll("[data-pick]")) button.hidden = false;
+  }
+
+  const EXAMPLE_FIELDS = ["rate", "rounding"];
 
   function liveExample(form) {
     const place = form.querySelector("[data-example]");
@@ -250,6 +296,7 @@
         // The example is a courtesy: without an answer the last one stays, and saving says what is wrong.
       }
     };
+    ask();
     form.addEventListener("input", (event) => {
       if (!EXAMPLE_FIELDS.includes(event.target.getAttribute?.("name"))) return;
       clearTimeout(waiting);
@@ -323,7 +370,8 @@
   }
 
   function begin() {
-    for (const form of document.querySelectorAll("form[data-program]")) liveExample(form);
+    for (const form of document.querySelectorAll("form[data-example-form]")) liveExample(form);
+    offerPicking();
     for (const place of document.querySelectorAll("[data-run]")) followRun(place);
     const step = document.querySelector("[data-embed-step]");
     if (step) checkEmbed(step);

@@ -13,7 +13,7 @@ from loyalty.statement.home import Figures, Setup
 from shopify_app.admin.chart import draw
 from shopify_app.admin.fresh import FreshEnough
 from shopify_app.admin.page import Pages, points_name, program_in_force
-from shopify_app.admin.program import INSTALLER
+from shopify_app.admin.program_saving import INSTALLER
 from shopify_app.admin.reward_access import missing_scopes
 
 # The file of the theme app extension that shows the program in every page of the store.

@@ -1,124 +1,188 @@
-"""The program's page: one form for the whole document. Saving makes a new version; a mistake is shown in its field."""
+"""The program's page: everything in it at a glance, each thing with the way to its form."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from flask import Blueprint, jsonify, request
 from flask.wrappers import Response
-from sqlmodel import Session
 
-from loyalty import programs
-from loyalty.core.document import DEFAULT_DOCUMENT, MOST_POINTS, ROUNDINGS, ProgramInvalid
-from loyalty.core.program import PointsName
+from loyalty.core.document import MOST_POINTS, ROUNDINGS, parse_program
+from loyalty.core.document.kinds import WRONG
+from loyalty.core.document.mistakes import Notes
+from loyalty.core.document.shape import GENERAL, WHOLE_PARTS
+from loyalty.core.document.words import in_words, schedule_in_words, value_in_words
+from loyalty.core.program import Program, Reward
 from loyalty.statement import program as statement
 from loyalty.statement.formats import Formats
-from shopify_app import lifecycle
-from shopify_app.admin import program_form
-from shopify_app.admin.answers import done, mistakes
+from shopify_app.admin import program_edit, program_text, program_versions
+from shopify_app.admin import program_parts as parts
 from shopify_app.admin.page import Pages
-from shopify_app.merchant import Merchant
+from shopify_app.admin.program_parts import Part
+from shopify_app.admin.program_saving import document_in_force, version_in_force
+from shopify_app.program_words import Words
 
-# Who installs the first program (``shopify_app.lifecycle``): nobody has looked at that one yet.
-INSTALLER = "Laurel"
-_STAFF = "staff:"
-_ROUNDINGS = (
-    ("down", "Drop them"),
-    ("half_up", "Round to the nearest point"),
-    ("up", "Round up to a whole point"),
-)
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One thing of the program: what it is called, what it is, and whether it is switched on."""
+
+    path: str
+    title: str
+    detail: str
+    is_on: bool
+    note: str = ""
 
 
 def add_routes(blueprint: Blueprint, pages: Pages) -> None:
-    """``GET`` and ``POST /program``, and the live example."""
+    """``GET /program``, and everything below it."""
 
     @blueprint.get("/program")
     def show_program() -> Response:
         with pages.runtime.reading() as session:
             shop = pages.shop(session)
-            assert shop.id is not None
-            form = program_form.values(_document(session, shop.id))
-            formats = Formats(shop.currency, shop.timezone)
-            return pages.render(
-                "admin/program.html",
-                shop,
-                form=form,
-                new_reward=program_form.NEW_REWARD,
-                roundings=_ROUNDINGS,
-                example=_example(form.order.rate, form.order.rounding, form.one, form.many, formats),
-                versions=statement.versions(session, shop.id),
-                author_name=author_name,
-            )
-
-    @blueprint.post("/program")
-    def save_program() -> Response | tuple[Response, int]:
-        merchant = pages.merchant()
-        document, places = program_form.document(request.form)
-        try:
-            is_new = _save(pages, merchant, document)
-        except ProgramInvalid as invalid:
-            return mistakes(program_form.advice(invalid.mistakes, places))
-        pages.runtime.nudge("drain_outbox", merchant.shop_id, "shopify")
-        told = "Program saved" if is_new else "Nothing had changed"
-        return done(told, redirect=pages.link("/program"))
+            document = document_in_force(session, shop.id or 0)
+            version = version_in_force(session, shop.id or 0)
+        # With everything on, so that what is switched off can be told in the same words.
+        program = parse_program(_all_on(document), version=version or 0)
+        words = Words(program, shop.currency)
+        return pages.render(
+            "admin/program.html",
+            shop,
+            version=version,
+            general=_general(document),
+            earn=_ways(document, program, words),
+            campaigns=_campaigns(document),
+            rewards=_rewards(program, words),
+            tiers=[(tier.title, words.threshold(tier), words.perks(tier)) for tier in program.tiers.ladder]
+            if program.tiers
+            else [],
+            wholes=[_whole(name, document, words) for name in WHOLE_PARTS if name != "tiers"],
+            many=program.points_name.many,
+        )
 
     @blueprint.get("/program/example.json")
     def show_example() -> Response:
         with pages.runtime.reading() as session:
             shop = pages.shop(session)
+            program = parse_program(document_in_force(session, shop.id or 0), version=0)
         asked = request.args
-        text = _example(
-            asked.get("earn.order.rate", ""),
-            asked.get("earn.order.rounding", ""),
-            asked.get("points.one", ""),
-            asked.get("points.many", ""),
-            Formats(shop.currency, shop.timezone),
-        )
-        return jsonify({"text": text})
+        formats = Formats(shop.currency, shop.timezone)
+        return jsonify({"text": example(asked.get("rate", ""), asked.get("rounding", ""), program, formats)})
+
+    program_edit.add_routes(blueprint, pages)
+    program_text.add_routes(blueprint, pages)
+    program_versions.add_routes(blueprint, pages)
 
 
-def _save(pages: Pages, merchant: Merchant, document: dict[str, Any]) -> bool:
-    """Begin a new version and tell the theme; False when the document is the one in force. Raises ``ProgramInvalid``."""
-    now = pages.runtime.clock()
-    with pages.runtime.transaction() as session:
-        before = _version(session, merchant.shop_id)
-        author = f"{_STAFF}{merchant.user_id}"
-        saved = programs.apply(session, merchant.shop_id, document, author=author, now=now)
-        if saved.version == before:
-            return False
-        lifecycle.tell_program(session, merchant.shop_id, occasion="saved", now=now)
-    return True
-
-
-def author_name(author: str) -> str:
-    """Who saved a version, in words."""
-    if author.startswith(_STAFF):
-        return f"Staff member {author.removeprefix(_STAFF)}"
-    return f"{author}, at the installation" if author == INSTALLER else author
-
-
-def _document(session: Session, shop_id: int) -> dict[str, Any]:
-    try:
-        return programs.document(session, shop_id)
-    except programs.NoProgram:
-        return DEFAULT_DOCUMENT
-
-
-def _version(session: Session, shop_id: int) -> int | None:
-    try:
-        return programs.current(session, shop_id).version
-    except programs.NoProgram:
-        return None
-
-
-def _example(rate: str, rounding: str, one: str, many: str, formats: Formats) -> str:
+def example(rate: str, rounding: str, program: Program, formats: Formats) -> str:
+    """What an order would earn at a rate, in a sentence."""
     try:
         exact = Decimal(rate.strip())
     except InvalidOperation:
         exact = Decimal(0)
-    # ``1e-99999999`` is short to write and takes minutes to reckon with.
-    is_sound = exact.is_finite() and 0 < exact <= MOST_POINTS and exact == round(exact, 4)
-    if not is_sound or rounding not in ROUNDINGS:
+    if not exact.is_finite() or not 0 < exact <= MOST_POINTS or rounding not in ROUNDINGS:
         return "Enter how many points an order earns, and an example appears here."
     points = statement.example_points(exact, rounding)
-    name = PointsName(one.strip() or "point", many.strip() or "points")
-    return f"An order of {formats.money(statement.EXAMPLE_AMOUNT)} earns {name.format(points)}."
+    return (
+        f"An order of {formats.money(statement.EXAMPLE_AMOUNT)} earns {program.points_name.format(points)}."
+    )
+
+
+def _all_on(document: Mapping[str, Any]) -> dict[str, Any]:
+    rules = {key: {**rule, "enabled": True} for key, rule in parts.keyed(document, "earn").items()}
+    return {**document, "earn": rules}
+
+
+def _ways(document: Mapping[str, Any], program: Program, words: Words) -> list[Line]:
+    return [
+        Line(
+            f"earn/{rule.key}",
+            rule.title,
+            words.rule(rule),
+            document["earn"][rule.key].get("enabled", True),
+            parts.WAYS[rule.way][0],
+        )
+        for rule in program.earning
+    ]
+
+
+def _rewards(program: Program, words: Words) -> list[Line]:
+    return [
+        Line(
+            f"rewards/{reward.key}",
+            reward.title,
+            f"{words.points(reward.minimum_points or reward.points)}"
+            if reward.listed
+            else "Only given, not sold",
+            reward.listed,
+            parts.KIND_NAMES[reward.kind],
+        )
+        for reward in program.rewards
+    ]
+
+
+def _price(reward: Reward, words: Words) -> str:
+    price = words.points(reward.minimum_points or reward.points) if reward.listed else "Only given, not sold"
+    more = words.reward(reward)
+    return f"{price}. {more}" if more else price
+
+
+def _campaigns(document: Mapping[str, Any]) -> list[Line]:
+    lines = []
+    for key, table in parts.keyed(document, "campaigns").items():
+        schedule = next(field for field in Part("campaigns").fields if field.name == "schedule")
+        when = schedule.kind.read(table.get("schedule"), "", Notes())
+        gives = [f"{table['multiplier']}× points"] if "multiplier" in table else []
+        gives += [f"{table['extra']} extra points"] if table.get("extra") else []
+        detail = " and ".join(gives) + ("" if when is WRONG else f", {schedule_in_words(when)}")
+        lines.append(Line(f"campaigns/{key}", str(table["title"]), detail, table.get("enabled", True)))
+    return lines
+
+
+def _general(document: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What stands at the top of the document, by name and value."""
+    said = []
+    for field in Part(GENERAL).fields:
+        given = document.get(field.name)
+        if given is None and field.default is None:
+            continue
+        text = value_in_words(field.kind, field.default) if given is None else in_words(field.kind, given)
+        if field.name == "points":
+            text = f"{given['one']}, {given['many']}" if given else ""
+        elif field.name == "basis":
+            text = _basis(given or {})
+        said.append((field.label, text))
+    return said
+
+
+def _basis(given: Mapping[str, Any]) -> str:
+    names = {"tax": "tax", "shipping": "shipping", "gift_cards": "buying gift cards"}
+    beside = [name for key, name in names.items() if given.get(key)]
+    return ", ".join(["Goods as paid", *beside]) if beside else "Goods as paid, and nothing else"
+
+
+def _whole(name: str, document: Mapping[str, Any], words: Words) -> Line:
+    part, given = Part(name), document.get(name)
+    if not given:
+        return Line(name, part.label, "", is_on=False)
+    on = given.get("enabled", True)
+    program = parse_program({**document, name: {**given, "enabled": True}}, version=0)
+    match name:
+        case "referrals":
+            assert program.referrals is not None
+            friend = program.reward(program.referrals.friend)
+            detail = f"The friend gets {friend.title if friend else ''}, the member {words.gift(program.referrals.advocate)}"
+        case "expiry":
+            assert program.expiry is not None
+            months = f"{program.expiry.months} {'month' if program.expiry.months == 1 else 'months'}"
+            detail = (
+                f"All points after {months} without activity"
+                if program.expiry.kind == "inactivity"
+                else f"Each point after {months}"
+            )
+        case _:
+            field = next(field for field in part.fields if field.name == "every")
+            detail = in_words(field.kind, given["every"])
+    return Line(name, part.label, detail, on)

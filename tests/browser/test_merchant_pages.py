@@ -1,5 +1,6 @@
 """The merchant's pages in a real browser, with the sandbox's components and an App Bridge that only notes what it is asked."""
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -89,47 +90,105 @@ def open_page(chromium: "Browser", site: Site) -> Iterator[Callable[..., Page]]:
 class TestProgram:
     def test_mistake_then_saved(self, open_page: Callable[[str], Page], site: Site) -> None:
         """A mistake shows in its field and changes nothing; put right, it is saved."""
-        page = open_page("/program")
-        rate = page.locator('[name="earn.order.rate"]')
+        page = open_page("/program/part/earn/order")
+        rate = page.locator('[name="rate"]')
         rate.locator("input").fill("0")
         page.evaluate("document.querySelector('form').requestSubmit()")
-        expect(rate).to_have_attribute(
-            "error", "Enter a number above 0 and up to 100,000, with at most 4 decimals."
-        )
+        expect(rate).to_have_attribute("error", re.compile("^Enter a decimal number, more than 0"))
 
         rate.locator("input").fill("2")
         with page.expect_navigation():
             page.evaluate("document.querySelector('form').requestSubmit()")
 
-        expect(page.locator("s-table-row").first).to_contain_text("Version 3")
+        expect(page.get_by_text("2 leaves for every $1 spent")).to_be_visible()
         with site.runtime.reading() as session:
             program = programs.current(session, site.story.shop_id)
-        assert program.order is not None
-        assert program.order.rate == 2
+        assert program.order_rules[0].rate == 2
 
     def test_example(self, open_page: Callable[[str], Page]) -> None:
         """The example follows what is typed."""
-        page = open_page("/program")
-        page.locator('[name="earn.order.rate"] input').fill("10")
+        page = open_page("/program/part/earn/order")
+        expect(page.locator("[data-example]")).to_have_text("An order of $84.50 earns 84 leaves.")
+        page.locator('[name="rate"] input').fill("10")
 
         expect(page.locator("[data-example]")).to_have_text("An order of $84.50 earns 845 leaves.")
 
-    def test_rewards(self, open_page: Callable[[str], Page], site: Site) -> None:
-        """A reward is added, another removed, and the program holds what the page showed."""
+    def test_folded(self, open_page: Callable[[str], Page]) -> None:
+        """A mistake in something that is folded up unfolds it."""
+        page = open_page("/program/part/earn/order")
+        limit = page.locator("details", has=page.locator('[name="limit.times"]'))
+        expect(limit).not_to_have_attribute("open", "")
+        limit.locator("summary").click()
+        page.locator('[name="limit.times"] input').fill("0")
+        limit.locator("summary").click()
+        expect(limit).not_to_have_attribute("open", "")
+        page.get_by_role("button", name="Save").click()
+
+        expect(limit).to_have_attribute("open", "")
+        expect(page.locator('[name="limit.times"]')).to_have_attribute("error", re.compile("whole number"))
+
+    def test_added_and_removed(self, open_page: Callable[[str], Page], site: Site) -> None:
+        """A reward is added by its kind, another removed, and the program holds what the page showed."""
         page = open_page("/program")
-        page.locator("[data-remove-reward]").first.click()
-        expect(page.locator("[data-no-rewards]")).to_be_visible()
-        page.locator("[data-add-reward]").click()
-        for name, value in (("title", "Free mug"), ("points", "300"), ("amount", "12")):
-            page.locator(f'[data-rewards] [name$="].{name}"] input').fill(value)
+        page.get_by_text("$5 off").click()
+        page.get_by_role("button", name="Remove").first.click()
         with page.expect_navigation():
-            page.evaluate("document.querySelector('form').requestSubmit()")
+            page.locator("#remove [data-post]").click()
+        expect(page.get_by_text("There is no reward yet")).to_be_visible()
+
+        page.get_by_text("Add a reward").click()
+        page.get_by_text("Free shipping").click()
+        for name, value in (("title", "Free delivery"), ("points", "300")):
+            page.locator(f'[name="{name}"] input').fill(value)
+        with page.expect_navigation():
+            page.get_by_role("button", name="Save").click()
 
         with site.runtime.reading() as session:
             rewards = programs.current(session, site.story.shop_id).rewards
-        assert [(reward.key, reward.points, reward.expires_after_days) for reward in rewards] == [
-            ("free_mug", 300, 90)
+        assert [(reward.key, reward.kind, reward.points) for reward in rewards] == [
+            ("free_delivery", "free_shipping", 300)
         ]
+
+    def test_tiers(self, open_page: Callable[[str], Page], site: Site) -> None:
+        """Tiers are added one after the other."""
+        page = open_page("/program/part/tiers")
+        for place, (title, threshold) in enumerate((("Silver", "0"), ("Gold", "500"))):
+            page.locator("[data-add]").click()
+            page.locator(f'[name="ladder[{place}].title"] input').fill(title)
+            page.locator(f'[name="ladder[{place}].threshold"] input').fill(threshold)
+        page.locator("[data-add]").click()
+        page.locator("[data-remove]").last.click()
+        with page.expect_navigation():
+            page.get_by_role("button", name="Save").click()
+
+        expect(page.get_by_text("Spend $500")).to_be_visible()
+
+    def test_text(self, open_page: Callable[[str], Page], site: Site) -> None:
+        """Mistakes in the text are listed above it, each with its place; a right text is saved."""
+        page = open_page("/program/text")
+        text = page.locator('[name="text"] textarea')
+        right = text.input_value()
+        text.fill(right.replace('rate = "1"', "rate = 1.5") + "\nteirs = 1\n")
+        page.get_by_role("button", name="Save").click()
+        listed = page.locator("[data-mistake-list] li")
+        expect(listed.locator("code")).to_have_text(["rewards[0].teirs", "earn.order.rate"])
+
+        text.fill(right.replace('rate = "1"', 'rate = "1.5"'))
+        with page.expect_navigation():
+            page.get_by_role("button", name="Save").click()
+        expect(page.get_by_text("1.5 leaves for every $1 spent")).to_be_visible()
+
+    def test_back(self, open_page: Callable[[str], Page], site: Site) -> None:
+        """An old version is looked at and brought back."""
+        page = open_page("/program/versions")
+        page.get_by_text("Version 1", exact=True).click()
+        page.get_by_text("Go back to this version").click()
+        with page.expect_navigation():
+            page.locator("#restore [data-post]").click()
+
+        expect(page.get_by_text("Version 3", exact=True)).to_be_visible()
+        with site.runtime.reading() as session:
+            assert programs.current(session, site.story.shop_id).points_name.many == "points"
 
 
 class TestHome:
@@ -232,6 +291,14 @@ def _paths(site: Site) -> list[str]:
     return [
         "/",
         "/program",
+        "/program/part/earn/order",
+        "/program/part/rewards/five_off",
+        "/program/part/tiers",
+        "/program/part/general",
+        "/program/new/earn",
+        "/program/text",
+        "/program/versions",
+        "/program/versions/1",
         "/members",
         f"/members/{site.story.member_ids[0]}",
         "/imports",

@@ -210,6 +210,20 @@ def _client(path: Path, *, lived: bool) -> tuple[FlaskClient, Story]:
 
 def _addresses(story: Story) -> Iterator[str]:
     yield from ("/", "/program", "/members", "/members?q=nobody-at-all", "/imports", "/privacy")
+    yield from (
+        "/program/new/earn",
+        "/program/new/rewards",
+        "/program/new/rewards/incremental",
+        "/program/text",
+    )
+    yield from (
+        "/program/new/earn/birthday",
+        "/program/new/campaigns/new",
+        "/program/versions",
+        "/program/versions/1",
+    )
+    yield from ("/program/part/general", "/program/part/earn/order", "/program/part/rewards/five_off")
+    yield from (f"/program/part/{part}" for part in ("tiers", "referrals", "expiry", "balance_reminder"))
     yield from ("/klaviyo", "/klaviyo?klaviyo=denied", "/klaviyo/reviews", "/klaviyo/events")
     yield from ("/klaviyo/events?state=refused", "/klaviyo/events?since=yesterday", "/members/987654")
     for member_id in story.member_ids[:3]:

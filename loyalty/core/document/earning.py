@@ -54,7 +54,9 @@ _MINIMUM = Field("minimum", Amount(Decimal(10_000_000)), "Minimum order", "What 
 _VALUE = Field("minimum", Amount(Decimal(10_000_000)), "Value of one order", "What counts of it")
 _ORDER = (
     Field("goods", GOODS, "Goods", "Which goods count", Goods()),
-    Field("channels", CHANNELS, "Only these sales channels", "Shopify's names: web, pos …", _NONE),
+    Field(
+        "channels", CHANNELS, "Only these sales channels", "Shopify's names, one a line: web, pos …", _NONE
+    ),
     Field("multiplied", Flag(), "Multiplied by tiers and campaigns", "", default=True),
 )
 _BIRTHDAY = (
@@ -172,7 +174,7 @@ CAMPAIGN_FIELDS = (
     Field("multiplier", Amount(Decimal(100), is_money=False), "Multiplier", "2 for twice the points", Decimal(1)),
     Field("extra", Whole(unit="points"), "Extra points", "For each order", 0),
     Field("rules", _ORDER_RULES, "Only for these ways to earn", "The multiplier; empty: for all", _NONE),
-    Field("channels", CHANNELS, "Only these sales channels", "Shopify's names: web, pos …", _NONE),
+    Field("channels", CHANNELS, "Only these sales channels", "Shopify's names, one a line: web, pos …", _NONE),
     _WHO,
 )  # fmt: skip
 CAMPAIGN = Table((ENABLED, *CAMPAIGN_FIELDS), _campaign, _check_campaign)

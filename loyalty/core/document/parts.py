@@ -67,11 +67,17 @@ _NONE: frozenset[Any] = frozenset()
 
 GOODS = Table(
     (
-        Field("products", PRODUCTS, "Only these products", "Shopify's ids", _NONE),
-        Field("collections", COLLECTIONS, "Only these collections", "Shopify's ids", _NONE),
+        Field("products", PRODUCTS, "Only these products", "Shopify's ids, one a line", _NONE),
+        Field("collections", COLLECTIONS, "Only these collections", "Shopify's ids, one a line", _NONE),
         Field("tags", TAGS, "Only products with these tags", "", _NONE),
-        Field("without_products", PRODUCTS, "Without these products", "Shopify's ids", _NONE),
-        Field("without_collections", COLLECTIONS, "Without these collections", "Shopify's ids", _NONE),
+        Field("without_products", PRODUCTS, "Without these products", "Shopify's ids, one a line", _NONE),
+        Field(
+            "without_collections",
+            COLLECTIONS,
+            "Without these collections",
+            "Shopify's ids, one a line",
+            _NONE,
+        ),
         Field("without_tags", TAGS, "Without products with these tags", "", _NONE),
     ),
     Goods,

@@ -62,8 +62,8 @@ _CARD_PREFIX = Field(
 _EXPIRES = Field("expires_after_days", Whole(most=3650, unit="days"), "Expires after", "Empty: never", None)
 _CART = Field("minimum_subtotal", Amount(Decimal(10_000_000)), "Minimum order", "Empty: no minimum", None)
 _GOODS = (
-    Field("products", PRODUCTS, "Only for these products", "Shopify's ids", _NONE),
-    Field("collections", COLLECTIONS, "Only for these collections", "Shopify's ids", _NONE),
+    Field("products", PRODUCTS, "Only for these products", "Shopify's ids, one a line", _NONE),
+    Field("collections", COLLECTIONS, "Only for these collections", "Shopify's ids, one a line", _NONE),
 )
 _COMBINING = Field("combines", _COMBINES, "Combines with", "Other discounts in the same order", Combines())
 _TAIL = (

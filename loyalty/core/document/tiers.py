@@ -39,8 +39,8 @@ TIER = Table(
     (
         Field("key", KEY, "Key"),
         Field("title", Text(), "Title"),
-        Field("threshold", Amount(Decimal(1_000_000_000), zero=True), "Reached with"),
-        Field("multiplier", Amount(Decimal(100), is_money=False), "Points for orders, times", "", Decimal(1)),
+        Field("threshold", Amount(Decimal(1_000_000_000), zero=True, is_money=False), "Reached with"),
+        Field("multiplier", Amount(Decimal(100), is_money=False), "Multiplier for orders", "", Decimal(1)),
         Field("perks", LINES, "Perks", "What customers read, one a line", ()),
         Field("entry", GIFT, "On entering", "Given once", Gift()),
     ),

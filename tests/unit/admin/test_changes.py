@@ -7,163 +7,16 @@ from flask.testing import FlaskClient
 from sqlmodel import col, select
 from werkzeug.test import TestResponse
 
-from loyalty import programs
-from loyalty.models import InboxMessage, LedgerEntry, Member, OutboxMessage, ProgramVersion, Run
+from loyalty.models import InboxMessage, LedgerEntry, Member, Run
 from loyalty.runtime import Runtime
 from tests.merchant_pages import Bell
 from tests.shop_story import Story
-
-FORM = {
-    "touched": "1",
-    "points.one": "leaf",
-    "points.many": "leaves",
-    "earn.order.enabled": "on",
-    "earn.order.title": "Place an order",
-    "earn.order.rate": "1",
-    "earn.order.rounding": "down",
-    "earn.signup.enabled": "on",
-    "earn.signup.title": "Create an account",
-    "earn.signup.points": "100",
-    "earn.review.enabled": "on",
-    "earn.review.title": "Leave a verified review",
-    "earn.review.points": "50",
-    "rewards[0].key": "five_off",
-    "rewards[0].title": "$5 off",
-    "rewards[0].points": "500",
-    "rewards[0].amount": "5.00",
-    "rewards[0].minimum_subtotal": "",
-    "rewards[0].expires_after_days": "90",
-}
-
-
-def save(client: FlaskClient, **changes: str | None) -> Any:
-    named = {name.replace("__", "."): value for name, value in changes.items()}
-    form = {name: value for name, value in (FORM | named).items() if value is not None}
-    return client.post("/program", data=form)
-
-
-def version(runtime: Runtime, shop_id: int) -> int:
-    with runtime.reading() as session:
-        return programs.current(session, shop_id).version
 
 
 def told(answer: TestResponse) -> dict[str, Any]:
     """What a script is answered."""
     assert answer.json is not None
     return dict(answer.json)
-
-
-class TestProgram:
-    def test_new_version(self, client: FlaskClient, story: Story, runtime: Runtime, bell: Bell) -> None:
-        """Saving makes a version by the person who saved, and tells Shopify what the widget may show."""
-        answer = save(client, earn__order__rate="1.5")
-
-        assert answer.json["ok"] is True
-        assert answer.json["redirect"].startswith("/program?shop=")
-        with runtime.reading() as session:
-            latest = session.exec(select(ProgramVersion).order_by(col(ProgramVersion.version).desc())).first()
-            told = session.exec(select(OutboxMessage).where(OutboxMessage.kind == "program_metafield")).one()
-        assert latest is not None
-        assert (latest.version, latest.author) == (3, "staff:81001")
-        assert latest.document["earn"]["order"]["rate"] == "1.5"
-        assert told.payload == {"version": 3}
-        assert ("drain_outbox", story.shop_id, "shopify") in bell.rung
-
-    def test_nothing_changed(self, client: FlaskClient, story: Story, runtime: Runtime) -> None:
-        """What the page shows, sent back as it is, makes no version."""
-        answer = save(client)
-
-        assert answer.json["message"] == "Nothing had changed"
-        assert version(runtime, story.shop_id) == 2
-
-    def test_switched_off(self, client: FlaskClient, story: Story, runtime: Runtime) -> None:
-        """A switch that is off is not sent at all, and the way to earn is off."""
-        save(client, **{"earn.signup.enabled": None})
-
-        with runtime.reading() as session:
-            assert programs.current(session, story.shop_id).signup is None
-
-    @pytest.mark.parametrize(
-        ("name", "value"),
-        [
-            ("points.one", ""),
-            ("earn.order.rate", "0"),
-            ("earn.order.rate", "1,5"),
-            ("earn.order.rate", "NaN"),
-            ("earn.order.rounding", "sideways"),
-            ("earn.signup.points", "ten"),
-            ("earn.signup.points", "1.5"),
-            ("earn.review.title", " "),
-            ("rewards[0].points", "-5"),
-            ("rewards[0].amount", "five"),
-            ("rewards[0].minimum_subtotal", "-1"),
-            ("rewards[0].expires_after_days", "0"),
-        ],
-    )
-    def test_mistakes(
-        self, client: FlaskClient, story: Story, runtime: Runtime, name: str, value: str
-    ) -> None:
-        """A mistake is told at its field, in words, and nothing is saved."""
-        answer = save(client, **{name: value})
-
-        assert answer.status_code == 422
-        assert list(answer.json["errors"]) == [name]
-        assert answer.json["errors"][name].startswith(("Enter", "Choose"))
-        assert version(runtime, story.shop_id) == 2
-
-    def test_rewards(self, client: FlaskClient, story: Story, runtime: Runtime) -> None:
-        """Rewards are added with keys of their own and removed; gaps in the form's numbering do not matter."""
-        removed = {name: None for name in FORM if name.startswith("rewards[0]")}
-        added: dict[str, str | None] = {}
-        for index in ("3", "7"):
-            added |= {
-                f"rewards[{index}].key": "",
-                f"rewards[{index}].title": "$20 off!",
-                f"rewards[{index}].points": "1800",
-            }
-            added |= {f"rewards[{index}].amount": "20"}
-        answer = save(client, **(removed | added))
-
-        assert answer.json["ok"] is True
-        with runtime.reading() as session:
-            rewards = programs.current(session, story.shop_id).rewards
-        assert [reward.key for reward in rewards] == ["reward_20_off", "reward_20_off_2"]
-        assert rewards[0].expires_after_days is None
-
-    def test_mistake_in_a_gap(self, client: FlaskClient, story: Story) -> None:
-        """A mistake in a reward is told at the number that its field has in the form."""
-        answer = save(
-            client,
-            **{
-                "rewards[4].key": "",
-                "rewards[4].title": "Ten",
-                "rewards[4].points": "x",
-                "rewards[4].amount": "10",
-            },
-        )
-
-        assert list(answer.json["errors"]) == ["rewards[4].points"]
-
-    @pytest.mark.parametrize(
-        ("rate", "rounding", "text"),
-        [
-            ("1", "down", "An order of $84.50 earns 84 pips."),
-            ("1", "up", "An order of $84.50 earns 85 pips."),
-            ("0.012", "down", "An order of $84.50 earns 1 pip."),
-            ("much", "down", "Enter how many points an order earns, and an example appears here."),
-            ("1e400000", "down", "Enter how many points an order earns, and an example appears here."),
-        ],
-    )
-    def test_example(self, client: FlaskClient, story: Story, rate: str, rounding: str, text: str) -> None:
-        """The live example counts as real orders are counted, under what is being typed."""
-        query = {
-            "earn.order.rate": rate,
-            "earn.order.rounding": rounding,
-            "points.one": "pip",
-            "points.many": "pips",
-        }
-
-        assert client.get("/program/example.json", query_string=query).json == {"text": text}
 
 
 class TestAdjust:

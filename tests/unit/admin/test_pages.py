@@ -21,10 +21,10 @@ class TestEveryPage:
         """Nobody sees or changes anything without having been let in."""
         door.closed = True
         addresses = re.findall(
-            r"/[a-z/]*", "/ /program /members /imports /privacy /klaviyo /klaviyo/events /klaviyo/reviews"
+            r"/[a-z/]*", "/ /program /program/text /program/versions /members /imports /privacy /klaviyo /klaviyo/events /klaviyo/reviews"
         )
         changes = (
-            "/program",
+            "/program/text",
             "/imports/customers",
             "/imports/orders",
             "/klaviyo/sync",

@@ -1,0 +1,189 @@
+"""The forms of the program: one for each rule, reward and part. Saving makes a new version; a mistake is shown in its field."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from flask import Blueprint, request
+from flask.wrappers import Response
+
+from loyalty.core.document import Mistake, ProgramInvalid, parse_program
+from loyalty.core.document.shape import GENERAL, KEYED_PARTS
+from shopify_app.admin import program_parts as parts
+from shopify_app.admin.answers import mistakes, refused
+from shopify_app.admin.page import Pages
+from shopify_app.admin.program_entered import entered, new_key, places
+from shopify_app.admin.program_inputs import Choices, Item, inputs
+from shopify_app.admin.program_parts import Part
+from shopify_app.admin.program_saving import document_in_force, save, version_in_force
+
+# What a rule or reward is about stands first; to whom and when it applies comes after.
+_CONDITIONS = frozenset(
+    {
+        *("limit", "schedule", "guests", "tiers", "hold_days", "goods", "channels", "multiplied"),
+        *("code_prefix", "minimum_subtotal", "products", "collections", "combines", "rules", "checks"),
+    }
+)
+_AT_THE_END = re.compile(r"\[\d+\]$")
+_PLACE = re.compile(r"ladder\[(\d+)\]")
+
+
+def add_routes(blueprint: Blueprint, pages: Pages) -> None:
+    """The forms of what is there, and their saving and removing."""
+
+    @blueprint.get("/program/part/<name>", defaults={"key": ""})
+    @blueprint.get("/program/part/<name>/<key>")
+    def show_part(name: str, key: str) -> Response:
+        with pages.runtime.reading() as session:
+            shop = pages.shop(session)
+            document = document_in_force(session, shop.id or 0)
+            found = parts.find(document, name, key)
+            if found is None:
+                return pages.missing(shop, "This part of the program", back="/program")
+            part, table = found
+            return _form(pages, session, shop, document, part, table or parts.suggestion(part))
+
+    @blueprint.post("/program/part/<name>", defaults={"key": ""})
+    @blueprint.post("/program/part/<name>/<key>")
+    def save_part(name: str, key: str) -> Response | tuple[Response, int]:
+        document = _document(pages)
+        found = parts.find(document, name, key)
+        if found is None:
+            return refused("This part of the program is gone.", status=404)
+        return _save(pages, document, found[0])
+
+    @blueprint.post("/program/remove/<name>", defaults={"key": ""})
+    @blueprint.post("/program/remove/<name>/<key>")
+    def remove_part(name: str, key: str) -> Response | tuple[Response, int]:
+        document = _document(pages)
+        found = parts.find(document, name, key)
+        if found is None or name == GENERAL:
+            return refused("This part of the program is gone.", status=404)
+        try:
+            return save(
+                pages, parts.removed(document, found[0]), based_on=None, redirect=pages.link("/program")
+            )
+        except ProgramInvalid as invalid:
+            return refused(f"Something else in the program needs it: {invalid.mistakes[0].path}.")
+
+    _add_new_routes(blueprint, pages)
+
+
+def _add_new_routes(blueprint: Blueprint, pages: Pages) -> None:
+    @blueprint.get("/program/new/<name>")
+    def choose_new(name: str) -> Response:
+        with pages.runtime.reading() as session:
+            shop = pages.shop(session)
+        if name not in ("earn", "rewards"):
+            return pages.missing(shop, "This part of the program", back="/program")
+        return pages.render(
+            "admin/program_new.html", shop, name=name, noun=parts.NOUNS[name], offers=parts.offers(name)
+        )
+
+    @blueprint.get("/program/new/<name>/<sort>")
+    def show_new(name: str, sort: str) -> Response:
+        with pages.runtime.reading() as session:
+            shop = pages.shop(session)
+            if name not in KEYED_PARTS or not parts.is_sort(name, sort):
+                return pages.missing(shop, "This part of the program", back="/program")
+            part = Part(name, sort=sort)
+            document = document_in_force(session, shop.id or 0)
+            return _form(pages, session, shop, document, part, parts.suggestion(part))
+
+    @blueprint.post("/program/new/<name>/<sort>")
+    def save_new(name: str, sort: str) -> Response | tuple[Response, int]:
+        if name not in KEYED_PARTS or not parts.is_sort(name, sort):
+            return refused("There is no such thing in a program.", status=404)
+        document = _document(pages)
+        taken = set(parts.keyed(document, name))
+        if name == "earn" and sort not in taken:
+            key = sort
+        else:
+            key = new_key(
+                request.form.get("title", ""),
+                taken,
+                {"earn": "way", "rewards": "reward"}.get(name, "campaign"),
+            )
+        return _save(pages, document, Part(name, key, sort))
+
+
+def choices_of(document: Mapping[str, Any]) -> Choices:
+    """What of a document can be referred to, by its title."""
+    ladder = (document.get("tiers") or {}).get("ladder", ())
+    known: dict[str, list[tuple[str, str, str]]] = {
+        name: [
+            (key, str(table.get("title", key)), parts.sort_of(name, key, table))
+            for key, table in parts.keyed(document, name).items()
+        ]
+        for name in ("earn", "rewards")
+    }
+    known["tiers"] = [(tier["key"], tier["title"], "") for tier in ladder]
+    return Choices(known)
+
+
+def _form(
+    pages: Pages, session: Any, shop: Any, document: Mapping[str, Any], part: Part, table: Mapping[str, Any]
+) -> Response:
+    items = inputs(part.fields, table, choices_of(document))
+    split = part.is_keyed
+    return pages.render(
+        "admin/program_part.html",
+        shop,
+        part=part,
+        title=table.get("title") if part.is_keyed and part.key else "",
+        noun=parts.NOUNS.get(part.name, ""),
+        first=[item for item in items if not split or _name(item) not in _CONDITIONS],
+        conditions=[item for item in items if split and _name(item) in _CONDITIONS],
+        is_new=part.is_keyed and not part.key,
+        is_there=bool(part.key) or (not part.is_keyed and part.name in document),
+        based_on=version_in_force(session, shop.id) or "",
+    )
+
+
+def _name(item: Item) -> str:
+    return item.name.rpartition(".")[2]
+
+
+def _document(pages: Pages) -> dict[str, Any]:
+    with pages.runtime.reading() as session:
+        return document_in_force(session, pages.merchant().shop_id)
+
+
+def _save(pages: Pages, document: dict[str, Any], part: Part) -> Response | tuple[Response, int]:
+    table = entered(part.fields, request.form)
+    if part.name == "rewards" and table.get("listed") is False:
+        table.pop("points", None)  # the price of what is only given is hidden, not wrong
+    after = parts.replaced(document, part, table)
+    based_on = request.form.get("based_on", "")
+    try:
+        # Before the version is looked at: whoever has mistakes to mend should not have to open the page anew first.
+        parse_program(after, version=0)
+        return save(
+            pages,
+            after,
+            based_on=int(based_on) if based_on.isdecimal() and based_on.isascii() else None,
+            redirect=pages.link("/program"),
+        )
+    except ProgramInvalid as invalid:
+        return mistakes(_advice(invalid.mistakes, parts.path_of(after, part)))
+
+
+def _advice(found: Iterable[Mistake], path: str) -> dict[str, str]:
+    """The mistakes by the names of their fields. Those of other parts keep their path, and are told beside the form."""
+    ladder = places(request.form, "ladder")
+
+    told = {}
+    for mistake in reversed(list(found)):  # where a field has several, the first one is told
+        inside = mistake.path.removeprefix(path)
+        if path and inside == mistake.path:
+            told[mistake.path] = f"{mistake.path}: {_sentence(mistake)}"
+        else:
+            name = _AT_THE_END.sub("", inside)
+            told[_PLACE.sub(lambda place: f"ladder[{ladder[int(place[1])]}]", name)] = _sentence(mistake)
+    return dict(reversed(told.items()))
+
+
+def _sentence(mistake: Mistake) -> str:
+    expected = mistake.expected.replace(" in quotes", "")
+    verb = "Choose" if expected.startswith("one of") else "Enter"
+    return f"{verb} {expected}."

@@ -1,0 +1,81 @@
+"""The versions of the program: who saved which, what each of them changed, and the way back to any of them."""
+
+from typing import Any
+
+from flask import Blueprint, request
+from flask.wrappers import Response
+
+from loyalty import programs
+from loyalty.core.document import ProgramInvalid, difference, write_text
+from shopify_app.admin.answers import refused
+from shopify_app.admin.page import Pages
+from shopify_app.admin.program_saving import author_name, save
+
+_ON_A_PAGE = 20
+
+
+def add_routes(blueprint: Blueprint, pages: Pages) -> None:
+    """The list, one version, and going back to it."""
+
+    @blueprint.get("/program/versions")
+    def show_versions() -> Response:
+        before = request.args.get("before", "")
+        with pages.runtime.reading() as session:
+            shop = pages.shop(session)
+            found = programs.versions(
+                session,
+                shop.id or 0,
+                before=int(before) if before.isdecimal() and before.isascii() and len(before) < 10 else None,
+                limit=_ON_A_PAGE + 1,
+            )
+            listed = [(row, _changes(session, shop.id or 0, row.version)) for row in found[:_ON_A_PAGE]]
+            latest = programs.versions(session, shop.id or 0, limit=1)
+        return pages.render(
+            "admin/program_versions.html",
+            shop,
+            versions=listed,
+            in_force=latest[0].version if latest else 0,
+            older=found[_ON_A_PAGE - 1].version if len(found) > _ON_A_PAGE else None,
+            author_name=author_name,
+        )
+
+    @blueprint.get("/program/versions/<int:version_id>")
+    def show_version(version_id: int) -> Response:
+        with pages.runtime.reading() as session:
+            shop = pages.shop(session)
+            try:
+                document = programs.document_at(session, shop.id or 0, version_id)
+                now = programs.document(session, shop.id or 0)
+            except programs.NoProgram:
+                return pages.missing(shop, "This version", back="/program/versions")
+            row = programs.versions(session, shop.id or 0, before=version_id + 1, limit=1)[0]
+            latest = programs.versions(session, shop.id or 0, limit=1)[0]
+        return pages.render(
+            "admin/program_version.html",
+            shop,
+            row=row,
+            author=author_name(row.author),
+            is_in_force=row.version == latest.version,
+            back=[change.text for change in difference(now, document)],
+            text=write_text(document),
+        )
+
+    @blueprint.post("/program/versions/<int:version_id>/restore")
+    def restore_version(version_id: int) -> Response | tuple[Response, int]:
+        with pages.runtime.reading() as session:
+            try:
+                document = programs.document_at(session, pages.merchant().shop_id, version_id)
+            except programs.NoProgram:
+                return refused("There is no such version.", status=404)
+        try:
+            return save(pages, document, based_on=None, redirect=pages.link("/program/versions"))
+        except ProgramInvalid as invalid:
+            return refused(f"This version can no longer be: {invalid.mistakes[0]}")
+
+
+def _changes(session: Any, shop_id: int, version: int) -> list[str] | None:
+    """What a version changed of the one before it; None for the first."""
+    if version == 1:
+        return None
+    before = programs.document_at(session, shop_id, version - 1)
+    return [change.text for change in difference(before, programs.document_at(session, shop_id, version))]
