@@ -79,7 +79,6 @@ class TestHolds:
 
 
 class TestInactivity:
-    @pytest.mark.acceptance("S3-28", "S4-26")
     def test_story(self):
         """A warning, a last chance, and then the whole balance ends; each is told once."""
         member = Member(INACTIVE, joined_at=JOINED)
@@ -96,7 +95,6 @@ class TestInactivity:
         assert news.properties["last_activity_at"] == "2026-01-10T18:00:00+00:00"
         assert next_occasion(member.standing, INACTIVE, utc(2027, 6, 2)) is None
 
-    @pytest.mark.acceptance("S3-14")
     def test_activity(self):
         """Earning and redeeming put the end off; what staff do does not."""
         member = Member(INACTIVE, joined_at=JOINED)
@@ -293,7 +291,6 @@ class TestBirthday:
 
         assert len(member.settle(utc(2026, 12, 1)).entries) == 1
 
-    @pytest.mark.acceptance("S4-23")
     def test_reward(self):
         """A reward alone is given once a year too."""
         member = born(3, 1, birthday(0, reward="five_off")).settle(
@@ -381,7 +378,6 @@ class TestBalanceReminder:
 
 
 class TestRewards:
-    @pytest.mark.acceptance("S4-29", "S3-33")
     def test_ends(self):
         """A reward is announced to end once, and ends once."""
         member = Member(program(reward_reminder_days=3), joined_at=JOINED)
