@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from loyalty import programs, runs
+from loyalty import programs, referrals, runs
 from loyalty.book import Book
 from loyalty.book.records import ALIVE
 from loyalty.core.decide import decide_tier
@@ -36,8 +36,11 @@ class Settled:
 
 
 def settle_batch(session: Session, shop: Shop, *, at: datetime, now: datetime, limit: int = BATCH) -> Settled:
-    """Settle up to ``limit`` members for whom something is due at ``at``. A count below the limit means that nobody is left."""
+    """Settle up to ``limit`` members (and as many referrals whose hold is over) for whom something is due at ``at``. A count below the
+    limit means that nobody is left."""
     assert shop.id is not None
+    # A referral is judged before time releases what it earned.
+    completed, channels = referrals.complete_due(session, shop, settle_accounts, at=at, now=now, most=limit)
     due = (
         select(Member.id)
         .where(Member.shop_id == shop.id, col(Member.calendar_due) <= at)
@@ -45,16 +48,17 @@ def settle_batch(session: Session, shop: Shop, *, at: datetime, now: datetime, l
         .limit(limit)
     )
     member_ids = [member_id for member_id in session.exec(due).all() if member_id is not None]
-    if not member_ids:
-        return Settled(0, frozenset())
-    return Settled(len(member_ids), _settle(session, shop, member_ids, at=at, now=now))
+    if member_ids:
+        channels |= _settle(session, shop, member_ids, at=at, now=now)
+    return Settled(max(len(member_ids), completed), channels)
 
 
 def shops_with_due(session: Session, *, now: datetime) -> list[int]:
     """The shops that have the app and in which something is due for somebody."""
     due = select(Member.id).where(Member.shop_id == Shop.id, col(Member.calendar_due) <= now).exists()
     found = session.exec(select(Shop.id).where(col(Shop.uninstalled_at).is_(None), due))
-    return [shop_id for shop_id in found if shop_id is not None]
+    with_referrals = referrals.shops_with_due(session, at=now)
+    return sorted({shop_id for shop_id in (*found, *with_referrals) if shop_id is not None})
 
 
 def needs_refresh(old: Program, new: Program) -> bool:

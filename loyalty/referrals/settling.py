@@ -86,8 +86,10 @@ def settle_issues(book: Book, facts: Sequence[Fact]) -> None:
 
 
 def shops_with_due(session: Session, *, at: datetime) -> list[int]:
-    """The shops in which the hold of a referral is over."""
-    return list(session.exec(select(Referral.shop_id).distinct().where(*_due(at))).all())
+    """The shops that have the app and in which the hold of a referral is over."""
+    installed = select(Shop.id).where(col(Shop.uninstalled_at).is_(None))
+    due = select(Referral.shop_id).distinct().where(*_due(at), col(Referral.shop_id).in_(installed))
+    return list(session.exec(due).all())
 
 
 def complete_due(

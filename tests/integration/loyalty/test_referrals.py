@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
-from loyalty import outbox, programs, referrals
+from loyalty import calendar, outbox, programs, referrals
 from loyalty.core.document import DEFAULT_DOCUMENT
 from loyalty.core.facts import (
     CustomerSeen,
@@ -28,6 +28,7 @@ from loyalty.delivery import Message
 from loyalty.ledger.verify import verify
 from loyalty.models import (
     AwardRow,
+    LedgerEntry,
     Member,
     MemberDevice,
     OrderStanding,
@@ -660,3 +661,42 @@ class TestSending:
             return outbox.claim(
                 session, world.shop.id or 0, "klaviyo", limit=50, lease=timedelta(minutes=1), now=world.now
             )
+
+
+class TestCalendar:
+    """Time completes referrals."""
+
+    @pytest.mark.parametrize("days", [1, 45, 90])
+    def test_any_step(self, world: World, days: int) -> None:
+        """However often the calendar is run, a referral completes as of the end of its hold, and a blocked one never does."""
+        expiry = {"expiry": {"kind": "inactivity", "months": 1, "warning_days": 7}}
+        with transaction(world.engine) as session:
+            programs.apply(session, world.shop.id or 0, DOCUMENT | expiry, author="t", now=INSTALLED)
+        row = world.claim()
+        world.hear(friend_buys(world))
+        other = world.claim("di@fernandfig.shop", of=BO)
+        di = Identity(None, "di@fernandfig.shop")
+        world.hear(bought(di, 2, at=NOW + timedelta(days=1), address_mark="abc123"))
+        world.hear(bought(BO, 3, at=NOW + timedelta(days=2), address_mark="abc123"))
+        with world.read() as session:
+            assert calendar.shops_with_due(session, now=NOW + timedelta(days=20)) == [world.shop.id]
+        for day in range(days, 91, days):
+            world.now = NOW + timedelta(days=day)
+            with transaction(world.engine) as session:
+                calendar.settle_batch(session, world.shop, at=world.now, now=world.now)
+        due = datetime.fromisoformat("2026-11-17T00:00:00+00:00")
+        assert world.referral(row).completed_at == due
+        # A month after the points came they end again: the month begins with the end of the hold.
+        assert self._movements(world, ADA) == [
+            (500, due),
+            (-500, datetime.fromisoformat("2026-12-17T00:00:00+00:00")),
+        ]
+        assert world.state(other)[:2] == ("blocked", "address")
+        assert self._movements(world, BO) == []
+
+    def _movements(self, world: World, who: Identity) -> list[tuple[int, datetime]]:
+        member_id = world.member(who).id
+        with world.read() as session:
+            mine = select(LedgerEntry).where(LedgerEntry.member_id == member_id)
+            rows = session.exec(mine.order_by(col(LedgerEntry.position))).all()
+            return [(entry.points, entry.occurred_at) for entry in rows]
