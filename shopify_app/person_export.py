@@ -95,6 +95,8 @@ _ORDER = ["order_id", "name", "placed_at", "snapshot", "counted", "program_versi
 _REWARD = [
     "id",
     "reward",
+    "kind",
+    "given_for",
     "title",
     "points",
     "amount",

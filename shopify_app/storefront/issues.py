@@ -27,7 +27,8 @@ def issues_of(session: Session, person: Member) -> Sequence[RewardIssue]:
 def issue_answer(issue: RewardIssue, *, now: datetime) -> dict[str, Any]:
     """The reward in JSON. A code whose time is over is expired, whether the calendar has been there or not."""
     is_over = issue.state == "issued" and issue.expires_at is not None and issue.expires_at <= now
-    state = "expired" if is_over else issue.state
+    # A code that is being taken back is gone for its owner.
+    state = "expired" if is_over else "cancelled" if issue.state == "cancelling" else issue.state
     # Until Shopify has the discount the code would only disappoint.
     shown = state in _SHOWN_CODES and issue.kind not in _WITHOUT_CODE
     return {

@@ -83,7 +83,8 @@ def fields_of(kind: str) -> tuple[Field, ...]:
         case "free_shipping":
             return (*_HEAD, *_CODE, _COMBINING, *_TAIL)
         case "free_product":
-            return (*_HEAD, _VARIANT, *_CODE, _COMBINING, *_TAIL)
+            # Shopify counts a minimum over the goods that a code is for: here, the free product alone.
+            return (*_HEAD, _VARIANT, _PREFIX, _EXPIRES, _COMBINING, *_TAIL)
         case "incremental":
             step = Field("amount", Amount(), "Amount for each step")
             return (*_HEAD, step, *_STEPS, *_CODE, *_GOODS, _COMBINING, *_TAIL)
@@ -122,6 +123,9 @@ def _check(kind: str, values: Mapping[str, Any], path: str, notes: Notes) -> Non
         notes.mistake(join(path, "points"), None, "a price in points, because the reward is listed")
     if listed is False and points:
         notes.mistake(join(path, "points"), points, "no price, because the reward is not listed")
+    if values.get("products") and values.get("collections"):
+        found = sorted(values["collections"])
+        notes.mistake(join(path, "collections"), found, "no collections beside products: a code is for one of the two")
     if kind == "incremental":
         if listed is False:
             notes.mistake(

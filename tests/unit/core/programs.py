@@ -142,12 +142,12 @@ def rewards(draw: st.DrawFn, key: str, tiers: list[str]) -> Reward:
         said["maximum_points"] = None if more is None else ((least or 1) + more) * step
     if kind in DISCOUNTS:
         said["combines"] = Combines(draw(st.booleans()), draw(st.booleans()), draw(st.booleans()))
-        said["minimum_subtotal"] = draw(st.none() | amounts())
+        said["minimum_subtotal"] = None if kind == "free_product" else draw(st.none() | amounts())
         said["code_prefix"] = draw(st.sampled_from(["LAUREL", "FERN-10", "X"]))
     elif kind == "gift_card":
         said["code_prefix"] = draw(st.sampled_from(["LAUREL", "GIFT2026"]))
     if kind in ("amount_off", "percentage_off", "incremental"):
-        said |= {"products": draw(IDS), "collections": draw(IDS)}
+        said |= {draw(st.sampled_from(["products", "collections"])): draw(IDS)}
     return Reward(**said)
 
 

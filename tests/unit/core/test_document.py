@@ -115,6 +115,16 @@ class TestMistakes:
             "rewards[1].extra",
         } == {path for path, _ in mistakes(document)}
 
+    def test_goods_of_a_code(self):
+        """What Shopify has no code for is refused: products beside collections, and a minimum for a free product."""
+        free = {"key": "fern", "title": "A fern", "kind": "free_product", "points": 9, "variant_id": 7}
+        document = changed(["rewards", 0, "products"], [1])
+        document["rewards"][0]["collections"] = [2]
+        document["rewards"].append(free | {"minimum_subtotal": "30"})
+        assert {"rewards[0].collections", "rewards[1].minimum_subtotal"} == {
+            path for path, _ in mistakes(document)
+        }
+
     def test_nothing_else(self):
         """A mistake is reported once, and nothing that is right is reported with it."""
         assert [("earn.order.rate", "x")] == mistakes(changed(["earn", "order", "rate"], "x"))
