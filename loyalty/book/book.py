@@ -12,6 +12,7 @@ from loyalty.book.reading import (
     read_accounts,
     read_awards_of_members,
     read_awards_of_sources,
+    read_counted,
     read_credits,
     read_entries,
     read_open_issues,
@@ -100,9 +101,10 @@ class Book:
         }
         if fresh:
             self._keep_awards(read_awards_of_members(self.session, fresh))
-            for row in read_credits(self.session, fresh):
-                account = self.account(row.member_id or 0)
-                account.orders.setdefault(row.order_id, self._credit(row))
+            for member_id, order_id, placed_at, counted in read_counted(self.session, fresh):
+                self.account(member_id).orders.setdefault(order_id, OrderCredit(placed_at, counted))
+            for row in read_credits(self.session, fresh, uncounted=True):
+                self.account(row.member_id or 0).orders.setdefault(row.order_id, self._credit(row))
             if self.program.expiry and self.program.expiry.kind == "age":
                 self.load_entries(fresh.values())
         for account in accounts:
@@ -298,9 +300,8 @@ class Book:
         )
 
     def _credit(self, row: OrderStanding) -> OrderCredit:
-        if row.placed_at is None:  # from before orders were counted
-            return order_credit(OrderSnapshot.from_json(row.snapshot), self.program_at(row.program_version))
-        return OrderCredit(row.placed_at, row.counted)
+        """What an order from before orders were counted counts."""
+        return order_credit(OrderSnapshot.from_json(row.snapshot), self.program_at(row.program_version))
 
     def _tell_klaviyo(self, account: Account) -> None:
         if account.news and account.id is not None and self._klaviyo_listens():

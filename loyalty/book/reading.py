@@ -2,6 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from sqlmodel import Session, col, select
@@ -53,13 +55,24 @@ def read_awards_of_members(session: Session, member_ids: Iterable[int]) -> Itera
     return _awards(session, col(AwardRow.member_id).in_(set(member_ids)))
 
 
-def read_credits(session: Session, member_ids: Iterable[int]) -> Iterator[OrderStanding]:
-    """All orders of these members."""
-    yield from session.exec(
-        select(OrderStanding)
-        .where(col(OrderStanding.member_id).in_(set(member_ids)))
-        .order_by(col(OrderStanding.id))
+def read_credits(
+    session: Session, member_ids: Iterable[int], *, uncounted: bool = False
+) -> Iterator[OrderStanding]:
+    """All orders of these members, or only those that were never counted."""
+    statement = select(OrderStanding).where(col(OrderStanding.member_id).in_(set(member_ids)))
+    if uncounted:
+        statement = statement.where(col(OrderStanding.placed_at).is_(None))
+    yield from session.exec(statement.order_by(col(OrderStanding.id)))
+
+
+def read_counted(session: Session, member_ids: Iterable[int]) -> Iterator[tuple[int, int, datetime, Decimal]]:
+    """What the orders of these members count: member id, order id, when it was placed, how much. Those that were never counted are left out."""
+    names = ("member_id", "order_id", "placed_at", "counted")
+    statement = select(*(getattr(OrderStanding, name) for name in names)).where(
+        col(OrderStanding.member_id).in_(set(member_ids)), col(OrderStanding.placed_at).is_not(None)
     )
+    rows = session.execute(statement.order_by(col(OrderStanding.id)))
+    return ((member_id, order_id, placed_at, counted) for member_id, order_id, placed_at, counted in rows)
 
 
 def read_entries(session: Session, member_ids: Iterable[int]) -> Iterator[tuple[int, Entry]]:
