@@ -7,7 +7,18 @@ batch and the line.
 
 from loyalty.member_import.checking import CHECK, check_step
 from loyalty.member_import.importing import IMPORT, import_step
-from loyalty.member_import.reading import ImportBusy, discard, latest, mistakes, one, trouble_lines
+from loyalty.member_import.reading import (
+    KINDS,
+    ImportBusy,
+    all_trouble,
+    discard,
+    latest,
+    latest_run,
+    mistakes,
+    one,
+    people_of,
+    trouble_lines,
+)
 from loyalty.member_import.starting import AlreadyImported, NotReady, start_check, start_import, start_undo
 from loyalty.member_import.undoing import UNDO, undo_step
 from loyalty.member_import.uploading import LARGEST_FILE, UploadRefused, earlier, upload
@@ -17,6 +28,7 @@ STEPS = {CHECK: check_step, IMPORT: import_step, UNDO: undo_step}
 __all__ = [
     "CHECK",
     "IMPORT",
+    "KINDS",
     "LARGEST_FILE",
     "STEPS",
     "UNDO",
@@ -24,11 +36,14 @@ __all__ = [
     "ImportBusy",
     "NotReady",
     "UploadRefused",
+    "all_trouble",
     "discard",
     "earlier",
     "latest",
+    "latest_run",
     "mistakes",
     "one",
+    "people_of",
     "start_check",
     "start_import",
     "start_undo",

@@ -5,9 +5,14 @@ from collections.abc import Iterator, Sequence
 from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
-from loyalty.models import ImportBatch, ImportChunk, ImportRow
+from loyalty.member_import.checking import CHECK
+from loyalty.member_import.importing import IMPORT
+from loyalty.member_import.undoing import UNDO
+from loyalty.models import ImportBatch, ImportChunk, ImportRow, Run
 
+KINDS = (CHECK, IMPORT, UNDO)
 _AT_ONCE = 1_000
+_LATEST = 50
 TROUBLE = ("bad", "skipped")
 REASONS = {
     "below_zero": "It would take the balance below zero.",
@@ -33,6 +38,21 @@ def latest(session: Session, shop_id: int, *, limit: int = 20) -> Sequence[Impor
     newest = (col(ImportBatch.created_at).desc(), col(ImportBatch.id))
     statement = select(ImportBatch).where(ImportBatch.shop_id == shop_id).order_by(*newest)
     return session.exec(statement.limit(limit)).all()
+
+
+def latest_run(session: Session, batch: ImportBatch) -> Run | None:
+    """The latest run of an import, or None."""
+    newest = select(Run).where(Run.shop_id == batch.shop_id, col(Run.kind).in_(KINDS))
+    found = session.exec(newest.order_by(col(Run.id).desc()).limit(_LATEST))
+    return next((run for run in found if run.params.get("batch") == batch.id), None)
+
+
+def people_of(session: Session, batch: ImportBatch, lines: Sequence[int]) -> dict[int, str]:
+    """Whom these lines are about, by line, as far as the file is still remembered."""
+    statement = select(ImportRow.line, ImportRow.email).where(
+        ImportRow.shop_id == batch.shop_id, ImportRow.batch_id == batch.id, col(ImportRow.line).in_(lines)
+    )
+    return {line: email for line, email in session.exec(statement) if email}
 
 
 def trouble_lines(
