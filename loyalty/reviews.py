@@ -22,7 +22,7 @@ def review_seen(book: Book, fact: ReviewSeen) -> None:
         row.state, row.reason = "pending", WAITING if fact.email else NO_EMAIL
         row.email = fact.email
         return
-    _settle(book, row, account, _fact(row))  # the newest of what was seen, not what came last
+    _settle(book, row, account, as_fact(row))  # the newest of what was seen, not what came last
 
 
 def settle_waiting(book: Book, accounts: Iterable[Account]) -> None:
@@ -39,7 +39,7 @@ def settle_waiting(book: Book, accounts: Iterable[Account]) -> None:
     ).all()
     book.load_awards([review_source(row.review_id) for row in waiting])
     for row in waiting:
-        _settle(book, row, members[row.email or ""], _fact(row))
+        _settle(book, row, members[row.email or ""], as_fact(row))
 
 
 def _settle(book: Book, row: Review, account: Account, fact: ReviewSeen) -> None:
@@ -81,7 +81,8 @@ def _row(book: Book, fact: ReviewSeen) -> Review:
     return row
 
 
-def _fact(row: Review) -> ReviewSeen:
+def as_fact(row: Review) -> ReviewSeen:
+    """The review as it was last seen."""
     return ReviewSeen(
         review_id=row.review_id,
         email=row.email,
