@@ -11,7 +11,7 @@ import tasks
 from klaviyo_oauth.dialect import LAUREL
 from klaviyo_oauth.sender import FORGET
 from loyalty import runs
-from loyalty.core.decide import NEWS_KINDS
+from loyalty.core.news import NEWS_KINDS
 from settings import ROOT
 from shopify_app import translate
 from shopify_app.lifecycle import shop_handlers
