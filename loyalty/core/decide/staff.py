@@ -46,9 +46,10 @@ def decide_debt(standing: Standing, taken: Entry, program: Program) -> Entry | N
     return Entry(
         kind=ledger.FORGIVE,
         points=points,
-        source=Source("debt", f"{taken.source.kind}:{taken.source.ref}"),
-        rule=taken.rule,
-        sequence=taken.sequence,
+        # Each taking back is forgiven by itself: the third one of an order may be the first that leaves a debt.
+        source=Source("debt", f"{taken.source.kind}:{taken.source.ref}:{taken.rule}:{taken.sequence}"),
+        rule="forgiven",
+        sequence=0,
         program_version=program.version,
         reason="Debt written off",
         why={"taken": -taken.points, "because": taken.reason},
