@@ -4,6 +4,7 @@ from flask import Flask
 
 import commands.member_imports  # adds its commands to ``members``
 import commands.member_merges  # adds its commands to ``members``
+import commands.preview  # adds its command to ``program``
 import commands.whole_shop  # noqa: F401  # adds its commands to ``shops``
 from commands.calendar import calendar
 from commands.doctor import doctor

@@ -20,7 +20,7 @@ from klaviyo_oauth.config import KlaviyoConfig
 from klaviyo_oauth.disconnecting import disconnect
 from klaviyo_oauth.goodbye import say_goodbye
 from klaviyo_oauth.sender import KlaviyoSender
-from loyalty import calendar, inbox, member_import, outbox
+from loyalty import calendar, inbox, member_import, outbox, preview
 from loyalty.database import make_engine
 from loyalty.delivery import Sender
 from loyalty.encryption import Cipher
@@ -95,6 +95,7 @@ def build(settings: Settings) -> House:
         steps={
             **shopify_app.imports.steps(shopify, http),
             **member_import.STEPS,
+            preview.KIND: preview.step,
             SHOP_ERASURE: _erasure(klaviyo, redis, http),
             klaviyo_oauth.drift_check.KIND: klaviyo_oauth.drift_check.create_step(
                 runtime, klaviyo, redis, http

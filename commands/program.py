@@ -11,7 +11,7 @@ from loyalty.core.document import ProgramInvalid, Unreadable, difference, parse_
 from shopify_app import lifecycle
 
 program = AppGroup("program", help="A shop's whole program as one document.")
-_file = click.File("r", encoding="utf-8")
+program_file = click.File("r", encoding="utf-8")
 
 
 @program.command("export")
@@ -29,12 +29,12 @@ def export(domain: str, version: int | None, *, as_json: bool) -> None:
 
 @program.command("apply")
 @shop_option()
-@click.argument("file", type=_file)
+@click.argument("file", type=program_file)
 @click.option("--based-on", type=int, help="Refuse when another version than this one is in force.")
 @as_json
 def apply(domain: str, file: TextIO, based_on: int | None, *, as_json: bool) -> None:
     """Make FILE (TOML or JSON, "-" for standard input) the program in force, or change nothing and say what is wrong with it."""
-    document = _read(file)
+    document = read_document(file)
     runtime = house().runtime
     try:
         with runtime.transaction() as session:
@@ -49,7 +49,7 @@ def apply(domain: str, file: TextIO, based_on: int | None, *, as_json: bool) -> 
                 lifecycle.tell_program(session, shop.id, occasion="saved", now=now)
                 calendar.program_applied(session, shop.id, found, now=now)
     except ProgramInvalid as invalid:
-        raise _refusal(invalid) from None
+        raise refusal(invalid) from None
     except programs.ProgramMoved as moved:
         raise click.ClickException(
             f"version {moved.version} is in force by now; nothing was changed"
@@ -78,12 +78,12 @@ def versions(domain: str, *, as_json: bool) -> None:
 
 @program.command("diff")
 @shop_option()
-@click.argument("file", type=_file, required=False)
+@click.argument("file", type=program_file, required=False)
 @click.option("--version", type=int, help="Compare with this version.")
 @as_json
 def diff(domain: str, file: TextIO | None, version: int | None, *, as_json: bool) -> None:
     """Say what FILE would change of the program in force (or of --version); without FILE, what was changed since --version, or last."""
-    given = _read(file) if file else None
+    given = read_document(file) if file else None
     with house().runtime.reading() as session:
         shop = find_shop(session, domain)
         assert shop.id is not None
@@ -94,7 +94,7 @@ def diff(domain: str, file: TextIO | None, version: int | None, *, as_json: bool
         try:
             parse_program(given, version=0)
         except ProgramInvalid as invalid:
-            raise _refusal(invalid) from None
+            raise refusal(invalid) from None
     changes = difference(_document(domain, version), given if given is not None else _document(domain, None))
     rows = [
         {"path": change.path, "old": change.old, "new": change.new, "text": change.text} for change in changes
@@ -118,7 +118,8 @@ def _document(domain: str, version: int | None) -> dict[str, Any]:
             raise click.ClickException(missing) from None
 
 
-def _read(file: TextIO) -> dict[str, Any]:
+def read_document(file: TextIO) -> dict[str, Any]:
+    """The document in a file, or the end of the command."""
     try:
         return read_text(file.read())
     except UnicodeDecodeError:
@@ -127,6 +128,7 @@ def _read(file: TextIO) -> dict[str, Any]:
         raise click.ClickException(str(error)) from None
 
 
-def _refusal(invalid: ProgramInvalid) -> click.ClickException:
+def refusal(invalid: ProgramInvalid) -> click.ClickException:
+    """What ends a command that was given a program with mistakes."""
     lines = "".join(f"\n  {mistake}" for mistake in invalid.mistakes)
     return click.ClickException(f"the program has mistakes, nothing was changed:{lines}")

@@ -127,6 +127,7 @@ TITLES = {
     "member_import": "Import of members from a file",
     "member_import_undo": "Undoing of an import of members",
     "program_refresh": "New program for every member",
+    "program_preview": "Preview of a changed program",
     "klaviyo_sync": "Sync of customer data to Klaviyo",
     "klaviyo_check": "Check of the profiles at Klaviyo",
 }
