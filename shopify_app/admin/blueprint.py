@@ -7,11 +7,14 @@ from shopify_app.admin import (
     home,
     imports,
     member,
+    member_imports,
+    member_merges,
     member_rewards,
     members,
     messages,
     privacy,
     program,
+    referrals,
     runs,
 )
 from shopify_app.admin.page import Pages
@@ -22,6 +25,20 @@ def create_blueprint(pages: Pages) -> Blueprint:
     blueprint = Blueprint("admin", __name__)
     # Before any view: letting somebody in may speak to Shopify, which no open transaction may wait for.
     blueprint.before_request(pages.let_in)
-    for page in (api, home, imports, member, member_rewards, members, messages, privacy, program, runs):
+    for page in (
+        api,
+        home,
+        imports,
+        member,
+        member_imports,
+        member_merges,
+        member_rewards,
+        members,
+        messages,
+        privacy,
+        program,
+        referrals,
+        runs,
+    ):
         page.add_routes(blueprint, pages)
     return blueprint

@@ -40,6 +40,7 @@ NAVIGATION = (
     NavigationItem("/", "Home"),
     NavigationItem("/program", "Program"),
     NavigationItem("/members", "Members"),
+    NavigationItem("/referrals", "Referrals"),
     NavigationItem("/klaviyo", "Klaviyo"),
     NavigationItem("/imports", "Imports"),
     NavigationItem("/api-keys", "API"),
@@ -81,7 +82,9 @@ class Pages:
     def let_in(self) -> None:
         """Ends the request here unless it comes from a merchant and names what a database can number (for ``before_request``)."""
         self.gate()
-        if any(isinstance(value, int) and value > _LARGEST_ID for value in (request.view_args or {}).values()):
+        if any(
+            isinstance(value, int) and value > _LARGEST_ID for value in (request.view_args or {}).values()
+        ):
             abort(404)
 
     def shop(self, session: Session) -> Shop:

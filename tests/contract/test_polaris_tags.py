@@ -11,6 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from loyalty.encryption import Cipher
+from loyalty.models import Referral
 from loyalty.runtime import Runtime
 from tests.merchant_pages import NOW, ROOT, Bell, Door, make_app
 from tests.shop_story import Story, tell_story
@@ -205,11 +206,33 @@ def _client(path: Path, *, lived: bool) -> tuple[FlaskClient, Story]:
     )
     with runtime.transaction() as session:
         story = tell_story(session, now=NOW, lived=lived)
+        if lived:
+            session.add_all(_referrals(story))
     return make_app(runtime, Door()).test_client(), story
+
+
+def _referrals(story: Story) -> Iterator[Referral]:
+    """One of each kind that the page of referrals shows otherwise than the others."""
+    checks = [{"check": "self", "result": "failed", "blocks": True}]
+    for place, state in enumerate(("claimed", "ordered", "blocked")):
+        yield Referral(
+            key=state,
+            shop_id=story.shop_id,
+            advocate_id=story.member_ids[0],
+            friend_id=story.member_ids[place + 1],
+            state=state,
+            reason="self" if state == "blocked" else "",
+            checks=checks,
+            program_version=1,
+            due_at=NOW,
+            created_at=NOW,
+            updated_at=NOW,
+        )
 
 
 def _addresses(story: Story) -> Iterator[str]:
     yield from ("/", "/program", "/members", "/members?q=nobody-at-all", "/imports", "/privacy")
+    yield from ("/referrals", "/referrals?state=completed")
     yield from (
         "/program/new/earn",
         "/program/new/rewards",
