@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench import (
+    calendar,
     customer_sync,
     event_drain,
     inbox_drain,
@@ -27,6 +28,7 @@ BENCHMARKS: dict[str, Callable[[Ground, Scale], report.Report]] = {
     "customer_sync": customer_sync.measure,
     "event_drain": event_drain.measure,
     "order_to_event": order_to_event.measure,
+    "calendar": calendar.measure,
 }
 
 
