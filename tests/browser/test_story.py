@@ -24,12 +24,11 @@ from tests.browser.windows import DESKTOP, PHONE, AdminWindow, Watch, faults, ov
 from tests.integration.story.house import House
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext
+    from playwright.sync_api import Browser, BrowserContext, FrameLocator
 
 pytestmark = [pytest.mark.browser, pytest.mark.valkey]
 
 PICTURES = Path(__file__).resolve().parents[2] / "docs" / "images"
-RATE = "earn.order.rate"
 PATIENCE = 20_000
 
 
@@ -146,32 +145,45 @@ class TestInstall:
 class TestProgram:
     def test_mistake(self, window: AdminWindow, merchant: Watch) -> None:
         """A value that cannot be is told in its field, and the save bar stays."""
-        app = window.follow("Program", "/program")
-        rate = app.locator(f'[name="{RATE}"]')
+        window.follow("Program", "/program")
+        app = _program_link(window, "Place an order", "/part/earn/order")
+        rate = app.locator('[name="rate"]')
         rate.locator("input").fill("0")
-        with merchant.refusal(422, "/program"):
+        with merchant.refusal(422, "/program/part/earn/order"):
             window.page.locator(".save-bar .save").click()
-            expect(rate.locator(".error")).to_have_text(
-                "Enter a number above 0 and up to 100,000, with at most 4 decimals."
-            )
+            expect(rate.locator(".error")).to_have_text(re.compile("^Enter a decimal number, more than 0"))
 
         expect(window.page.locator(".save-bar")).to_be_visible()
 
     def test_saved(self, window: AdminWindow) -> None:
-        """Name, rate and a second reward are saved from the save bar as a version of their own."""
+        """Rate, name and a second reward are saved from the save bar, each as a version of its own."""
         app = window.app
-        for name, value in ((RATE, "2"), ("points.one", "leaf"), ("points.many", "leaves")):
-            app.locator(f'[name="{name}"] input').fill(value)
-        app.locator("[data-add-reward]").click()
-        for name, value in (("title", "$12 off"), ("points", "1000"), ("amount", "12")):
-            app.locator(f'[data-rewards] [data-reward]:nth-child(2) [name$=".{name}"] input').fill(value)
-        expect(app.locator("[data-example]")).to_have_text("An order of $84.50 earns 169 leaves.")
-        window.page.locator(".save-bar .save").click()
+        app.locator('[name="rate"] input').fill("2")
+        expect(app.locator("[data-example]")).to_have_text("An order of $84.50 earns 169 points.")
+        _save_program(window)
 
-        expect(app.locator("s-table-row", has_text="In force")).to_contain_text("Version 2")
-        expect(app.locator(f'[name="{RATE}"] input')).to_have_value("2")
+        app = _program_link(window, "Edit", "/part/general", exact=True)
+        for name, value in (("points.one", "leaf"), ("points.many", "leaves")):
+            app.locator(f'[name="{name}"] input').fill(value)
+        _save_program(window)
+
+        _program_link(window, "Add a reward", "/new/rewards")
+        app = _program_link(window, "Amount off", "/new/rewards/amount_off", exact=True)
+        for name, value in (("title", "$12 off"), ("points", "1000"), ("amount", "12")):
+            app.locator(f'[name="{name}"] input').fill(value)
+        app = _save_program(window)
+
+        expect(app.get_by_text("2 leaves for every $1 spent")).to_be_visible()
+        expect(app.get_by_text("Version 4 is in force")).to_be_visible()
         expect(window.page.locator(".save-bar")).to_be_hidden()
         picture(window.page, "program")
+
+    def test_versions(self, window: AdminWindow) -> None:
+        """The list of versions says what each of them changed."""
+        app = _program_link(window, "Versions", "/versions", exact=True)
+
+        expect(app.get_by_text("points for each unit of currency spent: 1 → 2")).to_be_visible()
+        expect(app.get_by_text("Reward “$12 off”: added")).to_be_visible()
 
 
 class TestKlaviyo:
@@ -368,7 +380,7 @@ class TestMember:
 
         expect(entry.locator(".l-why")).to_contain_text("$23.00")
         expect(entry.locator(".l-why")).to_contain_text("2 for each $1.00")
-        expect(entry.locator(".l-why")).to_contain_text("Version 2")
+        expect(entry.locator(".l-why")).to_contain_text("Version 4")
         expect(
             app.locator(".l-entry", has_text="-500").or_(app.locator(".l-entry", has_text="−500"))
         ).to_be_visible()
@@ -525,11 +537,27 @@ def _balance(house: House) -> int:
     return _wren(house).balance
 
 
+def _program_link(window: AdminWindow, text: str, path: str, *, exact: bool = False) -> "FrameLocator":
+    """Follow a link inside the program's pages."""
+    window.app.get_by_text(text, exact=exact).first.click()
+    return window.wait(f"/program{path}")
+
+
+def _save_program(window: AdminWindow) -> "FrameLocator":
+    """Save from the save bar, and come back to the program."""
+    window.page.locator(".save-bar .save").click()
+    return window.wait("/program")
+
+
 def _pages(house: House) -> list[str]:
     events, runs = house.rows(OutboxMessage, channel="klaviyo"), house.rows(Run)
     return [
         "/",
         "/program",
+        "/program/part/earn/order",
+        "/program/part/tiers",
+        "/program/text",
+        "/program/versions",
         "/members",
         f"/members/{_wren(house).id}",
         "/klaviyo",
