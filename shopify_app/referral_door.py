@@ -2,6 +2,7 @@
 
 import uuid
 from typing import Any
+from urllib.parse import quote
 
 from flask import Blueprint, Response, jsonify
 from sqlmodel import Session
@@ -143,7 +144,7 @@ def _own_answer(
         | {
             "code": code,
             "link": referrals.link_of(visitor.shop.domain, code),
-            "page": f"https://{visitor.shop.domain}{visitor.prefix or '/apps/laurel'}/r/{code}",
+            "page": f"https://{visitor.shop.domain}{visitor.prefix or '/apps/laurel'}/r/{quote(code, safe='')}",
         },
         "counts": {**mine.counts, "points": mine.points, "pending": mine.pending},
         "friends": [

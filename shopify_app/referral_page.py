@@ -5,6 +5,7 @@ Shopify renders what is answered here as Liquid, so every brace of a text that s
 
 import html
 from string import Template
+from urllib.parse import quote
 
 from flask import Blueprint, Response, make_response, request
 
@@ -100,7 +101,7 @@ def _state(runtime: Runtime, visitor: Visitor, code: str, claimed: Referral) -> 
 
 
 def _address(visitor: Visitor, code: str) -> str:
-    return f"{visitor.prefix or '/apps/laurel'}/r/{code}"
+    return f"{visitor.prefix or '/apps/laurel'}/r/{quote(code, safe='')}"
 
 
 def _page(template: Template, **texts: str) -> Response:

@@ -17,7 +17,7 @@ _FACTORS = (0x5DEECE66D, 0x2545F4915)
 _INVERSES = tuple(pow(factor, -1, _SPACE) for factor in _FACTORS)
 _BODY = _BITS // 5
 # What a merchant wrote by hand or brought from elsewhere.
-_ANY_CODE = re.compile(r"[A-Z0-9][A-Z0-9_-]{2,39}")
+_ANY_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{2,63}")
 
 # Hosts whose mailboxes ignore dots, and what their addresses are written as in full.
 _DOTLESS_HOSTS = {"gmail.com": "gmail.com", "googlemail.com": "gmail.com"}
@@ -52,11 +52,12 @@ def member_of(code: str) -> int | None:
 
 
 def read_code(text: str) -> tuple[str, ...]:
-    """What a code that somebody typed may be: as it was typed (in capitals), and with look-alikes put right. Empty when it is none."""
-    typed = text.strip().upper()
-    if not typed.isascii() or not _ANY_CODE.fullmatch(typed):
+    """What a code that somebody typed may be: as it was typed, in capitals, and with look-alikes put right. Empty when it is none."""
+    typed = text.strip()
+    if not _ANY_CODE.fullmatch(typed):
         return ()
-    return tuple(dict.fromkeys((typed, typed.replace("-", "").translate(_LOOK_ALIKES))))
+    capitals = typed.upper()
+    return tuple(dict.fromkeys((typed, capitals, capitals.replace("-", "").translate(_LOOK_ALIKES))))
 
 
 def comparable(email: str | None) -> str | None:

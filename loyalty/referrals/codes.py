@@ -52,9 +52,11 @@ def advocate_of(session: Session, shop_id: int, text: str) -> Member | None:
 
 
 def _given_to(session: Session, shop_id: int, codes: tuple[str, ...]) -> Member | None:
-    return session.exec(
+    """Whoever was given one of these codes; of several, the first code counts."""
+    found = session.exec(
         select(Member).where(Member.shop_id == shop_id, col(Member.referral_code).in_(codes))
-    ).first()
+    ).all()
+    return min(found, key=lambda member: codes.index(member.referral_code or ""), default=None)
 
 
 def _from_the_start(session: Session, shop_id: int, code: str) -> Member | None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 from loyalty.book import Account, Book
 from loyalty.core.news import (
@@ -20,7 +21,7 @@ from loyalty.referrals.codes import own_or_given
 
 def link_of(domain: str, code: str) -> str:
     """The address that a member shares: the shop's own, with the code behind it."""
-    return f"https://{domain}/?ref={code}"
+    return f"https://{domain}/?ref={quote(code, safe='')}"
 
 
 def tell_shared(book: Book, row: Referral, program: Program, terms: Referrals, *, at: datetime) -> None:

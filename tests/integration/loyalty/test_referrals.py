@@ -279,12 +279,12 @@ class TestCodes:
     """Whose a code is."""
 
     def test_given(self, world: World) -> None:
-        """A code that was given counts, however it is typed; the one from the start is nobody's then."""
+        """A code that was given counts as it is written; the one from the start is nobody's then."""
         ada = world.member(ADA)
         with transaction(world.engine) as session:
-            session.get_one(Member, ada.id).referral_code = "ADA-20"
+            session.get_one(Member, ada.id).referral_code = "Ada-20"
         with world.read() as session:
-            found = referrals.advocate_of(session, world.shop.id or 0, " ada-20 ")
+            found = referrals.advocate_of(session, world.shop.id or 0, " Ada-20 ")
             assert found is not None
             assert found.id == ada.id
             assert referrals.advocate_of(session, world.shop.id or 0, own_code(ada.id or 0)) is None
