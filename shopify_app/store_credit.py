@@ -152,7 +152,7 @@ def _reconcile(
     settles_in = (row.asked_at + SETTLED_AFTER - now).total_seconds()
     if settles_in > 0:
         return Later(settles_in, "not_settled_yet", counts=False)
-    if now - row.created_at > LONGEST_ISSUING:
+    if row.given_for is None and now - row.created_at > LONGEST_ISSUING:
         return failed(row, NOT_IN_TIME, now)
     return _ask(api, runtime, row, customer_id, history, attempt=attempt)
 

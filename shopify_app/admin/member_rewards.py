@@ -35,6 +35,7 @@ _WORDS = {
     "products_and_collections": "A code holds for products or for collections, not for both.",
     "several_credits_alike": "The customer got several credits that look alike. Was this one paid?",
     "credits_cannot_be_read": "The app may not look whether this credit was paid.",
+    "not_found_out": "For days Shopify did not say whether it was paid.",
     "given_back_by_staff": "Staff gave the points back.",
 }
 _DECISIONS: dict[str, tuple[Change, str]] = {

@@ -302,6 +302,21 @@ class TestEnd:
         assert till.told("reward_expiring") + till.told("reward_expired") == []
 
 
+class TestUnknown:
+    def test_asks_a_person(self, till):
+        """Credit of which nothing was found out for days is left to a person, and its points stay where they are."""
+        issue_id = till.ask("money")
+        with transaction(till.engine) as session:
+            assert redemption.credit_may_be_paid(session, till.shop.id or 0, issue_id, after="", now=NOW)
+        for days, waits in ((2, False), (4, True)):
+            with transaction(till.engine) as session:
+                late = NOW + timedelta(days=days)
+                assert redemption.shops_with_overdue(session, now=late) == ([till.shop.id] if waits else [])
+                redemption.return_overdue(session, till.shop, now=late)
+            assert redemption.waits_for_a_person(till.get(issue_id)) is waits
+        assert till.balance == 990
+
+
 class TestGift:
     def test_told(self, till):
         """A gift is told when it is there, costs nothing and is worth what it says."""

@@ -13,10 +13,10 @@ from loyalty.points import absorb
 from loyalty.redemption import request_reward
 from shopify_app import documents
 from shopify_app.admin_api import AdminClient
-from shopify_app.reward_codes import title_of
 from shopify_app.gids import gid
 from shopify_app.order_node import snapshot_of_node
 from shopify_app.reread import reread
+from shopify_app.reward_codes import reward_code, title_of
 from shopify_app.translate import translate
 
 
@@ -26,7 +26,6 @@ def redeem(store, customer_id: int, key: str = "key-00000001", reward: str = "fi
     with store.runtime.transaction() as session:
         shop = session.get_one(type(store.shop()), store.shop().id)
         member = session.get_one(Member, store.member(customer_id).id)
-        issue_id = f"issue-{key}"
         asked = RewardRequested(reward, key, f"issue-{key}", now)
         return request_reward(session, shop, member, asked, now=now)
 
@@ -459,7 +458,7 @@ class TestReward:
         api = AdminClient(store.runtime, store.config, store.shop().id, store.http)
         foreign = {
             "title": "Summer",
-            "code": issue.code.lower(),
+            "code": reward_code(store.runtime.cipher, store.shop(), issue.id).lower(),
             "startsAt": "2026-01-01T00:00:00Z",
             "context": {"all": "ALL"},
             "customerGets": {"items": {"all": True}, "value": {"percentage": 0.1}},
@@ -504,6 +503,7 @@ class TestReward:
         store.settle()
         now = store.runtime.clock()
         with store.runtime.transaction() as session:
+            session.get_one(RewardIssue, issue.id).state = "failed"
             outbox.put(
                 session,
                 store.shop().id,
@@ -537,7 +537,8 @@ class TestReward:
             programs.apply(session, store.shop().id, document, author="test", now=now)
         issue = redeem(store, rich, reward="big")
         store.settle()
-        assert get(store, issue.id).state == "issued"
+        issue = get(store, issue.id)
+        assert issue.state == "issued"
         refused = store.http.post(
             f"{store.sandbox.url}/_sandbox/shops/{store.domain}/orders",
             json={"customer": rich, "lines": [{"price": "79.00"}], "code": issue.code},
