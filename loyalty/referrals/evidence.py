@@ -42,6 +42,7 @@ def case_of(book: Book, row: Referral) -> Case:
             _was_customer(book, row, buyer) for buyer in buyers.values() if buyer is not advocate
         ),
         is_taken=_is_taken(book, row, friend.id),
+        is_erased="redacted" in (advocate.state, friend.state),
         device_matches=device_matches(book.session, row, advocate_id=advocate.id, friend_id=friend.id),
         completed_with=row.order_id if row.completed_at is not None else None,
         counts=row.state in (ORDERED, COMPLETED),

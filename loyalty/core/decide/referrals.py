@@ -73,14 +73,15 @@ class Case:
     """What is known of a referral that was claimed.
 
     ``orders`` are those since the claim. ``completed_with`` is the order that it was completed with. ``others`` is when the other
-    referrals of the advocate that count were ordered. ``counts``: whether this one counts already. ``ruling``: what staff said
-    (``approved``, ``blocked`` or nothing). ``findings`` are what the checks said before, by name.
+    referrals of the advocate that count were ordered. ``counts``: whether this one counts already. ``is_erased``: one of the two is
+    nobody any more. ``ruling``: what staff said (``approved``, ``blocked`` or nothing). ``findings`` are what the checks said before, by name.
     """
 
     orders: tuple[FriendOrder, ...] = ()
     same_person: bool = False
     was_customer: bool = False
     is_taken: bool = False
+    is_erased: bool = False
     device_matches: bool | None = None
     completed_with: int | None = None
     counts: bool = False
@@ -211,8 +212,8 @@ def _findings(case: Case, program: Program, terms: Referrals, order: FriendOrder
     for check in CHECKS:
         before = case.findings.get(check)
         is_kept = case.completed_with is not None and check in _OF_THAT_DAY
-        # Two people of one mailbox stay one, also when the mailbox is forgotten.
-        is_proved = check == SELF and before == FAILED
+        # Two people of one mailbox stay one when the mailbox is forgotten.
+        is_proved = check == SELF and before == FAILED and case.is_erased
         result = before if before and (is_kept or is_proved) else now[check]
         yield Finding(check, result, check in terms.checks or check in _ALWAYS)
 

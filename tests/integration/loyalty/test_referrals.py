@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
-from loyalty import calendar, outbox, programs, referrals
+from loyalty import calendar, merges, outbox, programs, referrals
 from loyalty.core.document import DEFAULT_DOCUMENT
 from loyalty.core.facts import (
     CustomerSeen,
@@ -31,6 +31,7 @@ from loyalty.models import (
     LedgerEntry,
     Member,
     MemberDevice,
+    MemberMerge,
     OrderStanding,
     OutboxMessage,
     Referral,
@@ -496,6 +497,18 @@ class TestMerges:
         world.hear(CustomersMerged(7001, 7003, world.now))
         assert world.state(row)[:2] == ("reversed", "self")
         assert world.member(ADA).balance == 0
+
+    def test_undone(self, world: World) -> None:
+        """A merge that was a mistake and is undone leaves the friend a friend, and the advocate with the points."""
+        row = world.claim()
+        world.hear(joined(Identity(7003, FRIEND), NOW + timedelta(hours=1)), friend_buys(world))
+        world.pass_time(60)
+        world.hear(CustomersMerged(7001, 7003, world.now))
+        assert world.state(row)[:2] == ("reversed", "self")
+        with transaction(world.engine) as session:
+            merge_id = session.exec(select(MemberMerge.id)).one()
+            merges.unmerge(session, world.shop, merge_id or 0, staff="staff:1", now=world.now)
+        assert world.state(row) == ("completed", "", 500)
 
     @pytest.mark.parametrize("kept", [7003, 7004])
     def test_two_friends(self, world: World, kept: int) -> None:

@@ -166,8 +166,9 @@ class TestChecks:
         assert verdict.reason == "duplicate"
 
     def test_self_stays(self):
-        """Two people of one mailbox stay one when the address is forgotten."""
-        assert judged(findings={"self": "failed"}).reason == "self"
+        """Two people of one mailbox stay one when the address is forgotten, and not when a merge of theirs is undone."""
+        assert judged(findings={"self": "failed"}, is_erased=True).reason == "self"
+        assert judged(findings={"self": "failed"}).state == "claimed"
         assert judged(findings={"device": "failed"}).state == "claimed"
 
     def test_limit(self):
