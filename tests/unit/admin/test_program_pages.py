@@ -11,7 +11,7 @@ from sqlmodel import col, select
 
 from loyalty import programs
 from loyalty.core.document import DEFAULT_DOCUMENT, difference, write_text
-from loyalty.core.program import WAYS
+from loyalty.core.program import WAYS, ActionRule, Limit
 from loyalty.models import OutboxMessage, ProgramVersion
 from loyalty.runtime import Runtime
 from tests.merchant_pages import NOW, Bell
@@ -211,6 +211,19 @@ class TestFillingIn:
         assert rule["goods"]["tags"] == ["new in", "summer", "linen"]
         assert "without_tags" not in rule["goods"]
         assert rule["tiers"] == ["silver", "gold"]
+
+    @pytest.mark.acceptance("S4-38")
+    def test_points_and_limit(self, client: FlaskClient, bare: Story, runtime: Runtime) -> None:
+        """The form of a rule has its points and how often they can be earned in a time, like twice a month."""
+        limit = {"limit.times": "2", "limit.per": "month"}
+        answer = save(client, "/program/part/earn/review", points="75", **limit)
+
+        assert answer.json["ok"] is True
+        with runtime.reading() as session:
+            rule = programs.current(session, bare.shop_id).rule("review")
+        assert isinstance(rule, ActionRule)
+        assert (rule.points, rule.limit) == (75, Limit(2, "month"))
+        assert "75 points, at most twice a month" in client.get("/program").text
 
     def test_emptied(self, client: FlaskClient, whole: Story, runtime: Runtime) -> None:
         """What is emptied is no longer said."""
@@ -447,6 +460,7 @@ class TestExample:
 
 
 class TestWithoutProgram:
+    @pytest.mark.acceptance("S2-06")
     def test_shown(self, client: FlaskClient, bare: Story, runtime: Runtime) -> None:
         """Before there is a program, the one that a shop begins with is shown and can be saved."""
         with runtime.transaction() as session:
