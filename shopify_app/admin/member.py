@@ -15,6 +15,7 @@ from loyalty.models import Member, Shop
 from loyalty.programs import NoProgram
 from loyalty.redemption import waits_for_a_person
 from loyalty.statement import members as statement
+from loyalty.statement import standings
 from loyalty.statement.formats import Formats
 from loyalty.statement.home import points_worth
 from loyalty.statement.keyset import parse_cursor
@@ -22,6 +23,7 @@ from loyalty.statement.members import MemberRow
 from shopify_app.admin.answers import done, mistakes, refused
 from shopify_app.admin.explained import explain
 from shopify_app.admin.member_rewards import in_words
+from shopify_app.admin.member_tier import tier_in_words
 from shopify_app.admin.page import Pages, points_name, program_in_force
 from shopify_app.merchant import Merchant
 
@@ -73,10 +75,13 @@ def _render(pages: Pages, session: Session, shop: Shop, member: MemberRow) -> Re
     program = program_in_force(session, shop.id)
     formats = Formats(shop.currency, shop.timezone)
     customer = pages.in_admin(f"/customers/{member.customer_id}") if member.state == "member" else None
+    ahead = standings.ahead(session, shop.id, member.id)
     return pages.render(
         "admin/member.html",
         shop,
         member=member,
+        ahead=ahead,
+        tier=tier_in_words(ahead, program, formats),
         worth=points_worth(member.balance, program),
         points_name=points_name(program),
         entries=statement.entries_page(
