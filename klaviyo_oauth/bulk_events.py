@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from klaviyo_oauth import payloads, pointers, verdicts
 from klaviyo_oauth.answers import Reply
-from klaviyo_oauth.dialect import Dialect
 from klaviyo_oauth.gateway import Gateway
+from klaviyo_oauth.payloads import Teller
 from loyalty.delivery import Delivered, Later, Message, Outcome, Refused
 
 _CAN_BE_HALVED = frozenset((400, 413, 500))
@@ -22,11 +22,11 @@ class BulkEvents:
     """One sending of one batch of messages."""
 
     def __init__(
-        self, gateway: Gateway, shop_id: int, dialect: Dialect, *, out_of_time: Callable[[], bool]
+        self, gateway: Gateway, shop_id: int, teller: Teller, *, out_of_time: Callable[[], bool]
     ) -> None:
         self._gateway = gateway
         self._shop_id = shop_id
-        self._dialect = dialect
+        self._teller = teller
         self._out_of_time = out_of_time
         self._outcomes: dict[int, Outcome] = {}
         self._server_errors = 0
@@ -34,7 +34,7 @@ class BulkEvents:
 
     def send(self, messages: Sequence[Message]) -> dict[int, Outcome]:
         """An outcome for every message; all have recipients that can be written to."""
-        parts = deque(parts_of([(message, self._entry(message)) for message in messages]))
+        parts = deque(parts_of([(message, self._teller.bulk_event(message)) for message in messages]))
         while parts:
             part = parts.popleft()
             if self._stopped is None and self._out_of_time():
@@ -44,10 +44,6 @@ class BulkEvents:
                 continue
             parts.extend(self._send(part))
         return self._outcomes
-
-    def _entry(self, message: Message) -> bytes:
-        assert message.recipient is not None
-        return payloads.bulk_event(self._dialect, message, message.recipient)
 
     def _send(self, part: Part) -> list[Part]:
         """Send one part. Returns what of it is still to be sent, in other cuts."""

@@ -3,37 +3,51 @@ they may be added to, never renamed, and a property never changes its type."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date
+from decimal import Decimal
 from typing import NamedTuple
 
+from klaviyo_oauth.standing import Standing
 from loyalty.core import news
-from loyalty.delivery import Recipient
 
-PropertyValue = str | int
+PropertyValue = str | int | float | list[str]
 
 
-class Standing(NamedTuple):
-    """What a profile shows of a member, as true at the moment of sending. A tuple, because a sync makes a million of them."""
+class Shown(NamedTuple):
+    """What a profile shall show: properties with their values, and the names of those that it shall not have (any more)."""
 
-    balance: int
-    lifetime_earned: int
-    lifetime_spent: int
-    state: str
-    joined_at: datetime | None
+    properties: dict[str, PropertyValue]
+    unset: list[str]
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """Metric names by kind of news, and profile properties by name; a property that gives None is left out."""
+    """Metric names by kind of news, and profile properties by name; a property that gives None is taken off the profile."""
 
     metrics: Mapping[str, str]
     properties: Mapping[str, Callable[[Standing], PropertyValue | None]]
 
-    def profile_properties(self, standing: Standing) -> dict[str, PropertyValue]:
-        """The properties of one member's profile."""
-        return {
-            name: value for name, read in self.properties.items() if (value := read(standing)) is not None
-        }
+    def show(self, standing: Standing) -> Shown:
+        """What one member's profile shows."""
+        properties: dict[str, PropertyValue] = {}
+        unset: list[str] = []
+        for name, read in self.properties.items():
+            value = read(standing)
+            if value is None:
+                unset.append(name)
+            else:
+                properties[name] = value
+        return Shown(properties, unset)
+
+
+def _iso(day: date | None) -> str | None:
+    return None if day is None else day.isoformat()
+
+
+def _number(amount: Decimal | None) -> int | float | None:
+    if amount is None:
+        return None
+    return int(amount) if amount == amount.to_integral_value() else float(amount)
 
 
 LAUREL = Dialect(
@@ -61,20 +75,29 @@ LAUREL = Dialect(
         "Laurel Points Balance": lambda standing: standing.balance,
         "Laurel Lifetime Points": lambda standing: standing.lifetime_earned,
         "Laurel Points Spent": lambda standing: standing.lifetime_spent,
+        "Laurel Pending Points": lambda standing: standing.pending,
         "Laurel State": lambda standing: standing.state,
-        "Laurel Joined At": lambda standing: (
-            standing.joined_at.date().isoformat() if standing.joined_at else None
+        "Laurel Joined At": lambda standing: _iso(standing.shop.day(standing.joined_at)),
+        "Laurel Last Activity": lambda standing: _iso(standing.shop.day(standing.last_activity_at)),
+        "Laurel Points Expire At": lambda standing: _iso(standing.shop.day(standing.expires_at)),
+        "Laurel Expiring Points": lambda standing: (
+            standing.expiring_points if standing.expires_at is not None else None
         ),
+        "Laurel Tier": lambda standing: standing.shop.title(standing.tier),
+        "Laurel Tier Key": lambda standing: standing.tier,
+        "Laurel Tier Since": lambda standing: (
+            _iso(standing.shop.day(standing.tier_since)) if standing.tier is not None else None
+        ),
+        "Laurel Tier Until": lambda standing: (
+            _iso(standing.shop.day(standing.tier_until)) if standing.tier is not None else None
+        ),
+        "Laurel Next Tier": lambda standing: standing.shop.title(standing.next_tier),
+        "Laurel Next Tier Distance": lambda standing: (
+            _number(standing.next_tier_distance) if standing.next_tier is not None else None
+        ),
+        "Laurel Birthday": lambda standing: standing.birthday,
+        "Laurel Referral Code": lambda standing: standing.referral_code,
+        "Laurel Referral Link": lambda standing: standing.referral_link,
+        "Laurel Rewards Ready": lambda standing: list(standing.codes) or None,
     },
 )
-
-
-def standing_of(recipient: Recipient) -> Standing:
-    """The part of a recipient that a profile shows."""
-    return Standing(
-        recipient.balance,
-        recipient.lifetime_earned,
-        recipient.lifetime_spent,
-        recipient.state,
-        recipient.joined_at,
-    )

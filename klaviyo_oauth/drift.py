@@ -10,7 +10,7 @@ from sqlmodel import Session, col
 
 from klaviyo_oauth import addresses, payloads, sync_batches
 from klaviyo_oauth.answers import Answer, Reply
-from klaviyo_oauth.dialect import Dialect, Standing
+from klaviyo_oauth.dialect import Dialect, Shown
 from klaviyo_oauth.gateway import Gateway
 from loyalty.models import Member, OutboxMessage
 from loyalty.runtime import Runtime
@@ -47,16 +47,16 @@ def compare(
     asked: dict[int, str] = {}
     skipped: list[tuple[int, str]] = []
     last_id, characters = after, 0
-    for id_, email, *_ in rows:
-        problem = addresses.problem(email)
-        characters += 0 if problem else len(email) + 12
+    for person in rows:
+        id_, problem = person.standing.member_id, addresses.problem(person.email)
+        characters += 0 if problem else len(person.email or "") + 12
         if characters > _MOST_CHARACTERS:
             break
         last_id = id_
         if problem:
             skipped.append((id_, problem))
         else:
-            asked[id_] = email
+            asked[id_] = person.email or ""
     profiles = _profiles(gateway, shop_id, list(asked.values())) if asked else {}
     if not isinstance(profiles, dict):
         return profiles
@@ -71,31 +71,37 @@ def compare(
     return Comparison(last_id, len(asked) - len(wrong), drifted, skipped)
 
 
-def difference(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> str | None:
+def difference(wanted: Shown, found: Mapping[str, Any]) -> str | None:
     """What is wrong with a profile's properties in words, or None. Texts are not repeated: anybody may have written them."""
     parts = [
         f"{name} is {_shown(found.get(name))} instead of {_shown(value)}"
-        for name, value in wanted.items()
+        for name, value in wanted.properties.items()
         if type(found.get(name)) is bool or found.get(name) != value
+    ]
+    parts += [
+        f"{name} is {_shown(found[name])} instead of not set"
+        for name in wanted.unset
+        if found.get(name) is not None
     ]
     return "; ".join(parts) or None
 
 
 def _wrong(
-    truth: Sequence[Any],
+    truth: Sequence[sync_batches.Person],
     asked: Mapping[int, str],
     profiles: Mapping[str, Mapping[str, Any]],
     dialect: Dialect,
 ) -> Iterator[tuple[int, str]]:
-    for id_, email, _first, _last, *standing in truth:
-        if email != asked[id_]:
+    for email, _first, _last, standing in truth:
+        id_ = standing.member_id
+        if email is None or email != asked[id_]:
             # The address changed just now: whatever is wrong will be told under the new one.
             continue
         found = profiles.get(email)
         if found is None:
             yield id_, NO_PROFILE
             continue
-        words = difference(dialect.profile_properties(Standing(*standing)), found)
+        words = difference(dialect.show(standing), found)
         if words is not None:
             yield id_, words
 

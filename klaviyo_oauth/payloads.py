@@ -4,10 +4,13 @@ an external id can make Klaviyo merge two profiles, and null would clear what th
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from klaviyo_oauth.dialect import Dialect, Standing, standing_of
+from klaviyo_oauth.dialect import Dialect
+from klaviyo_oauth.event_properties import event_properties
+from klaviyo_oauth.standing import ShopView, Standing, standing_of
 from loyalty.delivery import Message, Recipient
 
 MOST_EVENTS = 1_000
@@ -22,49 +25,66 @@ _PROFILES_OPEN = b'{"data":{"type":"profile-bulk-import-job","attributes":{"prof
 _PROFILES_CLOSE = b"]}}}}"
 
 
-def profile(dialect: Dialect, recipient: Recipient) -> dict[str, Any]:
-    """The profile resource of a recipient who has an e-mail address."""
-    assert recipient.email is not None
-    return profile_of(
-        dialect, recipient.email, recipient.first_name, recipient.last_name, standing_of(recipient)
-    )
+@dataclass(frozen=True, slots=True)
+class Teller:
+    """Words messages of one shop, by what is true of it now. ``codes`` are the rewards that its members can use, by member."""
+
+    dialect: Dialect
+    shop: ShopView = field(default_factory=ShopView)
+    codes: Mapping[int, Sequence[str]] = field(default_factory=dict)
+
+    def profile(self, recipient: Recipient) -> dict[str, Any]:
+        """The profile resource of a recipient who has an e-mail address."""
+        assert recipient.email is not None
+        standing = standing_of(recipient, self.shop, self.codes.get(recipient.member_id, ()))
+        return profile_of(self.dialect, recipient.email, recipient.first_name, recipient.last_name, standing)
+
+    def event(self, message: Message) -> dict[str, Any]:
+        """The body of one event; it refreshes the profile's properties in the same call."""
+        assert message.recipient is not None
+        attributes = self._attributes(message) | {"profile": {"data": self.profile(message.recipient)}}
+        return {"data": {"type": "event", "attributes": attributes}}
+
+    def bulk_event(self, message: Message) -> bytes:
+        """One entry of a bulk request. ``backfill`` is said twice because it is not told which of the two wins."""
+        assert message.recipient is not None
+        entry = {
+            "type": "event-bulk-create",
+            "attributes": {
+                "backfill": message.backfill,
+                "profile": {"data": self.profile(message.recipient)},
+                "events": {"data": [{"type": "event", "attributes": self._attributes(message)}]},
+            },
+        }
+        return encode(entry)
+
+    def _attributes(self, message: Message) -> dict[str, Any]:
+        name = self.dialect.metrics[message.kind]
+        return {
+            "metric": {"data": {"type": "metric", "attributes": {"name": name}}},
+            "properties": event_properties(message, self.shop),
+            "time": instant(message.occurred_at),
+            "unique_id": message.unique_id,
+            "backfill": message.backfill,
+        }
 
 
 def profile_of(
     dialect: Dialect, email: str, first_name: str | None, last_name: str | None, standing: Standing
 ) -> dict[str, Any]:
-    """A profile resource. A name that is not known is left out."""
+    """A profile resource. A name that is not known is left out; a property that has no value (any more) is taken off."""
     attributes: dict[str, Any] = {"email": email}
     if first_name:
         attributes["first_name"] = first_name
     if last_name:
         attributes["last_name"] = last_name
-    attributes["properties"] = dialect.profile_properties(standing)
-    return {"type": "profile", "attributes": attributes}
-
-
-def event(dialect: Dialect, message: Message, recipient: Recipient) -> dict[str, Any]:
-    """The body of one event; it refreshes the profile's properties in the same call."""
-    attributes = _event_attributes(dialect, message)
-    return {
-        "data": {
-            "type": "event",
-            "attributes": attributes | {"profile": {"data": profile(dialect, recipient)}},
-        }
-    }
-
-
-def bulk_event(dialect: Dialect, message: Message, recipient: Recipient) -> bytes:
-    """One entry of a bulk request. ``backfill`` is said twice because it is not told which of the two wins."""
-    entry = {
-        "type": "event-bulk-create",
-        "attributes": {
-            "backfill": message.backfill,
-            "profile": {"data": profile(dialect, recipient)},
-            "events": {"data": [{"type": "event", "attributes": _event_attributes(dialect, message)}]},
-        },
-    }
-    return encode(entry)
+    shown = dialect.show(standing)
+    attributes["properties"] = shown.properties
+    resource: dict[str, Any] = {"type": "profile", "attributes": attributes}
+    if shown.unset:
+        # Leaving a property out would leave it as it was: a tier that was lost would stay on the profile for ever.
+        resource["meta"] = {"patch_properties": {"unset": shown.unset}}
+    return resource
 
 
 def bulk_events(entries: Sequence[bytes]) -> bytes:
@@ -111,11 +131,6 @@ def webhook_change(webhook_id: str, url: str, topics: Iterable[str]) -> dict[str
     }
 
 
-def event_properties(payload: Mapping[str, Any]) -> dict[str, Any]:
-    """What was frozen when the news happened, without what Klaviyo ignores anyway."""
-    return {key: value for key, value in payload.items() if value is not None and value != ""}
-
-
 def encode(value: Mapping[str, Any]) -> bytes:
     """Compact JSON."""
     return _ENCODER.encode(value).encode()
@@ -129,17 +144,6 @@ def quoted(text: str) -> str:
 def instant(moment: datetime) -> str:
     """RFC 3339 in UTC."""
     return moment.astimezone(UTC).isoformat()
-
-
-def _event_attributes(dialect: Dialect, message: Message) -> dict[str, Any]:
-    name = dialect.metrics[message.kind]
-    return {
-        "metric": {"data": {"type": "metric", "attributes": {"name": name}}},
-        "properties": event_properties(message.payload),
-        "time": instant(message.occurred_at),
-        "unique_id": message.unique_id,
-        "backfill": message.backfill,
-    }
 
 
 def _topics(topics: Iterable[str]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from klaviyo_oauth import webhook
 from klaviyo_oauth.config import KlaviyoConfig
 from klaviyo_oauth.gateway import Gateway
 from klaviyo_oauth.paging import next_cursor
-from klaviyo_oauth.resync import resync_if_old
+from klaviyo_oauth.resync import resync_if_due
 from klaviyo_oauth.webhook import Unsettled, entries, note, settled
 from loyalty.runtime import Runtime
 
@@ -29,7 +29,7 @@ def check(
 ) -> float | None:
     """Bring webhook and knowledge up to date. Returns the seconds after which to try again when Klaviyo did not answer, else None."""
     gateway = Gateway(runtime, config, redis, http or requests.Session())
-    resync_if_old(runtime, shop_id)
+    resync_if_due(runtime, shop_id)
     try:
         state = webhook.keep(runtime, config, gateway, shop_id)
         note(runtime, shop_id, webhook_state=state, webhook_checked_at=runtime.clock().isoformat())

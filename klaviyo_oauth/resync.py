@@ -1,23 +1,62 @@
-"""Once a month every profile is written anew: what somebody changed in Klaviyo by hand, or an import overwrote, is set right by it."""
+"""Writes every profile anew by itself: once a month, which sets right what somebody changed in Klaviyo by hand or an import overwrote; and
+when another version of the program calls tiers something else, ends points at another time or sends links to friends.
+"""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+
+from sqlmodel import Session, col, select
 
 from klaviyo_oauth import connections, sync
 from klaviyo_oauth.review_facts import moment
+from loyalty import calendar, programs
+from loyalty.core.program import Program
+from loyalty.models import KlaviyoConnection, Run
+from loyalty.runs import OPEN
 from loyalty.runtime import Runtime
 
 EVERY = timedelta(days=30)
 
 
-def resync_if_old(runtime: Runtime, shop_id: int) -> bool:
-    """Begin a sync when the last one is a month old. A shop that never synced is left alone: the first sync is the merchant's to start."""
+def resync_if_due(runtime: Runtime, shop_id: int) -> bool:
+    """Begin a sync when one is due. A shop that never synced is left alone: the first sync is the merchant's to start."""
     now = runtime.clock()
     with runtime.transaction() as session:
         row = connections.load(session, shop_id)
-        last = moment(row.details.get("synced_at")) if row is not None else None
-        if row is None or row.state != connections.CONNECTED or last is None or now - last < EVERY:
+        if row is None or row.state != connections.CONNECTED or not _is_due(session, row, now):
             return False
         run_id = sync.start_sync(session, shop_id, now=now).id
     assert run_id is not None
     runtime.nudge("advance_run", run_id)
     return True
+
+
+def _is_due(session: Session, row: KlaviyoConnection, now: datetime) -> bool:
+    last = moment(row.details.get("synced_at"))
+    if last is None:
+        return False
+    return now - last >= EVERY or _shows_otherwise(session, row)
+
+
+def _shows_otherwise(session: Session, row: KlaviyoConnection) -> bool:
+    """Whether the profiles were written by a version of the program that says other things of members. While members are still being
+    brought up to date it is too early: the sync would show them as they were."""
+    version = row.details.get("synced_program")
+    if not isinstance(version, int):
+        return False
+    try:
+        present = programs.current(session, row.shop_id)
+        if present.version == version or _shown(present) == _shown(
+            programs.at_version(session, row.shop_id, version)
+        ):
+            return False
+    except programs.NoProgram:
+        return False
+    refreshing = select(Run.id).where(
+        Run.shop_id == row.shop_id, Run.kind == calendar.REFRESH, col(Run.state).in_(OPEN)
+    )
+    return session.exec(refreshing).first() is None
+
+
+def _shown(program: Program) -> tuple[object, ...]:
+    """What of a program is on its members' profiles."""
+    return program.timezone, program.tiers, program.expiry, program.referrals is None

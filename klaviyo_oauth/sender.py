@@ -18,7 +18,9 @@ from klaviyo_oauth.dialect import LAUREL
 from klaviyo_oauth.forgetting import forget
 from klaviyo_oauth.gateway import Gateway
 from klaviyo_oauth.lane import Lane
+from klaviyo_oauth.payloads import Teller
 from klaviyo_oauth.single_events import send_single
+from klaviyo_oauth.standing import codes_of, shop_view
 from loyalty.delivery import Dropped, Later, Message, Outcome, Refused
 from loyalty.runtime import Runtime
 
@@ -83,10 +85,15 @@ class KlaviyoSender:
         return None
 
     def _events(self, shop_id: int, events: Sequence[Message], stop_at: float) -> dict[int, Outcome]:
-        singles = self._lane(shop_id, stop_at, self._single)
+        if not events:
+            return {}
+        teller = self._teller(shop_id, events)
+        singles = self._lane(
+            shop_id, stop_at, lambda shop_id, message: send_single(self._gateway, shop_id, teller, message)
+        )
         if len(events) <= FEW:
             return singles.send(events)
-        bulk = BulkEvents(self._gateway, shop_id, LAUREL, out_of_time=lambda: self._monotonic() >= stop_at)
+        bulk = BulkEvents(self._gateway, shop_id, teller, out_of_time=lambda: self._monotonic() >= stop_at)
         outcomes = bulk.send(events)
         # Lively traffic can use up the bulk endpoint's minute; the single one has its own, so nobody needs to wait for the next.
         held_up = [event for event in events if _has_to_wait(outcomes[event.id])]
@@ -99,8 +106,12 @@ class KlaviyoSender:
             out_of_time=lambda: self._monotonic() >= stop_at,
         )
 
-    def _single(self, shop_id: int, message: Message) -> Outcome:
-        return send_single(self._gateway, shop_id, LAUREL, message)
+    def _teller(self, shop_id: int, events: Sequence[Message]) -> Teller:
+        """What the shop's program calls things, and what its members have: read once for all messages of a batch."""
+        recipients = {event.recipient.member_id for event in events if event.recipient is not None}
+        with self._runtime.reading() as session:
+            codes = codes_of(session, shop_id, recipients)
+            return Teller(LAUREL, shop_view(session, shop_id), codes)
 
     def _forget(self, shop_id: int, message: Message) -> Outcome:
         return forget(self._gateway, self._runtime.cipher, shop_id, LAUREL, message)

@@ -1,14 +1,12 @@
 """One event in one request: the road with the least delay. The request refreshes the profile's properties as well."""
 
-from klaviyo_oauth import payloads, verdicts
-from klaviyo_oauth.dialect import Dialect
+from klaviyo_oauth import verdicts
 from klaviyo_oauth.gateway import Gateway
+from klaviyo_oauth.payloads import Teller
 from loyalty.delivery import Message, Outcome
 
 
-def send_single(gateway: Gateway, shop_id: int, dialect: Dialect, message: Message) -> Outcome:
+def send_single(gateway: Gateway, shop_id: int, teller: Teller, message: Message) -> Outcome:
     """Send one message whose recipient can be written to."""
-    assert message.recipient is not None
-    body = payloads.event(dialect, message, message.recipient)
-    answer = gateway.call(shop_id, "POST events", "/api/events", json_body=body)
+    answer = gateway.call(shop_id, "POST events", "/api/events", json_body=teller.event(message))
     return verdicts.outcome(answer, attempts=message.attempts)

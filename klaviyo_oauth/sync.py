@@ -23,7 +23,7 @@ from klaviyo_oauth.payloads import MOST_PROFILES
 from klaviyo_oauth.sync_batches import Batch
 from klaviyo_oauth.sync_jobs import Job
 from klaviyo_oauth.tokens import Credentials
-from loyalty import runs
+from loyalty import programs, runs
 from loyalty.models import Run
 from loyalty.runs import RunView, Step, StepFunction
 from loyalty.runtime import Runtime
@@ -39,7 +39,11 @@ _JOBS_UNDER_WAY = 200
 
 def start_sync(session: Session, shop_id: int, *, now: datetime) -> Run:
     """Begin a sync of all members, or give the one that is under way."""
-    return runs.start(session, shop_id, KIND, {}, now=now)
+    try:
+        params = {"program": programs.current(session, shop_id).version}
+    except programs.NoProgram:
+        params = {}
+    return runs.start(session, shop_id, KIND, params, now=now)
 
 
 def create_step(
@@ -180,7 +184,10 @@ class _Sync:
             row = connections.load(session, self._run.shop_id, lock=True)
             if row is not None and row.account_id == self._cursor.account:
                 now = self._runtime.clock()
-                connections.change_details(row, needs_sync=None, synced_at=now.isoformat())
+                program = self._run.params.get("program")
+                connections.change_details(
+                    row, needs_sync=None, synced_at=now.isoformat(), synced_program=program
+                )
 
 
 def _items(outcome: str, pairs: Sequence[tuple[int, str]]) -> list[tuple[str, int | None, str, str]]:

@@ -2,19 +2,29 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import func, select
 from sqlmodel import Session, col
 
 from klaviyo_oauth import addresses, payloads
 from klaviyo_oauth.bulk_profiles import Pair
-from klaviyo_oauth.dialect import Dialect, Standing
-from loyalty.models import Member
+from klaviyo_oauth.dialect import Dialect
+from klaviyo_oauth.standing import COLUMNS, Standing, ready_codes, shop_view
+from loyalty.models import Member, RewardIssue
 from loyalty.runtime import Runtime
 
 SHOWN = ("member", "guest")
 _MEMBER = Member.__table__.c  # type: ignore[attr-defined]
+
+
+class Person(NamedTuple):
+    """A member that Klaviyo shall know. A tuple, as the standing is."""
+
+    email: str | None
+    first_name: str | None
+    last_name: str | None
+    standing: Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,37 +58,38 @@ def of(runtime: Runtime, shop_id: int, dialect: Dialect, ids: Sequence[int]) -> 
     return _encoded(dialect, rows) if rows else None
 
 
-def shown(session: Session, shop_id: int, condition: Any, *, size: int) -> Sequence[Any]:
-    """Members that Klaviyo shall know, by id: id, email, first name, last name, and then the parts of their ``Standing``."""
+def shown(session: Session, shop_id: int, condition: Any, *, size: int) -> Sequence[Person]:
+    """Members that Klaviyo shall know, in the order of their ids, as they are now."""
     statement = (
-        select(
-            _MEMBER.id,
-            _MEMBER.email,
-            _MEMBER.first_name,
-            _MEMBER.last_name,
-            _MEMBER.balance,
-            _MEMBER.lifetime_earned,
-            _MEMBER.lifetime_spent,
-            _MEMBER.state,
-            _MEMBER.joined_at,
-        )
+        select(_MEMBER.email, _MEMBER.first_name, _MEMBER.last_name, *COLUMNS)
         .where(_MEMBER.shop_id == shop_id, condition, _MEMBER.state.in_(SHOWN))
         .order_by(_MEMBER.id)
         .limit(size)
     )
     # The connection, not the session: rows without the work of mapping them.
-    return session.connection().execute(statement).all()
+    rows = session.connection().execute(statement).all()
+    if not rows:
+        return ()
+    # Neighbours by id are read as a stretch: ten thousand single ids would make the longer question.
+    stretch = col(RewardIssue.member_id).between(rows[0].id, rows[-1].id)
+    codes = ready_codes(session, shop_id, stretch)
+    shop = shop_view(session, shop_id)
+    return [
+        Person(email, first_name, last_name, Standing._make((*parts, shop, codes.get(parts[0], ()))))
+        for email, first_name, last_name, *parts in rows
+    ]
 
 
-def _encoded(dialect: Dialect, rows: Sequence[Any]) -> Batch:
+def _encoded(dialect: Dialect, rows: Sequence[Person]) -> Batch:
     sendable: list[Pair] = []
     skipped: list[tuple[int, str]] = []
-    for id_, email, first_name, last_name, *standing in rows:
+    for email, first_name, last_name, standing in rows:
+        id_ = standing.member_id
         problem = addresses.problem(email)
-        if problem is not None:
-            skipped.append((id_, problem))
+        if email is None or problem is not None:
+            skipped.append((id_, problem or "no_email"))
         else:
-            profile = payloads.profile_of(dialect, email, first_name, last_name, Standing(*standing))
+            profile = payloads.profile_of(dialect, email, first_name, last_name, standing)
             # Bytes at once: ten thousand dicts kept for the batch would cost the collector more than the encoding does.
             sendable.append((id_, payloads.encode(profile)))
-    return Batch(rows[-1][0], sendable, skipped)
+    return Batch(rows[-1].standing.member_id, sendable, skipped)

@@ -7,6 +7,7 @@ reply is ``Later``, and the message's ``unique_id`` makes the repeat harmless.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Protocol
 
 from loyalty.core.facts import Fact
@@ -51,7 +52,8 @@ Outcome = Delivered | Later | Refused | Dropped
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """The member that a message is about, as true at the moment of sending."""
+    """The member that a message is about, as true at the moment of sending. ``referral_code`` is one that was given; None means that the
+    member has the code from the start."""
 
     member_id: int
     email: str | None
@@ -63,6 +65,18 @@ class Recipient:
     lifetime_earned: int
     lifetime_spent: int
     joined_at: datetime | None
+    pending: int = 0
+    tier: str | None = None
+    tier_since: datetime | None = None
+    tier_until: datetime | None = None
+    next_tier: str | None = None
+    next_tier_distance: Decimal | None = None
+    expires_at: datetime | None = None
+    expiring_points: int = 0
+    birthday_month: int | None = None
+    birthday_day: int | None = None
+    last_activity_at: datetime | None = None
+    referral_code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

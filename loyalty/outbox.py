@@ -191,6 +191,18 @@ def _recipient(member: Member) -> Recipient:
         lifetime_earned=member.lifetime_earned,
         lifetime_spent=member.lifetime_spent,
         joined_at=member.joined_at,
+        pending=member.pending,
+        tier=member.tier,
+        tier_since=member.tier_since,
+        tier_until=member.tier_until,
+        next_tier=member.next_tier,
+        next_tier_distance=member.next_tier_distance,
+        expires_at=member.expires_at,
+        expiring_points=member.expiring_points,
+        birthday_month=member.birthday_month,
+        birthday_day=member.birthday_day,
+        last_activity_at=member.last_activity_at,
+        referral_code=member.referral_code,
     )
 
 

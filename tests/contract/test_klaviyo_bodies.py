@@ -5,7 +5,9 @@ The models ignore what they do not know, so each body must also come back from i
 
 import json
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -19,21 +21,46 @@ from openapi_client.models.webhook_partial_update_query import WebhookPartialUpd
 
 from klaviyo_oauth import payloads
 from klaviyo_oauth.config import KlaviyoConfig
-from klaviyo_oauth.dialect import LAUREL, Standing
+from klaviyo_oauth.dialect import LAUREL
+from klaviyo_oauth.payloads import Teller
 from klaviyo_oauth.review_facts import WEBHOOK_TOPICS
-from loyalty.core import decide
+from klaviyo_oauth.standing import ShopView
+from loyalty.core.news import EARNED, NEWS_KINDS
+from loyalty.core.program import PointsName
 from loyalty.delivery import Message, Recipient
 
 NOW = datetime(2026, 11, 22, 12, 30, 15, tzinfo=UTC)
 SCALAR = st.one_of(st.integers(-(2**53), 2**53), st.text(max_size=40), st.booleans(), st.none())
 
 
-def _recipient(name: str | None = "Ada", joined_at: datetime | None = NOW) -> Recipient:
-    return Recipient(7, "ada@fernandfig.shop", 99, name, name, "member", -5, 600, 60, joined_at)
+SHOP = ShopView(
+    "fern-and-fig.myshopify.com", ZoneInfo("UTC"), {"gold": "Gold"}, PointsName("leaf", "leaves"), True
+)
+TELLER = Teller(LAUREL, SHOP, {7: ("LAUREL-5OFF-AAAA", "LAUREL-5OFF-BBBB")})
+# Whoever has everything that a profile can show, and whoever has as little as there can be.
+FULL = {
+    "tier": "gold",
+    "tier_since": NOW,
+    "tier_until": NOW,
+    "next_tier": "gold",
+    "next_tier_distance": Decimal("12.5"),
+    "expires_at": NOW,
+    "expiring_points": 40,
+    "birthday_month": 2,
+    "birthday_day": 29,
+    "last_activity_at": NOW,
+    "pending": 20,
+}
 
 
-def _message(kind: str, payload: dict[str, Any], *, backfill: bool = False) -> Message:
-    return Message(1, 1, kind, "9d0c3d0e-entry", payload, NOW, backfill, 1, _recipient())
+def _recipient(name: str | None = "Ada", joined_at: datetime | None = NOW, **more: Any) -> Recipient:
+    return Recipient(7, "ada@fernandfig.shop", 99, name, name, "member", -5, 600, 60, joined_at, **more)
+
+
+def _message(
+    kind: str, payload: dict[str, Any], *, backfill: bool = False, to: Recipient | None = None
+) -> Message:
+    return Message(1, 1, kind, "9d0c3d0e-entry", payload, NOW, backfill, 1, to or _recipient(), _recipient())
 
 
 def _holds(model: Any, body: Any) -> None:
@@ -65,12 +92,13 @@ def _missing(sent: Any, kept: Any, at: str) -> list[str]:
 class TestSinglesAndBulk:
     """Events."""
 
-    @pytest.mark.parametrize("kind", decide.NEWS_KINDS)
+    @pytest.mark.parametrize("kind", NEWS_KINDS)
     @pytest.mark.parametrize("backfill", [False, True])
-    def test_event(self, kind: str, backfill: bool) -> None:
-        """Every kind of news is a valid event, new or from history."""
-        asked = _message(kind, {"points": 5, "source": "order"}, backfill=backfill)
-        body = payloads.event(LAUREL, asked, _recipient())
+    @pytest.mark.parametrize("has", [{}, FULL], ids=["little", "everything"])
+    def test_event(self, kind: str, backfill: bool, has: dict[str, Any]) -> None:
+        """Every kind of news is a valid event, new or from history, about somebody who has everything or nothing."""
+        to = _recipient(**has)
+        body = TELLER.event(_message(kind, {"points": 5, "source": "order"}, backfill=backfill, to=to))
         _holds(EventCreateQueryV2, body)
         attributes = body["data"]["attributes"]
         assert len(attributes["metric"]["data"]["attributes"]["name"]) < 128
@@ -80,16 +108,16 @@ class TestSinglesAndBulk:
     @settings(max_examples=40, deadline=None)
     def test_any_properties(self, payload: dict[str, Any]) -> None:
         """Whatever was frozen into news, the event is valid, and none of its properties is null."""
-        asked = _message(decide.EARNED, payload)
-        body = payloads.event(LAUREL, asked, _recipient(None, None))
+        body = TELLER.event(_message(EARNED, payload, to=_recipient(None, None)))
         _holds(EventCreateQueryV2, body)
         assert None not in body["data"]["attributes"]["properties"].values()
 
     def test_bulk(self) -> None:
         """A bulk request is valid and says backfill where Klaviyo may look for it."""
         entries = [
-            payloads.bulk_event(LAUREL, _message(kind, {"points": 5}, backfill=True), _recipient())
-            for kind in decide.NEWS_KINDS
+            TELLER.bulk_event(_message(kind, {"points": 5}, backfill=True, to=_recipient(**has)))
+            for kind in NEWS_KINDS
+            for has in ({}, FULL)
         ]
         body = json.loads(payloads.bulk_events(entries))
         _holds(EventsBulkCreateJob, body)
@@ -106,21 +134,28 @@ class TestSinglesAndBulk:
             "reason": "x" * 120,
             "order_name": "#1001",
         }
-        entry = payloads.bulk_event(LAUREL, _message(decide.EARNED, payload), _recipient("A" * 60))
-        assert len(payloads.bulk_events([entry] * payloads.MOST_EVENTS)) < 2_000_000
+        entry = TELLER.bulk_event(_message(EARNED, payload, to=_recipient("A" * 60, **FULL)))
+        assert len(payloads.bulk_events([entry] * payloads.MOST_EVENTS)) < 2_500_000
 
 
 class TestProfiles:
     """Profiles."""
 
-    def test_import(self) -> None:
-        """A bulk import is valid; ten thousand ordinary profiles fit into one."""
-        profile = payloads.profile_of(
-            LAUREL, "ada@fernandfig.shop", "Ada", None, Standing(540, 600, 60, "member", NOW)
-        )
-        raw = payloads.bulk_profiles([payloads.encode(profile)])
+    @pytest.mark.parametrize("has", [{}, FULL], ids=["little", "everything"])
+    def test_import(self, has: dict[str, Any]) -> None:
+        """A bulk import is valid, and far from what one profile may weigh."""
+        raw = payloads.bulk_profiles([payloads.encode(TELLER.profile(_recipient(**has)))])
         _holds(ProfileImportJobCreateQuery, json.loads(raw))
-        assert len(raw) * payloads.MOST_PROFILES < payloads.MOST_BYTES
+        assert len(raw) < 2_000
+
+    def test_unset(self) -> None:
+        """What a member does not have (any more) is named to be taken off, and nothing is both set and taken off."""
+        profile = TELLER.profile(_recipient())
+        unset = set(profile["meta"]["patch_properties"]["unset"])
+        assert "Laurel Tier" in unset
+        assert unset | set(profile["attributes"]["properties"]) == set(LAUREL.properties)
+        assert not unset & set(profile["attributes"]["properties"])
+        assert "meta" not in TELLER.profile(_recipient(**FULL))
 
     def test_forget(self) -> None:
         """Forgetting unsets every property of ours and writes none."""
@@ -131,10 +166,7 @@ class TestProfiles:
 
     def test_subscribes_nobody(self) -> None:
         """No body ever speaks of consent: that is the merchant's."""
-        profile = payloads.profile_of(
-            LAUREL, "a@fernandfig.shop", None, None, Standing(0, 0, 0, "guest", None)
-        )
-        sent = payloads.bulk_profiles([payloads.encode(profile)])
+        sent = payloads.bulk_profiles([payloads.encode(TELLER.profile(_recipient(None, None)))])
         assert b"subscri" not in sent
         assert b"consent" not in sent
 

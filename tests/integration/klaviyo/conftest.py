@@ -1,8 +1,9 @@
 """A shop, a local Klaviyo over real HTTP, a real database and a real queue server, for the tests of the Klaviyo edge."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -13,15 +14,15 @@ from cryptography.fernet import Fernet
 from flask import Flask
 from flask.testing import FlaskClient
 from redis import Redis
-from sqlalchemy import Engine, insert
+from sqlalchemy import Engine, insert, update
 from sqlmodel import select
 
 from klaviyo_oauth import connect, connections, review_door
 from klaviyo_oauth.config import KlaviyoConfig
 from klaviyo_oauth.sender import KlaviyoSender
-from loyalty import outbox
+from loyalty import outbox, programs
 from loyalty.encryption import Cipher
-from loyalty.models import KlaviyoConnection, Member, OutboxMessage, Shop
+from loyalty.models import KlaviyoConnection, Member, OutboxMessage, RewardIssue, Shop
 from loyalty.runtime import Runtime
 from loyalty.sending import Sent, drain_outbox
 from sandbox import klaviyo as local_klaviyo
@@ -218,6 +219,41 @@ class World:
             session.execute(insert(Member), rows)
             return list(session.exec(select(Member.id).order_by(Member.id)).all())[-count:]
 
+    def apply(self, document: Mapping[str, Any]) -> None:
+        """Begin another version of the shop's program."""
+        with self.runtime.transaction() as session:
+            programs.apply(session, self.shop.shop_id, document, author="test", now=self.clock())
+
+    def change_member(self, member_id: int, **values: Any) -> None:
+        with self.runtime.transaction() as session:
+            session.execute(update(Member).where(Member.id == member_id).values(**values))
+
+    def add_code(self, member_id: int, code: str, **values: Any) -> None:
+        """A reward that the member has and can use."""
+        given: dict[str, Any] = {"state": "issued", "expires_at": None} | values
+        with self.runtime.transaction() as session:
+            session.add(
+                RewardIssue(
+                    id=f"issue-{code}",
+                    shop_id=self.shop.shop_id,
+                    member_id=member_id,
+                    request_key=code,
+                    reward="five_off",
+                    title="$5 off",
+                    points=500,
+                    amount=Decimal(5),
+                    currency="USD",
+                    program_version=1,
+                    code=code,
+                    created_at=self.clock(),
+                    **given,
+                )
+            )
+
+    def change_code(self, code: str, **values: Any) -> None:
+        with self.runtime.transaction() as session:
+            session.execute(update(RewardIssue).where(RewardIssue.code == code).values(**values))
+
     def news(
         self,
         member_id: int,
@@ -281,6 +317,17 @@ class World:
     def profile(self, email: str) -> Any:
         found = self.sandbox("GET", f"/profiles?email={email}")["profiles"]
         return found[0]["attributes"] if found else None
+
+    def write_profile(self, email: str, **properties: Any) -> None:
+        """What somebody else does to a profile."""
+        body = {"data": {"type": "profile", "attributes": {"email": email, "properties": properties}}}
+        headers = {
+            "Authorization": "Klaviyo-API-Key pk_sandbox_FernFg",
+            "revision": self.config.revision,
+            "Content-Type": "application/vnd.api+json",
+        }
+        answer = self.http.post(f"{self.klaviyo.url}/api/profile-import", json=body, headers=headers)
+        assert answer.ok, answer.text
 
     def requests_to(self, path: str) -> list[Any]:
         logged = self.sandbox("GET", "/requests?limit=1000")["requests"]

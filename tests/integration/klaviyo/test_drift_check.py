@@ -11,6 +11,7 @@ from sqlmodel import select
 
 from app import create_app
 from klaviyo_oauth import drift, drift_check, sync
+from klaviyo_oauth.dialect import Shown
 from loyalty import runs
 from loyalty.models import Member, Run, RunItem
 from tests.integration.klaviyo.conftest import World
@@ -55,18 +56,7 @@ def _items(world: World, run: Run, outcome: str = "failed") -> dict[int | None, 
 
 
 def _overwrite(world: World, email: str, **properties: Any) -> None:
-    """What somebody else does to a profile."""
-    body = {"data": {"type": "profile", "attributes": {"email": email, "properties": properties}}}
-    answer = world.http.post(
-        f"{world.klaviyo.url}/api/profile-import",
-        json=body,
-        headers={
-            "Authorization": "Klaviyo-API-Key pk_sandbox_FernFg",
-            "revision": world.config.revision,
-            "Content-Type": "application/vnd.api+json",
-        },
-    )
-    assert answer.ok, answer.text
+    world.write_profile(email, **properties)
 
 
 @pytest.fixture
@@ -106,6 +96,14 @@ class TestCheck:
         assert set(found.values()) == {"Laurel Points Balance is 3 instead of 540"}
         assert drift_check.healed(run) == 0
         assert synced.profile("member0@fernandfig.shop")["properties"]["Laurel Points Balance"] == 3
+
+    def test_what_is_gone(self, synced: World) -> None:
+        """A tier that the member does not have is a drift, and repairing takes it off the profile."""
+        _overwrite(synced, "member7@fernandfig.shop", **{"Laurel Tier": "Gold"})
+        run = _check(synced, repair=True)
+        assert list(_items(synced, run).values()) == ["Laurel Tier is another value instead of not set"]
+        assert drift_check.healed(run) == 1
+        assert "Laurel Tier" not in synced.profile("member7@fernandfig.shop")["properties"]
 
     def test_heals_all(self, synced: World) -> None:
         """With repair exactly these are sent again; what other tools wrote stays, and a second look finds nothing."""
@@ -229,7 +227,7 @@ class TestDifference:
     )
     def test_words(self, wanted: dict[str, Any], found: dict[str, Any], words: str | None) -> None:
         """Numbers are compared by value and type, and texts are never repeated."""
-        assert drift.difference(wanted, found) == words
+        assert drift.difference(Shown(wanted, ["Gone"]), found) == words
 
 
 class TestCommand:

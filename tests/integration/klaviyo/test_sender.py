@@ -28,6 +28,7 @@ class TestSingle:
         assert event["properties"] == {
             "points": 120,
             "points_balance": 540,
+            "activity_points": 120,
             "source": "order",
             "order_name": "#1001",
             "$event_id": "entry-1",
@@ -38,10 +39,47 @@ class TestSingle:
             "Laurel Points Balance": 700,
             "Laurel Lifetime Points": 600,
             "Laurel Points Spent": 60,
+            "Laurel Pending Points": 0,
             "Laurel State": "member",
             "Laurel Joined At": connected.clock().date().isoformat(),
         }
         assert len(connected.requests_to("/api/events")) == 1
+
+    @pytest.mark.parametrize("road", ["single", "bulk"])
+    def test_lost_again(self, connected: World, road: str) -> None:
+        """A tier, an end of points and a code that are gone are taken off the profile; what others wrote there stays."""
+        gold = {
+            "tier": "gold",
+            "tier_since": connected.clock(),
+            "expires_at": connected.clock(),
+            "expiring_points": 5,
+        }
+        member_id = connected.add_member(ADA, **gold)
+        connected.add_code(member_id, "LAUREL-FIVE")
+        connected.put_news(member_id, 1)
+        connected.drain()
+        before = connected.profile(ADA)["properties"]
+        assert (before["Laurel Tier"], before["Laurel Expiring Points"]) == ("gold", 5)
+        assert before["Laurel Rewards Ready"] == ["LAUREL-FIVE"]
+        connected.write_profile(ADA, Favourite="tea")
+
+        connected.change_member(member_id, tier=None, tier_since=None, expires_at=None, expiring_points=0)
+        connected.change_code("LAUREL-FIVE", state="used")
+        connected.put_news(member_id, 2)
+        if road == "bulk":
+            _many(connected, 30)
+        connected.drain()
+        assert bool(connected.requests_to("/api/event-bulk-create-jobs")) is (road == "bulk")
+        after = connected.profile(ADA)["properties"]
+        assert set(after) == {
+            "Favourite",
+            "Laurel Points Balance",
+            "Laurel Lifetime Points",
+            "Laurel Points Spent",
+            "Laurel Pending Points",
+            "Laurel State",
+            "Laurel Joined At",
+        }
 
     @pytest.mark.acceptance("S4-20")
     def test_no_email(self, connected: World) -> None:

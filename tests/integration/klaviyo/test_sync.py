@@ -6,10 +6,15 @@ import pytest
 from sqlmodel import select
 
 from klaviyo_oauth import connections, sync
-from klaviyo_oauth.resync import resync_if_old
-from loyalty import runs
+from klaviyo_oauth.resync import resync_if_due
+from loyalty import calendar, runs
+from loyalty.core.document import DEFAULT_DOCUMENT
 from loyalty.models import Run, RunItem
 from tests.integration.klaviyo.conftest import World
+
+TIERS = DEFAULT_DOCUMENT | {
+    "tiers": {"metric": "spent", "ladder": [{"key": "gold", "title": "Gold", "threshold": "1000"}]}
+}
 
 
 def _start(world: World) -> int:
@@ -208,14 +213,39 @@ class TestResync:
     def test_after_a_month(self, connected: World) -> None:
         """A sync is repeated when the last one is thirty days old, not before, and never begun for the merchant."""
         shop_id = connected.shop.shop_id
-        assert not resync_if_old(connected.runtime, shop_id)
+        assert not resync_if_due(connected.runtime, shop_id)
         _finish(connected, _start(connected))
         connected.clock.forward(days=29)
-        assert not resync_if_old(connected.runtime, shop_id)
+        assert not resync_if_due(connected.runtime, shop_id)
         connected.clock.forward(days=1, hours=1)
-        assert resync_if_old(connected.runtime, shop_id)
+        assert resync_if_due(connected.runtime, shop_id)
         job, run_id = connected.nudges[-1]
         assert (job, _run(connected, run_id).state) == ("advance_run", "queued")
+
+    @pytest.mark.acceptance("S3-15", "S3-17", "S3-18")
+    def test_program_changed(self, connected: World) -> None:
+        """When the program says other things of members, all profiles are written anew, once everybody is up to date, and once."""
+        world, shop_id = connected, connected.shop.shop_id
+        world.add_members(3)
+        world.apply(TIERS)
+        _finish(world, _start(world))
+        assert not resync_if_due(world.runtime, shop_id)
+        world.apply(TIERS | {"points": {"one": "leaf", "many": "leaves"}})
+        assert not resync_if_due(world.runtime, shop_id)
+
+        world.apply(TIERS | {"expiry": {"kind": "inactivity", "months": 12}})
+        with world.runtime.transaction() as session:
+            refresh = calendar.start_refresh(session, shop_id, now=world.clock()).id
+        assert refresh is not None
+        assert not resync_if_due(world.runtime, shop_id)
+        while runs.advance(world.runtime, refresh, calendar.refresh_step, seconds=0) is not None:
+            pass
+        assert resync_if_due(world.runtime, shop_id)
+        job, run_id = world.nudges[-1]
+        assert job == "advance_run"
+        _finish(world, run_id)
+        assert "Laurel Points Expire At" in world.profile("member1@fernandfig.shop")["properties"]
+        assert not resync_if_due(world.runtime, shop_id)
 
 
 def _killed_after(world: World, step: Any) -> Any:

@@ -1,0 +1,189 @@
+"""What a profile shows of a member, and what of the shop is needed to say it. Reads; it knows no names of Klaviyo's and sends nothing."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+from sqlmodel import Session, col
+
+from loyalty import programs
+from loyalty.core.program import PointsName
+from loyalty.delivery import Recipient
+from loyalty.models import Member, RewardIssue, Shop
+from loyalty.referrals.codes import own_or_given
+from loyalty.referrals.telling import link_of
+
+# A profile is no place for a long list, and what ends first is what matters.
+MOST_CODES = 20
+_NEVER = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class ShopView:
+    """What is the same for all members of a shop: its address, its calendar, and what its program calls things.
+
+    ``refers``: whether links of members lead to anything.
+    """
+
+    domain: str = ""
+    timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
+    tiers: Mapping[str, str] = field(default_factory=dict)
+    points_name: PointsName | None = None
+    refers: bool = False
+
+    def day(self, moment: datetime | None) -> date | None:
+        """The shop's day of a moment."""
+        return None if moment is None else moment.astimezone(self.timezone).date()
+
+    def title(self, tier: str | None) -> str | None:
+        """What a tier is called; one that the program does not have any more, by its key."""
+        return None if tier is None else self.tiers.get(tier, tier)
+
+    def points(self, number: int) -> str | None:
+        """A number of points in the words of the program."""
+        return None if self.points_name is None else self.points_name.format(number)
+
+
+class Standing(NamedTuple):
+    """What a profile shows of a member, as true at the moment of sending. A tuple, because a sync makes a million of them."""
+
+    member_id: int
+    balance: int
+    lifetime_earned: int
+    lifetime_spent: int
+    pending: int
+    state: str
+    joined_at: datetime | None
+    tier: str | None
+    tier_since: datetime | None
+    tier_until: datetime | None
+    next_tier: str | None
+    next_tier_distance: Decimal | None
+    expires_at: datetime | None
+    expiring_points: int
+    birthday_month: int | None
+    birthday_day: int | None
+    last_activity_at: datetime | None
+    given_code: str | None
+    shop: ShopView
+    codes: Sequence[str] = ()
+
+    @property
+    def referral_code(self) -> str | None:
+        """The code that friends use, where there is something in it for them."""
+        return own_or_given(self.member_id, self.given_code) if self.shop.refers else None
+
+    @property
+    def referral_link(self) -> str | None:
+        """The address to share."""
+        code = self.referral_code
+        return None if code is None else link_of(self.shop.domain, code)
+
+    @property
+    def birthday(self) -> str | None:
+        """Month and day. Nobody asked for a year, and one that is made up would be taken for a date."""
+        if self.birthday_month is None or self.birthday_day is None:
+            return None
+        return f"{self.birthday_month:02}-{self.birthday_day:02}"
+
+
+_MEMBER = Member.__table__.c  # type: ignore[attr-defined]
+# In the order of the standing.
+COLUMNS = (
+    _MEMBER.id,
+    _MEMBER.balance,
+    _MEMBER.lifetime_earned,
+    _MEMBER.lifetime_spent,
+    _MEMBER.pending,
+    _MEMBER.state,
+    _MEMBER.joined_at,
+    _MEMBER.tier,
+    _MEMBER.tier_since,
+    _MEMBER.tier_until,
+    _MEMBER.next_tier,
+    _MEMBER.next_tier_distance,
+    _MEMBER.expires_at,
+    _MEMBER.expiring_points,
+    _MEMBER.birthday_month,
+    _MEMBER.birthday_day,
+    _MEMBER.last_activity_at,
+    _MEMBER.referral_code,
+)
+
+
+def shop_view(session: Session, shop_id: int) -> ShopView:
+    """The shop as its profiles show it now, by the program in force."""
+    shop = session.get_one(Shop, shop_id)
+    try:
+        program = programs.current(session, shop_id)
+    except programs.NoProgram:
+        return ShopView(shop.domain)
+    ladder = program.tiers.ladder if program.tiers else ()
+    return ShopView(
+        domain=shop.domain,
+        timezone=program.timezone,
+        tiers={tier.key: tier.title for tier in ladder},
+        points_name=program.points_name,
+        refers=program.referrals is not None,
+    )
+
+
+def ready_codes(session: Session, shop_id: int, whose: Any) -> Mapping[int, Sequence[str]]:
+    """The codes that members have and have not used, what ends first at the front. ``whose`` is a condition on the issues."""
+    rows = session.connection().execute(
+        select(
+            col(RewardIssue.member_id),
+            col(RewardIssue.code),
+            col(RewardIssue.expires_at),
+            col(RewardIssue.created_at),
+        ).where(
+            col(RewardIssue.shop_id) == shop_id,
+            whose,
+            col(RewardIssue.state) == "issued",
+            col(RewardIssue.code).is_not(None),
+        )
+    )
+    found: dict[int, list[tuple[datetime, datetime, str]]] = defaultdict(list)
+    for member_id, code, expires_at, created_at in rows:
+        found[member_id].append((expires_at or _NEVER, created_at, str(code)))
+    return {
+        member_id: tuple(code for *_, code in sorted(codes)[:MOST_CODES])
+        for member_id, codes in found.items()
+    }
+
+
+def codes_of(session: Session, shop_id: int, member_ids: Iterable[int]) -> Mapping[int, Sequence[str]]:
+    """The codes that these members can use."""
+    ids = list(member_ids)
+    return ready_codes(session, shop_id, col(RewardIssue.member_id).in_(ids)) if ids else {}
+
+
+def standing_of(recipient: Recipient, shop: ShopView, codes: Sequence[str] = ()) -> Standing:
+    """The part of a recipient that a profile shows."""
+    return Standing(
+        recipient.member_id,
+        recipient.balance,
+        recipient.lifetime_earned,
+        recipient.lifetime_spent,
+        recipient.pending,
+        recipient.state,
+        recipient.joined_at,
+        recipient.tier,
+        recipient.tier_since,
+        recipient.tier_until,
+        recipient.next_tier,
+        recipient.next_tier_distance,
+        recipient.expires_at,
+        recipient.expiring_points,
+        recipient.birthday_month,
+        recipient.birthday_day,
+        recipient.last_activity_at,
+        recipient.referral_code,
+        shop,
+        codes,
+    )
