@@ -6,7 +6,7 @@ up to the balance, or to nothing while it is below zero. It decides nothing.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -60,8 +60,8 @@ class _Purse:
         self.debt += points
         return gone
 
-    def give_back(self, entry: Entry) -> None:
-        """Give points back to the lots that they were taken from, the youngest first; any beyond that are new."""
+    def give_back(self, entry: Entry) -> list[Lot]:
+        """Give points back to the lots that they were taken from, the youngest first; any beyond that are new. Returns what went back."""
         taken, left, back = self.taken.get(entry.source, []), entry.points, []
         while taken and left:
             lot = taken.pop()
@@ -70,9 +70,9 @@ class _Purse:
             back.append(Lot(lot.at, part, lot.source))
             if lot.points > part:
                 taken.append(Lot(lot.at, lot.points - part, lot.source))
-        if left:
-            back.append(Lot(entry.occurred_at, left, entry.source))
-        self.put(back)
+        fresh = [Lot(entry.occurred_at, left, entry.source)] if left else []
+        self.put([*back, *fresh])
+        return back
 
 
 def lots(entries: Sequence[Entry]) -> tuple[Lot, ...]:
@@ -85,15 +85,37 @@ def carried(entries: Sequence[Entry]) -> list[list[Any]]:
     return [[lot.at.isoformat(), lot.points] for lot in lots(entries)]
 
 
-def _purse(entries: Sequence[Entry]) -> _Purse:
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """Points of a lot that left it at an instant: by a movement of this kind."""
+
+    lot: Lot
+    kind: str
+    at: datetime
+
+
+def fates(entries: Sequence[Entry]) -> tuple[tuple[Lot, ...], list[Gone]]:
+    """The lots that are left after these entries, and where the other points of all lots went. What was spent and came back is told
+    as a part of less than nothing."""
+    gone: list[Gone] = []
+    return tuple(_purse(entries, gone).lots), gone
+
+
+def _purse(entries: Sequence[Entry], told: list[Gone] | None = None) -> _Purse:
     purse = _Purse()
     for entry in entries:
         if entry.kind == ledger.RETURN and entry.points > 0:
-            purse.give_back(entry)
+            back = purse.give_back(entry)
+            if told is not None:
+                told.extend(
+                    Gone(replace(lot, points=-lot.points), ledger.RETURN, entry.occurred_at) for lot in back
+                )
         elif entry.points > 0:
             purse.put(_new_lots(entry))
         else:
             gone = purse.take(-entry.points, entry.source if entry.kind in _UNDOING else None)
+            if told is not None:
+                told.extend(Gone(lot, entry.kind, entry.occurred_at) for lot in gone)
             if entry.kind == ledger.REDEEM:
                 purse.taken.setdefault(entry.source, []).extend(gone)
     return purse

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from loyalty.models.columns import BigId, Json, Points, UtcDateTime
@@ -19,6 +19,13 @@ class AwardRow(SQLModel, table=True):
         CheckConstraint("worth >= 0", name="worth_is_never_negative"),
         CheckConstraint("posted >= 0", name="takes_back_no_more_than_it_gave"),
         Index("ix_award_member_id", "member_id"),
+        Index(
+            "ix_award_shop_id_release_at",
+            "shop_id",
+            "release_at",
+            postgresql_where=text("release_at IS NOT NULL"),
+            sqlite_where=text("release_at IS NOT NULL"),
+        ),
     )
 
     id: int | None = Field(default=None, primary_key=True, sa_type=BigId)
