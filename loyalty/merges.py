@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, update
+from sqlalchemy import and_, func, or_, update
 from sqlmodel import Session, SQLModel, col, select
 
+from loyalty import referrals
 from loyalty.book import Account, Book
 from loyalty.core.decide.separating import decide_given_again, decide_separation
 from loyalty.core.ledger import EARN, REDEEM, Source
@@ -28,6 +29,7 @@ from loyalty.models import (
     Shop,
 )
 from loyalty.points.climbing import climb
+from loyalty.points.settling import settle_accounts
 
 _AT_ONCE = 500
 
@@ -54,12 +56,22 @@ def unmerge(session: Session, shop: Shop, merge_id: int, *, staff: str, now: dat
     """Take a merge back. Raises ``UnmergeRefused``. Returns the outbox channels that have something to send."""
     assert shop.id is not None
     record = _record(session, shop.id, merge_id)
-    channels = _part(session, shop, record, staff=staff, now=now)
-    return channels | _settle(session, shop, record, now=now)
+    _may_part(Book(session, shop, now=now), record)
+    # Each of the three reads what the one before has written: rows change hands in between.
+    given = _give_again(Book(session, shop, now=now), record)
+    parted = _part(Book(session, shop, now=now), record, staff=staff)
+    return given | parted | _settle(Book(session, shop, now=now), record)
 
 
 def separation_points(session: Session, record: MemberMerge) -> int:
     """How many points would go back, as it is now: what was carried over, and what was posted since for what goes back with it."""
+    owner = col(LedgerEntry.member_id)
+    # With the kept account, or with one that it was a part of for a while.
+    elsewhere = owner.not_in((record.source_id, record.target_id))
+    later = or_(
+        and_(owner == record.target_id, col(LedgerEntry.position) > record.moved["entries_before"]),
+        and_(elsewhere, col(LedgerEntry.recorded_at) > record.merged_at),
+    )
     since = 0
     for kind, refs in _moved_sources(record).items():
         for some in _pieces(sorted(refs)):
@@ -67,7 +79,7 @@ def separation_points(session: Session, record: MemberMerge) -> int:
                 LedgerEntry.shop_id == record.shop_id,
                 LedgerEntry.source_kind == kind,
                 col(LedgerEntry.source_ref).in_(some),
-                LedgerEntry.member_id != record.source_id,
+                later,
             )
             since += int(session.exec(posted).one())
     return record.points + since
@@ -86,16 +98,35 @@ def _record(session: Session, shop_id: int, merge_id: int) -> MemberMerge:
     return record
 
 
-def _part(session: Session, shop: Shop, record: MemberMerge, *, staff: str, now: datetime) -> frozenset[str]:
-    """Part the points and the people, and let go back what moved."""
-    book = Book(session, shop, now=now)
-    book.load_members((record.source_id, record.target_id))
-    people = {account.id: account for account in book.accounts()}
-    source, target = people[record.source_id], people[record.target_id]
+def _may_part(book: Book, record: MemberMerge) -> None:
+    source, target = _pair(book, record)
     if source.merged_into != target.id or target.merged_into is not None:
         raise UnmergeRefused("merged_on")
     if target.state == "redacted":
         raise UnmergeRefused("redacted")
+
+
+def _pair(book: Book, record: MemberMerge) -> tuple[Account, Account]:
+    book.load_members((record.source_id, record.target_id))
+    people = {account.id: account for account in book.accounts()}
+    return people[record.source_id], people[record.target_id]
+
+
+def _give_again(book: Book, record: MemberMerge) -> frozenset[str]:
+    """Give again what was taken back as given twice: on the account that it was taken from, before anything parts."""
+    _, target = _pair(book, record)
+    book.load_history((target,))
+    for kind, ref, rule, worth in record.moved.get("twice", ()):
+        award = target.awards.get(AwardKey(Source(kind, ref), rule))
+        if award is not None:
+            book.apply(target, decide_given_again(target, award, int(worth), at=book.now))
+    return book.write()
+
+
+def _part(book: Book, record: MemberMerge, *, staff: str) -> frozenset[str]:
+    """Part the points and the people, and let go back what moved."""
+    session, now = book.session, book.now
+    source, target = _pair(book, record)
     book.load_entries((source, target))
     points = separation_points(session, record)
     pair = f"{source.id}-{target.id}"
@@ -117,28 +148,20 @@ def _part(session: Session, shop: Shop, record: MemberMerge, *, staff: str, now:
     _two_people(book, record, source, target)
     record.undone_at, record.undone_by = now, staff
     session.add(record)
-    # Their histories have changed hands in the database: they are read anew, and what lies ahead with them.
     channels = book.write()
     _recount(session, source.id or 0)
     _recount(session, target.id or 0)
     return channels
 
 
-def _settle(session: Session, shop: Shop, record: MemberMerge, *, now: datetime) -> frozenset[str]:
-    """With each having what is theirs: give again what was taken back as given twice, and see what goals and tiers say."""
-    book = Book(session, shop, now=now)
-    book.load_members((record.source_id, record.target_id))
-    accounts = [account for account in book.accounts() if account.id in (record.source_id, record.target_id)]
+def _settle(book: Book, record: MemberMerge) -> frozenset[str]:
+    """With each having what is theirs: see what goals and tiers say, and what lies ahead."""
+    accounts = _pair(book, record)
     book.load_history(accounts)
-    for kind, ref, rule, worth in record.moved.get("twice", ()):
-        key = AwardKey(Source(kind, ref), rule)
-        for account in accounts:
-            award = account.awards.get(key)
-            if award is not None:
-                book.apply(account, decide_given_again(account, award, int(worth), at=now))
     for account in accounts:
         account.changed = True
         climb(book, account, history=True)
+    referrals.settle_members(book, accounts, settle_accounts)
     return book.write()
 
 

@@ -33,6 +33,7 @@ def remember(book: Book, source: Account, target: Account) -> MemberMerge:
             "friend_of": _ids(book, Referral.id, Referral.friend_id, source.id),
             "devices": _ids(book, MemberDevice.id, MemberDevice.member_id, source.id),
             "state": source.state,
+            "entries_before": target.entry_count + len(target.unwritten),
             "gives_email": target.email is None and source.email is not None,
             "gives_birthday": target.birthday is None and source.birthday is not None,
             "gives_consent": target.subscribed_at is None and source.subscribed_at is not None,
