@@ -542,7 +542,7 @@ class TestMerges:
 class TestNews:
     """What Klaviyo is told."""
 
-    @pytest.mark.acceptance("S3-42", "S3-43", "S0-14")
+    @pytest.mark.acceptance("S3-42", "S3-43", "S3-57", "S0-14")
     def test_shared(self, world: World) -> None:
         """An invitation is told to the member and to the friend, once, and names neither by address."""
         world.share(ADA, FRIEND, "ada+x@fernandfig.shop", BO.email or "")
