@@ -43,6 +43,13 @@ class Shop:
     by_key: dict[str, str] = field(default_factory=dict)
     keys_sent: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
+    about: dict[str, Any] = field(default_factory=dict)
+    done: dict[str, str] = field(default_factory=dict)
+    birthday: dict[str, Any] | None = None
+    closed: dict[str, str] = field(default_factory=dict)
+    told: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    gives: bool = True
+    claims: dict[str, dict[str, Any]] = field(default_factory=dict)
     hold: threading.Event = field(default_factory=threading.Event)
     url: str = ""
 
@@ -57,14 +64,27 @@ class Shop:
 
     def member(self) -> tuple[int, dict[str, Any]]:
         rewards = [
-            r | {"affordable": r["points"] <= self.balance, "missing": max(0, r["points"] - self.balance)}
+            r
+            | {
+                "affordable": r["points"] <= self.balance,
+                "missing": max(0, r["points"] - self.balance),
+                "closed": self.closed.get(r["key"]),
+            }
             for r in self.program["rewards"]
         ]
-        member = {"balance": self.balance, "pending": 0, "state": "member"} if self.signed_in else None
+        about = {
+            "balance": self.balance,
+            "pending": 0,
+            "state": "member",
+            "birthday": self.birthday,
+            **self.about,
+        }
+        member = about if self.signed_in else None
         return 200, {
             "program": self.program,
             "member": member,
             "rewards": rewards,
+            "ways": [way | {"state": self.done.get(way["key"], "open")} for way in self.program["earn"]],
             "issues": list(reversed(self.issues.values())),
         }
 
@@ -77,14 +97,15 @@ class Shop:
         reward = next((r for r in self.program["rewards"] if r["key"] == body["reward"]), None)
         if reward is None:
             return 404, {"error": "unknown_reward", "message": "No such reward."}
-        if reward["points"] > self.balance:
-            missing = reward["points"] - self.balance
+        price = body.get("points", reward["points"])
+        if price > self.balance:
+            missing = price - self.balance
             return 409, {"error": "not_enough_points", "missing": missing, "message": "Not enough points."}
-        self.balance -= reward["points"]
+        self.balance -= price
         number = str(len(self.issues) + 1)
         self.issues[number] = {
-            "id": number, "title": reward["title"], "points": reward["points"], "state": "issuing", "code": None,
-            "expires_at": None,
+            "id": number, "title": reward["title"], "points": price, "state": "issuing", "code": None,
+            "expires_at": None, "kind": reward.get("kind", "amount_off"),
         }  # fmt: skip
         self.by_key[body["key"]] = number
         return 202, {"issue": dict(self.issues[number]), "balance": self.balance}
@@ -101,6 +122,56 @@ class Shop:
             elif self.ends_as == "failed":
                 self.balance += issue["points"]
         return 200, {"issue": issue, "balance": self.balance}
+
+    def other(self, route: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        """What shoppers say of themselves, and what is about friends."""
+        if body:
+            self.told.append((route, body))
+        if route == "actions":
+            return self.act(body["rule"])
+        if route == "birthday":
+            if body["day"] == 31:
+                return 422, {"error": "bad_birthday", "message": "No such day."}
+            self.birthday = {**body, "celebrated_from": "2027-05-04"}
+            return 200, {"birthday": body, "celebrated_from": "2027-05-04", "balance": self.balance}
+        if route == "referral":
+            counts = {"shared": 0, "claimed": 1, "ordered": 1, "completed": 2, "points": 1000, "pending": 500}
+            return 200, {"referral": {"link": f"{self.url}/?ref=8K2MZQ4T"}, "counts": counts, "friends": []}
+        if route == "referral/device":
+            return 204, {}
+        if route == "referral/share":
+            bad = "@" not in body["emails"][0]
+            return (422, {"error": "bad_email"}) if bad else (202, {"sent": 1})
+        return self.befriend(route, body)
+
+    def act(self, rule: str) -> tuple[int, dict[str, Any]]:
+        """A follow earns once."""
+        points = 0 if rule in self.done else 20
+        self.done[rule] = "done_already"
+        self.balance += points
+        way = {"key": rule, "state": "done_already"}
+        return 200, {"way": way, "points": points, "balance": self.balance, "pending": 0}
+
+    def befriend(self, route: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        """A friend comes with a code and claims it."""
+        if route == "referral/codes/8K2MZQ4T":
+            offer = {
+                "code": "8K2MZQ4T",
+                "friend": {"title": "$10 off"},
+                "minimum": "30.00",
+                "currency": "USD",
+            }
+            return 200, {"offer": offer}
+        if route == "referral/claim":
+            if "@" not in body["email"]:
+                return 422, {"error": "bad_email"}
+            reward = {"title": "$10 off", "state": "issuing", "code": None, "expires_at": None}
+            self.claims["c1"] = {"id": "c1", "state": "claimed", "reward": reward}
+            return 202, {"claim": self.claims["c1"] if self.gives else None, "message": ""}
+        if route == "referral/claims/c1":
+            self.claims["c1"]["reward"] |= {"state": "issued", "code": "FRIEND-1"}
+            return 200, {"claim": self.claims["c1"]}
+        return 404, {"error": "unknown_code"}
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -132,13 +203,15 @@ class Handler(BaseHTTPRequestHandler):
             status, answer = self.shop.member()
         elif route == "redeem":
             status, answer = self.shop.redeem(body)
-        else:
+        elif route.startswith("rewards/"):
             status, answer = self.shop.reward(route.removeprefix("rewards/"))
+        else:
+            status, answer = self.shop.other(route, body)
         if self.shop.lose_replies:
             self.shop.lose_replies -= 1
             self.close_connection = True
             return
-        self.reply(status, "application/json", json.dumps(answer).encode())
+        self.reply(status, "application/json", b"" if status == 204 else json.dumps(answer).encode())
 
     def reply(self, status: int, kind: str, body: bytes) -> None:
         self.send_response(status)

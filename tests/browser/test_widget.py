@@ -585,7 +585,7 @@ class TestLayouts:
         visit(page, shop)
         page.wait_for_load_state("networkidle")
         assert shop.asked == []
-        page.locator("summary").click()
+        page.locator("summary", has_text="Your rewards").click()
 
         expect(page.get_by_text("You have no rewards yet.")).to_be_visible()
         assert shop.asked == ["GET member"]

@@ -1,5 +1,6 @@
 /**
- * Laurel on the storefront: opens the panel, refreshes the balance, spends points and follows the reward.
+ * Laurel on the storefront: opens the panel, refreshes the balance, spends points and follows the reward, tells what
+ * the shopper did, and gives friends their code.
  * It asks the shop for nothing until a customer opens it, and writes data as text only, never as markup.
  */
 (() => {
@@ -13,11 +14,26 @@
   const PATIENCE = 30000;
   const FIRST_WAIT = 150;
   const LONGEST_WAIT = 4000;
-  const REASONS = { not_signed_in: 'session', not_enough_points: 'short', unknown_reward: 'gone', not_available: 'gone' };
-  const FOCUSABLE = 'button, a[href], summary, [tabindex="0"]';
+  const REASONS = {
+    not_signed_in: 'session',
+    not_enough_points: 'short',
+    unknown_reward: 'gone',
+    not_available: 'gone',
+    unknown_rule: 'gone',
+    limit_reached: 'limit',
+    wrong_tier: 'closedTier',
+    out_of_schedule: 'wayClosed',
+    bad_birthday: 'birthdayWrong',
+    bad_email: 'email',
+  };
+  const CLOSED = { done_already: 'wayDone', limit_reached: 'wayLater', out_of_schedule: 'wayClosed', wrong_tier: 'wayTier' };
+  const SHARES = { share_x: 'https://x.com/intent/post?url=', share_facebook: 'https://www.facebook.com/sharer/sharer.php?u=' };
+  const FOCUSABLE = 'button, a[href], summary, input, select, [tabindex="0"]';
 
   const pause = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
-  const seen = (node) => node.getClientRects().length > 0;
+  // What is folded away has a place on the page and is not seen.
+  const seen = (node) => (node.checkVisibility ? node.checkVisibility() : node.getClientRects().length > 0);
+  const camel = (name) => name.replace(/[-_](.)/g, (mark, letter) => letter.toUpperCase());
 
   // `settled` says that the server has decided. Anything else may be asked again with the same key.
   async function ask(url, body) {
@@ -36,7 +52,7 @@
     let data;
     try {
       response = await fetch(url, request);
-      data = await response.json();
+      data = response.status === 204 ? {} : await response.json();
     } catch (error) {
       // A TypeError before any answer is the network; a page instead of JSON or a timeout is not.
       return { error: !response && error instanceof TypeError ? 'offline' : 'down' };
@@ -52,9 +68,9 @@
   // memory serves shoppers whose browser refuses storage.
   const keys = new Map();
 
-  function storage(action, slot, key) {
+  function storage(action, slot, key, area = 'sessionStorage') {
     try {
-      return window.sessionStorage[action](slot, key);
+      return window[area][action](slot, key);
     } catch (error) {
       if (error instanceof DOMException) return null;
       throw error;
@@ -73,6 +89,14 @@
     storage('removeItem', slot);
   }
 
+  // A random name of this browser, which tells a friend from oneself. It is kept here and compared there, as a hash.
+  function device() {
+    const known = storage('getItem', 'laurel:device', null, 'localStorage');
+    const id = known || crypto.randomUUID();
+    if (!known) storage('setItem', 'laurel:device', id, 'localStorage');
+    return id;
+  }
+
   class LaurelRewards extends HTMLElement {
     connectedCallback() {
       this.balance = Number(this.dataset.balance);
@@ -84,8 +108,12 @@
       listen(this, 'click', (event) => this.onClick(event));
       listen(this, 'keydown', (event) => this.onKey(event));
       listen(this, 'close', (event) => this.onClose(event.target));
-      listen(this, 'toggle', (event) => event.target.matches('details[open]') && this.refresh());
+      listen(this, 'toggle', (event) => event.target.matches('details[open]') && this.onUnfold(event.target.dataset.part));
+      listen(this, 'submit', (event) => this.onSubmit(event));
+      listen(this, 'input', (event) => event.target === this.find('amount-input') && this.choose(Number(event.target.value)));
       listen(document, 'laurel:balance', (event) => event.target !== this && this.showBalance(event.detail.balance));
+      this.all('way').forEach((row) => this.showWay(row, 'open'));
+      this.welcome();
     }
 
     disconnectedCallback() {
@@ -131,6 +159,10 @@
         redeem: () => this.openSheet(target.closest('[data-key]'), target),
         confirm: () => this.spend(this.flow),
         copy: () => this.copy(target),
+        way: () => this.doWay(target.closest('li')),
+        link: () => this.copyLink(),
+        // Whoever closes the sheet of the system has decided not to share.
+        share: () => navigator.share({ url: this.link }).catch(() => undefined),
       };
       actions[target.dataset.act]();
     }
@@ -144,6 +176,20 @@
       if (document.activeElement !== edge && !start) return;
       event.preventDefault();
       (event.shiftKey ? stops[stops.length - 1] : stops[0]).focus();
+    }
+
+    onUnfold(part) {
+      if (part === 'friends') this.loadFriends();
+      else if (part !== 'past' || !this.loaded) this.refresh();
+    }
+
+    onSubmit(event) {
+      event.preventDefault();
+      const form = event.target;
+      const send = { birthday: 'sendBirthday', invite: 'sendInvitation', 'claim-form': 'sendClaim' }[form.dataset.part];
+      if (form.dataset.busy) return;
+      form.dataset.busy = 'yes';
+      this[send](form).finally(() => delete form.dataset.busy);
     }
 
     onClose(dialog) {
@@ -165,14 +211,33 @@
     }
 
     openSheet(row, opener) {
-      const { key, points } = row.dataset;
+      const { key, points, most } = row.dataset;
       const running = this.flows.get(key);
-      const reward = { key, points: Number(points), title: this.find('title', row).textContent };
-      const text = this.word('ask', { points: this.points(reward.points), reward: reward.title });
-      this.flow = running || { reward, text, step: 'ask', slot: `laurel:${this.dataset.customer}:${key}` };
+      const by = Number(row.dataset.step);
+      const reward = { key, points: Number(points), title: this.find('title', row).textContent, by };
+      // As many steps as the balance reaches.
+      reward.most = by && Math.min(Number(most) || Infinity, Math.floor(this.balance / by) * by);
+      this.flow = running || { reward, least: reward.points, step: 'ask', slot: `laurel:${this.dataset.customer}:${key}` };
+      if (!running) {
+        const input = this.find('amount-input');
+        Object.assign(input, { min: reward.points, max: reward.most || reward.points, step: by || 1, value: reward.points });
+        this.flow.text = this.question(reward);
+      }
       this.opener = opener;
       this.paint(this.flow);
       this.find('sheet').showModal();
+    }
+
+    question(reward) {
+      return this.word('ask', { points: this.points(reward.points), reward: reward.title });
+    }
+
+    choose(points) {
+      const { reward } = this.flow;
+      reward.points = points;
+      this.flow.text = this.question(reward);
+      this.find('sheet-text').textContent = this.flow.text;
+      this.find('amount-input').setAttribute('aria-valuetext', this.points(points));
     }
 
     // --- what the shopper has --------------------------------------------------------------------
@@ -184,13 +249,17 @@
       const turn = this.newest;
       const reply = await ask(this.url('member'));
       this.asking = false;
-      const { member, rewards, issues } = reply.data || {};
+      const { member, rewards, issues, ways } = reply.data || {};
       if (!member) return this.notice(reply.error || 'session');
       if (!Array.isArray(rewards) || !Array.isArray(issues)) return this.notice('down');
       // A redemption that was answered meanwhile knows better than this reply.
       if (turn !== this.newest) return;
+      this.loaded = true;
+      this.birthday = member.birthday;
       this.showRewards(rewards);
       this.showIssues(issues);
+      if (ways) this.showWays(ways);
+      this.showMember(member);
       this.tellBalance(member.balance);
     }
 
@@ -231,27 +300,267 @@
     showReach(row) {
       const missing = Number(row.dataset.points) - this.balance;
       const note = this.find('missing', row);
-      note.hidden = missing <= 0;
-      note.textContent = this.word('missing', { points: this.points(missing) });
-      row.querySelector('[data-act]').hidden = missing > 0;
+      const { closed } = row.dataset;
+      note.hidden = missing <= 0 && !closed;
+      note.textContent = this.word(closed || 'missing', { points: this.points(missing) });
+      row.querySelector('[data-act]').hidden = !note.hidden;
+    }
+
+    // Rows are kept when they are of the same things, so that the keyboard's place is not lost.
+    showRows(list, blank, things, paint) {
+      const keep = document.activeElement.closest('[data-key]');
+      const same = [...list.children].map((row) => row.dataset.key).join('\n') === things.map((thing) => thing.key).join('\n');
+      if (!same) list.replaceChildren(...things.map(() => this.row(blank)));
+      things.forEach((thing, place) => {
+        const row = list.children[place];
+        row.dataset.key = thing.key;
+        this.all('title', row).forEach((node) => (node.textContent = thing.title));
+        this.find('detail', row).textContent = thing.detail || '';
+        paint(row, thing);
+      });
+      if (keep && !keep.isConnected) this.find('heading').focus();
+    }
+
+    row(blank) {
+      return this.find(blank).content.cloneNode(true).querySelector('li');
     }
 
     showRewards(rewards) {
-      const list = this.find('rewards');
-      const blank = this.find('reward-row').content;
-      const keep = document.activeElement.closest('[data-key]');
-      // Rows are kept when they are the same rewards, so that the keyboard's place is not lost.
-      const same = [...list.children].map((row) => row.dataset.key).join('\n') === rewards.map((r) => r.key).join('\n');
-      if (!same) list.replaceChildren(...rewards.map(() => blank.cloneNode(true).querySelector('li')));
-      rewards.forEach((reward, place) => {
-        const row = list.children[place];
-        row.dataset.key = reward.key;
-        row.dataset.points = reward.points;
-        this.all('title', row).forEach((node) => (node.textContent = reward.title));
+      this.showRows(this.find('rewards'), 'reward-row', rewards, (row, reward) => {
+        const closed = { wrong_tier: 'closedTier', limit_reached: 'closedLimit' }[reward.closed] || '';
+        Object.assign(row.dataset, { points: reward.points, step: reward.step || '', most: reward.maximum || '', closed });
         this.find('price', row).textContent = this.points(reward.points);
       });
       this.find('no-rewards').hidden = rewards.length > 0;
-      if (keep && !keep.isConnected) this.find('heading').focus();
+    }
+
+    showMember(member) {
+      const { pending, pending_until: next, expiring_points: ending, expires_at: end } = member;
+      this.find('pending').textContent = pending ? this.word('pending', { points: this.points(pending), date: this.date(next) }) : '';
+      this.find('expiring').textContent = ending ? this.word('expiring', { points: this.points(ending), date: this.date(end) }) : '';
+      this.showTier(member.tier || {});
+      const history = member.history || [];
+      this.find('history').replaceChildren(...history.map((move) => this.moved(move)));
+      this.find('no-history').hidden = history.length > 0;
+    }
+
+    moved(move) {
+      const row = this.row('history-row');
+      this.find('reason', row).textContent = move.reason;
+      this.find('when', row).textContent = this.date(move.at);
+      this.find('moved', row).textContent = (move.points > 0 ? '+' : '') + this.points(move.points);
+      return row;
+    }
+
+    showTier({ title, next, until, perks = [] }) {
+      this.find('tier').hidden = !title && !next;
+      this.find('tier-title').textContent = title ? this.word('tierTitle', { tier: title }) : this.word('tierNone');
+      const bar = this.find('tier-progress');
+      bar.hidden = !next;
+      const left = next && Number(next.distance ?? next.threshold);
+      if (next) bar.max = Number(next.threshold) || 1;
+      bar.value = next ? Math.max(0, bar.max - left) : 0;
+      const ahead = next ? this.word('tierNext', { amount: this.distance(next, left), tier: next.title }) : this.word('tierTop');
+      const kept = until && title ? this.word('tierUntil', { date: this.date(until) }) : '';
+      this.find('tier-text').textContent = [ahead, kept].filter(Boolean).join(' · ');
+      const list = perks.map((perk) => Object.assign(document.createElement('li'), { textContent: perk }));
+      this.find('tier-perks').replaceChildren(...list);
+    }
+
+    distance({ metric, currency }, left) {
+      if (metric === 'points') return this.points(left);
+      return metric === 'spent' ? this.money(left, currency) : this.word('tierOrders', { count: left });
+    }
+
+    money(amount, currency) {
+      return Number(amount).toLocaleString(this.locale(), { style: 'currency', currency });
+    }
+
+    locale() {
+      return this.word('locale') || undefined;
+    }
+
+    date(text) {
+      const moment = new Date(text || NaN);
+      // A day without an hour is that day everywhere.
+      const zone = text && text.length === 10 ? { timeZone: 'UTC' } : undefined;
+      return isNaN(moment) ? '' : moment.toLocaleDateString(this.locale(), zone);
+    }
+
+    // --- ways to earn ------------------------------------------------------------------------------
+
+    showWays(ways) {
+      const list = this.find('ways');
+      if (!list) return;
+      this.showRows(list, 'way-row', ways, (row, way) => {
+        row.dataset.way = way.way;
+        this.showWay(row, way.state);
+      });
+    }
+
+    showWay(row, state) {
+      const button = row.querySelector('[data-act]');
+      if (!button) return;
+      const kind = row.dataset.way;
+      const verb = kind.split('_')[0];
+      const known = kind === 'birthday' && this.birthday;
+      const may = kind === 'birthday' ? !known : state === 'open' && Boolean(this.address(kind));
+      button.hidden = !may;
+      if (may) this.find('verb', row).textContent = this.word(camel(`verb_${verb}`));
+      const day = known && new Date(2024, known.month - 1, known.day);
+      const said = day ? day.toLocaleDateString(this.locale(), { month: 'long', day: 'numeric' }) : this.word(CLOSED[state] || '');
+      this.find('way-state', row).textContent = said;
+      this.find('way-state', row).hidden = !said || may;
+    }
+
+    // Where following or sharing happens: a page of the store elsewhere, or a message that is ready to be sent.
+    address(kind) {
+      if (SHARES[kind]) return SHARES[kind] + encodeURIComponent(this.link || `${location.origin}/`);
+      const page = (this.dataset[camel(kind)] || '').trim();
+      return /^follow_/.test(kind) && /^https:\/\//i.test(page) ? page : '';
+    }
+
+    async doWay(row) {
+      const kind = row.dataset.way;
+      if (kind === 'birthday') return this.askBirthday(row);
+      if (row.dataset.busy) return;
+      row.dataset.busy = 'yes';
+      window.open(this.address(kind), '_blank', 'noopener');
+      const reply = await ask(this.url('actions'), { rule: row.dataset.key });
+      delete row.dataset.busy;
+      if (!reply.data) return this.wayRefused(row, reply.error);
+      const { way, points, balance } = reply.data;
+      this.wayDone(row, way.state, points ? this.word('earned', { points: this.points(points) }) : this.word('noted'));
+      this.tellBalance(balance);
+    }
+
+    wayDone(row, state, text) {
+      const button = row.querySelector('[data-act]');
+      const focused = button === document.activeElement || row.contains(document.activeElement);
+      this.showWay(row, state);
+      this.announce(text);
+      if (focused && button.hidden) this.find('heading').focus();
+    }
+
+    wayRefused(row, error) {
+      if (error === 'limit') return this.wayDone(row, 'limit_reached', this.word('wayLater'));
+      this.announce(this.word(error));
+      Object.assign(this.find('way-state', row), { textContent: this.word(error), hidden: false });
+    }
+
+    askBirthday(row) {
+      const open = this.find('birthday', row);
+      row.querySelector('[data-act]').setAttribute('aria-expanded', !open);
+      if (open) return open.remove();
+      row.append(this.find('birthday-form').content.cloneNode(true));
+      const { month } = this.find('birthday', row).elements;
+      for (let place = 0; place < 12; place += 1) {
+        month.add(new Option(new Date(2024, place, 1).toLocaleDateString(this.locale(), { month: 'long' }), place + 1));
+      }
+      month.focus();
+    }
+
+    async sendBirthday(form) {
+      const { month, day } = form.elements;
+      const row = form.closest('li');
+      const reply = await ask(this.url('birthday'), { month: Number(month.value), day: Number(day.value) });
+      if (!reply.data) return this.wayRefused(row, reply.error);
+      const { birthday, celebrated_from: from } = reply.data;
+      this.birthday = birthday;
+      this.wayDone(row, 'open', from ? this.word('birthdaySaved', { date: this.date(from) }) : this.word('noted'));
+      form.remove();
+    }
+
+    // --- friends -------------------------------------------------------------------------------------
+
+    async loadFriends() {
+      if (this.link || this.askingFriends) return;
+      this.askingFriends = true;
+      const reply = await ask(this.url('referral'));
+      this.askingFriends = false;
+      const { referral, counts } = reply.data || {};
+      this.friendsSay(referral ? '' : reply.error || 'session');
+      if (!referral) return;
+      this.link = referral.link;
+      this.find('friends-own').hidden = false;
+      this.find('friends-link').value = referral.link;
+      this.find('friends-share').hidden = !navigator.share;
+      const claimed = counts.claimed + counts.ordered + counts.completed;
+      this.find('friends-counts').textContent = this.word('friendsCounts', { claimed, points: this.points(counts.points) });
+      // Once per browser: whoever claims an own offer on it is no friend.
+      const told = `laurel:told:${this.dataset.customer}`;
+      if (storage('getItem', told, null, 'localStorage')) return;
+      const noted = await ask(this.url('referral/device'), { device: device() });
+      if (noted.data) storage('setItem', told, 'yes', 'localStorage');
+    }
+
+    friendsSay(name) {
+      this.find('friends-status').textContent = name && this.word(name);
+    }
+
+    async copyLink() {
+      try {
+        await navigator.clipboard.writeText(this.link);
+        this.friendsSay('friendsCopied');
+      } catch (error) {
+        this.find('friends-link').select();
+        this.friendsSay('select');
+      }
+    }
+
+    async sendInvitation(form) {
+      const reply = await ask(this.url('referral/share'), { emails: [form.elements.email.value.trim()] });
+      this.friendsSay(reply.data ? 'friendsSent' : reply.error);
+      if (reply.data) form.reset();
+    }
+
+    // A friend's link brings its code along. One element of the page answers to it: the button's panel, where there is one.
+    async welcome() {
+      const code = new URLSearchParams(location.search).get('ref') || '';
+      const first = document.querySelector('.laurel-embed') || document.querySelector(TAG);
+      if (first !== this || !('referral' in this.dataset) || !/^\w{4,32}$/.test(code)) return;
+      const { offer } = (await ask(this.url(`referral/codes/${code}`))).data || {};
+      if (!offer || !this.isConnected) return;
+      this.offer = offer;
+      this.find('claim').hidden = false;
+      this.find('claim-title').textContent = this.word('claimTitle', { reward: offer.friend.title });
+      if (offer.minimum) {
+        this.find('claim-minimum').textContent = this.word('claimMinimum', { amount: this.money(offer.minimum, offer.currency) });
+      }
+      if (this.find('panel')) this.openPanel(this.querySelector('[data-act="open"]'));
+      this.find('claim-title').focus();
+    }
+
+    async sendClaim(form) {
+      const say = (text) => (this.find('claim-status').textContent = text);
+      say(this.word('wait'));
+      const body = { code: this.offer.code, email: form.elements.email.value.trim(), device: device() };
+      const reply = await ask(this.url('referral/claim'), body);
+      if (!reply.data) return say(this.word(reply.error));
+      const claim = await this.made(reply.data.claim);
+      if (!claim) return say(this.word('claimNone'));
+      const { code, title } = claim.reward;
+      say(code ? this.word('claimReady', { reward: title }) : this.word('claimSlow'));
+      form.hidden = Boolean(code);
+      this.find('claim-use').hidden = !code;
+      if (code) this.showCode(this.find('claim-use'), code);
+    }
+
+    async made(claim) {
+      const deadline = Date.now() + PATIENCE;
+      for (let wait = FIRST_WAIT; claim && claim.reward.state === 'issuing'; wait = Math.min(wait * 2, LONGEST_WAIT)) {
+        if (!this.isConnected || Date.now() + wait > deadline) break;
+        await pause(wait);
+        const reply = await ask(this.url(`referral/claims/${encodeURIComponent(claim.id)}`));
+        if (reply.data) claim = reply.data.claim;
+        else if (reply.settled) break;
+      }
+      return claim;
+    }
+
+    showCode(place, code) {
+      this.find('code', place).textContent = code;
+      this.find('apply', place).href = `/discount/${encodeURIComponent(code)}`;
     }
 
     showIssues(issues) {
@@ -277,18 +586,15 @@
       this.all('title', row).forEach((node) => (node.textContent = issue.title));
       this.find('issue-state', row).textContent = this.stateText(issue);
       this.find('use', row).hidden = !usable;
-      if (usable) {
-        this.find('code', row).textContent = issue.code;
-        this.find('apply', row).href = `/discount/${encodeURIComponent(issue.code)}`;
-      }
+      if (usable) this.showCode(row, issue.code);
+      // A gift card is no discount: its code is typed in when paying.
+      this.find('apply', row).hidden = issue.kind === 'gift_card';
       return row;
     }
 
     stateText(issue) {
-      const state = this.word(`state-${issue.state}`.replace(/-(.)/, (mark, letter) => letter.toUpperCase()));
-      const end = new Date(issue.expires_at);
-      if (issue.state !== 'issued' || !issue.expires_at || isNaN(end)) return state;
-      return this.word('until', { date: end.toLocaleDateString(this.word('locale') || undefined) });
+      const date = issue.state === 'issued' && this.date(issue.expires_at);
+      return date ? this.word('until', { date }) : this.word(camel(`state_${issue.state}`));
     }
 
     // --- spending points -------------------------------------------------------------------------
@@ -298,7 +604,9 @@
       const key = flow.reward.key;
       this.flows.set(key, flow);
       this.step(flow, { step: 'wait', text: this.word('wait') });
-      let reply = await ask(this.url('redeem'), { reward: key, key: keyFor(flow.slot) });
+      const body = { reward: key, key: keyFor(flow.slot) };
+      if (flow.reward.by) body.points = flow.reward.points;
+      let reply = await ask(this.url('redeem'), body);
       if (reply.data && !reply.data.issue) reply = { error: 'down' };
       if (reply.settled) forget(flow.slot);
       if (reply.data) await this.follow(flow, reply.data);
@@ -344,7 +652,7 @@
       let text = this.stateText(issue);
       if (ready) text = this.word('ready', { reward: issue.title });
       if (issue.state === 'failed') text = this.word('returned', { points: this.points(this.balance) });
-      this.step(flow, { step: 'end', text, code: ready && issue.code });
+      this.step(flow, { step: 'end', text, code: ready && issue.code, plain: issue.kind === 'gift_card' });
     }
 
     step(flow, change) {
@@ -365,7 +673,9 @@
       confirm.hidden = flow.step === 'end';
       confirm.setAttribute('aria-disabled', flow.step === 'wait');
       confirm.textContent = this.word(flow.again ? 'again' : 'yes');
-      this.find('sheet-code').hidden = this.find('sheet-copy').hidden = this.find('sheet-apply').hidden = !flow.code;
+      this.find('amount').hidden = flow.step !== 'ask' || flow.again || !(flow.reward.most > flow.least);
+      this.find('sheet-code').hidden = this.find('sheet-copy').hidden = !flow.code;
+      this.find('sheet-apply').hidden = !flow.code || flow.plain;
       this.find('sheet-code').textContent = flow.code || '';
       this.find('sheet-apply').href = `/discount/${encodeURIComponent(flow.code || '')}`;
       this.find('sheet-login').hidden = !flow.login;
@@ -375,8 +685,10 @@
 
     async copy(button) {
       const sheet = button.closest('[data-part="sheet"]');
-      const code = sheet ? this.find('sheet-code') : this.find('code', button.closest('li'));
-      const tell = (name) => (sheet ? (this.find('sheet-text').textContent = this.word(name)) : this.announce(this.word(name)));
+      const claim = button.closest('[data-part="claim"]');
+      const code = sheet ? this.find('sheet-code') : this.find('code', claim || button.closest('li'));
+      const place = this.find(sheet ? 'sheet-text' : claim ? 'claim-status' : 'status');
+      const tell = (name) => (place.textContent = this.word(name));
       try {
         await navigator.clipboard.writeText(code.textContent);
         tell('copied');
