@@ -54,7 +54,7 @@ class Compared:
     after: Outcome
 
 
-def compare_next(session: Session, plan: Plan, *, after: int, limit: int = BATCH) -> Iterator[Compared]:
+def compare_next(session: Session, plan: Plan, *, after: int, limit: int) -> Iterator[Compared]:
     """The next members by id, each compared."""
     before_trial, after_trial = plan.trials()
     pasts = read_pasts(
@@ -64,7 +64,7 @@ def compare_next(session: Session, plan: Plan, *, after: int, limit: int = BATCH
         yield Compared(past, outcome(past.facts, before_trial), outcome(past.facts, after_trial))
 
 
-def add_next(session: Session, plan: Plan, totals: Totals, *, after: int, limit: int = BATCH) -> int | None:
+def add_next(session: Session, plan: Plan, totals: Totals, *, after: int, limit: int) -> int | None:
     """Count the next members. Returns the last one's id, or None when there is nobody left."""
     last = None
     for compared in compare_next(session, plan, after=after, limit=limit):

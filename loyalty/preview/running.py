@@ -13,7 +13,7 @@ from loyalty import programs, runs
 from loyalty.book.records import ALIVE
 from loyalty.core.document import plain
 from loyalty.models import Member, Run, Shop
-from loyalty.preview.comparing import Plan, add_next
+from loyalty.preview.comparing import BATCH, Plan, add_next
 from loyalty.preview.report import report
 from loyalty.preview.totals import Totals
 from loyalty.runs import RunView, Step
@@ -89,15 +89,16 @@ def step(runtime: Runtime, view: RunView) -> Step:
     with runtime.reading() as session:
         compared = plan(session, view.shop_id, Asked.from_json(view.params))
         total = view.total if view.total is not None else _members(session, view.shop_id)
-    finished = False
-    while not finished and time.monotonic() < stop_at:
+    while True:
         with runtime.reading() as session:
-            last = add_next(session, compared, totals, after=after)
-        finished, after = last is None, last or after
+            last = add_next(session, compared, totals, after=after, limit=BATCH)
+        after = last or after
+        if last is None or time.monotonic() >= stop_at:
+            break
     with runtime.transaction() as session:
         cursor = {"after": after, "totals": totals.to_json()}
         runs.save(session, view.id, cursor=cursor, total=total, done=totals.members - before)
-    return Step(finished=finished)
+    return Step(finished=last is None)
 
 
 def compare(runtime: Runtime, shop_id: int, asked: Asked) -> dict[str, Any]:
@@ -106,7 +107,7 @@ def compare(runtime: Runtime, shop_id: int, asked: Asked) -> dict[str, Any]:
     with runtime.reading() as session:
         compared = plan(session, shop_id, asked)
         # One reading: every number is of the same moment.
-        while (last := add_next(session, compared, totals, after=after)) is not None:
+        while (last := add_next(session, compared, totals, after=after, limit=BATCH)) is not None:
             after = last
         return _report(session, compared, totals)
 
