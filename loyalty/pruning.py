@@ -3,13 +3,15 @@
 from datetime import timedelta
 
 from sqlalchemy import delete
-from sqlmodel import col
+from sqlmodel import col, select
 
-from loyalty.models import InboxMessage, OAuthState
+from loyalty.models import ImportBatch, ImportChunk, ImportRow, InboxMessage, OAuthState
 from loyalty.runtime import Runtime
 
 # A repeat of a delivery is recognised by its row. Shopify repeats for four hours and may be a day late; a month is generous.
 KEEP_DELIVERIES = timedelta(days=30)
+KEEP_UPLOADS = timedelta(days=30)
+ROWS_AT_ONCE = 5_000
 
 
 def prune(runtime: Runtime) -> None:
@@ -31,3 +33,32 @@ def prune(runtime: Runtime) -> None:
         )
     with runtime.transaction() as session:
         session.execute(delete(OAuthState).where(col(OAuthState.expires_at) < now - timedelta(days=1)))
+    _prune_uploads(runtime)
+
+
+def _prune_uploads(runtime: Runtime) -> None:
+    """Files of members that nobody went on with: they hold addresses. What was imported is kept, for undoing it."""
+    forgotten = (
+        col(ImportBatch.state).in_(("uploaded", "checked")),
+        col(ImportBatch.created_at) < runtime.clock() - KEEP_UPLOADS,
+    )
+    for table in (ImportChunk, ImportRow):
+        while True:
+            with runtime.transaction() as session:
+                some = (
+                    select(table.id)
+                    .join(ImportBatch, col(ImportBatch.id) == col(table.batch_id))
+                    .where(*forgotten)
+                    .limit(ROWS_AT_ONCE)
+                )
+                ids = session.exec(some).all()
+                if not ids:
+                    break
+                session.execute(
+                    delete(table).where(col(table.id).in_(ids)),
+                    execution_options={"synchronize_session": False},
+                )
+    with runtime.transaction() as session:
+        session.execute(
+            delete(ImportBatch).where(*forgotten), execution_options={"synchronize_session": False}
+        )

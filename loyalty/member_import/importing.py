@@ -20,6 +20,7 @@ from loyalty.core.standing import Birthday, HandTier
 from loyalty.member_file import FileRow
 from loyalty.member_import.checking import SHARE_OF_LEASE
 from loyalty.models import ImportBatch, ImportRow, Member, Shop
+from loyalty.points.climbing import climb
 from loyalty.runs import RunView, Step
 from loyalty.runtime import Runtime
 
@@ -163,6 +164,8 @@ def _carry_out(book: Book, batch: ImportBatch, outcome: _Outcome, codes: set[str
             book.post(account, (entry,), ())
             outcome.points = entry.points
     outcome.before = _take_person(account, told, codes, now=book.now)
+    if "hand_tier" in outcome.before:
+        climb(book, account, history=True)
 
 
 def _take_person(account: Account, told: FileRow, codes: set[str], *, now: datetime) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from loyalty.ledger.reading import as_entry
 from loyalty.member_import.checking import SHARE_OF_LEASE
 from loyalty.member_import.importing import ROWS_AT_ONCE, give_back
 from loyalty.models import ImportBatch, ImportRow, LedgerEntry, Shop
+from loyalty.points.climbing import climb
 from loyalty.runs import RunView, Step
 from loyalty.runtime import Runtime
 
@@ -76,6 +77,8 @@ def _undo(
         if entry is not None:
             book.post(account, (decide_import_undone(entry, at=now),), ())
         give_back(account, row.before)
+        if "hand_tier" in row.before:
+            climb(book, account, history=True)
     book.write()
     done: list[dict[str, Any]] = [{"id": row.id, "state": "undone", "before": {}} for row in rows]
     session.execute(update(ImportRow), done)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlmodel import col, select
 
-from loyalty import member_import, programs, runs
+from loyalty import member_import, programs, pruning, runs
 from loyalty.core.document import DEFAULT_DOCUMENT
 from loyalty.core.facts import CustomerDeleted, CustomerSeen, CustomersMerged, Identity, PointsAdjusted
 from loyalty.ledger import verify
@@ -309,6 +309,23 @@ class TestDryRun:
             assert session.exec(select(ImportBatch)).first() is None
 
 
+class TestPruning:
+    def test_forgotten(self, runtime, shop, hands, monkeypatch):
+        """A file that nobody went on with goes after a month; what was imported stays, so that it can be taken back."""
+        monkeypatch.setattr(pruning, "ROWS_AT_ONCE", 2)
+        bring(runtime, shop, f"email,points\n{ADA},120\n")
+        check(runtime, shop, f"email,points\n{ADA},1\n{BO},2\nbad,3\n", batch="b2")
+        upload(runtime, shop, f"email,points\n{ADA},5\n", batch="b3")
+        pruning.prune(runtime)
+        assert of(runtime, shop, "b2").state == "checked"
+        hands.later(31 * 86_400)
+        pruning.prune(runtime)
+        with runtime.reading() as session:
+            assert session.exec(select(ImportBatch.id)).all() == ["b1"]
+            assert session.exec(select(ImportRow.state)).all() == ["done"]
+            assert session.exec(select(ImportChunk)).first() is None
+
+
 class TestImport:
     def test_adds(self, runtime, shop):
         """Known members get the points on top, unknown ones become guests; the books hold and explain it."""
@@ -373,6 +390,7 @@ class TestImport:
         )
         ada, bo = member(runtime, ADA), member(runtime, BO)
         assert (ada.hand_tier, ada.hand_tier_until) == ("gold", datetime(2027, 1, 1, tzinfo=UTC))
+        assert ada.tier == "gold"
         assert (ada.birthday_month, ada.birthday_day) == (12, 25)
         assert ada.birthday_told_at == ada.joined_at == datetime(2019, 5, 1, tzinfo=UTC)
         assert ada.referral_code == "ADA-1"
@@ -510,7 +528,7 @@ class TestUndo:
         assert of(runtime, shop, "b1").state == "undone"
         assert balances(runtime) == before
         after = member(runtime, ADA)
-        for name in ("hand_tier", "birthday_month", "birthday_told_at", "referral_code", "joined_at"):
+        for name in ("hand_tier", "tier", "birthday_month", "birthday_told_at", "referral_code", "joined_at"):
             assert getattr(after, name) == getattr(person, name), name
         assert [(entry.kind, entry.points) for entry in entries(runtime, ADA)[1:]] == [
             ("import", 120),
