@@ -4,6 +4,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, select
 
 from loyalty import referrals
@@ -58,6 +59,19 @@ def take_claim(
         refuse("bad_request")
     if address is None:
         refuse("bad_email")
+    try:
+        referral, channels = _take(runtime, visitor, code, address, device)
+    except IntegrityError:
+        # Somebody else made the friend's row a moment ago: by another member's offer, or by an order.
+        referral, channels = _take(runtime, visitor, code, address, device)
+    for channel in sorted(channels):
+        runtime.nudge("drain_outbox", visitor.shop.id or 0, channel)
+    return referral
+
+
+def _take(
+    runtime: Runtime, visitor: Visitor, code: str, address: str, device: object
+) -> tuple[Referral, frozenset[str]]:
     now = runtime.clock()
     with runtime.transaction() as session:
         shop = session.get_one(Shop, visitor.shop.id)
@@ -71,12 +85,9 @@ def take_claim(
         )
         program_of(session, visitor)
         try:
-            referral, channels = referrals.claim(session, shop, fact, now=now)
+            return referrals.claim(session, shop, fact, now=now)
         except referrals.ReferralRefused as refused:
             refuse(refused.code)
-    for channel in sorted(channels):
-        runtime.nudge("drain_outbox", visitor.shop.id or 0, channel)
-    return referral
 
 
 def claim_of(session: Session, visitor: Visitor, key: str) -> Referral | None:

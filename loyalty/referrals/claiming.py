@@ -50,8 +50,9 @@ def claim(
     found = advocate_of(session, shop.id, fact.code)
     if found is None or found.id is None:
         raise ReferralRefused("unknown_code")
-    book.load_people((), (fact.email,))
+    # The advocate first: two claims of one offer take turns, and the second one meets the friend whom the first one made.
     book.load_members((found.id,))
+    book.load_people((), (fact.email,))
     advocate = book.account(found.id)
     friend = book.by_email(fact.email) or book.open_account(None, fact.email)
     book.ensure_ids()
@@ -59,7 +60,7 @@ def claim(
     if row is None or row.state == SHARED:
         _refuse_too_many(session, shop.id, advocate, fact, now)
         row = row or _new(book, advocate, friend, fact.key, now=now)
-        row.state, row.claimed_at = CLAIMED, fact.claimed_at
+        row.state, row.claimed_at = CLAIMED, _in_turn(session, friend, fact.claimed_at)
         row.program_version, row.device, row.network = book.program.version, fact.device, fact.network
         session.add(row)
         session.flush()
@@ -67,6 +68,13 @@ def claim(
             note_device(session, shop.id, friend.id or 0, fact.device, now=now)
         settle(book, [row], _nobody)
     return row, book.write()
+
+
+def _in_turn(session: Session, friend: Account, claimed_at: datetime) -> datetime:
+    """When a claim counts as made: never before one that was recorded before it, whatever two clocks say."""
+    latest = select(func.max(Referral.claimed_at)).where(Referral.friend_id == friend.id)
+    before = session.exec(latest).one()
+    return claimed_at if before is None or before < claimed_at else before + timedelta(microseconds=1)
 
 
 def _nobody(_book: Book, _accounts: Sequence[Account], _at: datetime) -> None:

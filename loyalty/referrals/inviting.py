@@ -34,8 +34,8 @@ def share(
     program = book.program
     if program.referrals is None:
         raise ReferralRefused("no_referrals")
-    book.load_people((), emails)
     book.load_members((member.id,))
+    book.load_people((), emails)
     advocate = book.account(member.id)
     if advocate.state != "member":
         raise ReferralRefused("not_available")

@@ -236,6 +236,13 @@ class TestClaim:
         world.claim("ada+1@fernandfig.shop")
         assert world.state(world.claim("ada+1@fernandfig.shop", of=BO))[0] == "claimed"
 
+    def test_clocks(self, world: World) -> None:
+        """A claim that was recorded later is the later one, though the clock of whoever took it goes behind."""
+        first = world.claim()
+        world.now -= timedelta(seconds=2)
+        assert world.state(world.claim(of=BO))[:2] == ("blocked", "duplicate")
+        assert world.state(first)[0] == "claimed"
+
     def test_device(self, world: World) -> None:
         """The advocate's own device, and one that brought another friend, are recognised; a stranger's is not."""
         ada = world.member(ADA).id or 0

@@ -1,5 +1,6 @@
 """Referrals told over real HTTP: a link is shared, a friend claims, buys, returns; on both databases."""
 
+import threading
 import time
 from datetime import timedelta
 from typing import Any
@@ -298,6 +299,31 @@ class TestRefused:
             store, "POST", "/referral/claim", json=body, headers={"X-Forwarded-For": "203.0.113.8, 10.0.0.1"}
         )
         assert other.status_code == 202
+
+
+class TestAtOnce:
+    """Impatient fingers."""
+
+    def test_same_friend(self, store: Any, shopper: int) -> None:
+        """Claims of one friend that come at the same moment, by one offer and by another, are all answered and give one code."""
+        other = store.sign_up("other@fernandfig.shop")
+        store.settle()
+        codes = [code_of(store, shopper), code_of(store, other)]
+        start, answers = threading.Barrier(6), []
+
+        def tap(code: str) -> None:
+            start.wait(10)
+            answers.append(ask(store, "POST", "/referral/claim", json={"code": code, "email": FRIEND}))
+
+        taps = [threading.Thread(target=tap, args=(codes[number % 2],)) for number in range(6)]
+        for each in taps:
+            each.start()
+        for each in taps:
+            each.join(30)
+        assert [answer.status_code for answer in answers] == [202] * 6
+        assert sorted(state for state, _ in states(store)) == ["blocked", "claimed"]
+        assert len(store.rows(RewardIssue)) == 1
+        assert len(store.rows(Member, email=FRIEND)) == 1
 
 
 class TestPage:
