@@ -18,7 +18,6 @@ from loyalty.core.document import difference, parse_program, plain, zones
 from loyalty.core.program import Program
 from loyalty.models import ProgramVersion, Shop
 
-
 _MOST_VERSIONS = 2**31 - 1
 
 

@@ -24,6 +24,8 @@ _CONDITIONS = frozenset(
         *("code_prefix", "minimum_subtotal", "products", "collections", "combines", "rules", "checks"),
     }
 )
+# What the key of a thing begins with where its title gives none.
+_STEMS = {"earn": "way", "rewards": "reward", "campaigns": "campaign"}
 _AT_THE_END = re.compile(r"\[\d+\]$")
 _PLACE = re.compile(r"ladder\[(\d+)\]")
 
@@ -99,11 +101,7 @@ def _add_new_routes(blueprint: Blueprint, pages: Pages) -> None:
         if name == "earn" and sort not in taken:
             key = sort
         else:
-            key = new_key(
-                request.form.get("title", ""),
-                taken,
-                {"earn": "way", "rewards": "reward"}.get(name, "campaign"),
-            )
+            key = new_key(request.form.get("title", ""), taken, _STEMS[name])
         return _save(pages, document, Part(name, key, sort))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
+from loyalty.core.document.earning import CAMPAIGN_KEY
 from loyalty.core.document.fields import Field, Table
 from loyalty.core.document.kinds import WRONG, Choice, Flag, Kind, Text, Whole
 from loyalty.core.document.lists import Many, Reference, ShopifyId
@@ -33,7 +34,8 @@ def entered(fields: Sequence[Field], form: Form, *, prefix: str = "") -> dict[st
 def new_key(title: str, taken: set[str], noun: str) -> str:
     """A key from a title, that nothing in ``taken`` has; ``taken`` learns of it."""
     stem = _NOT_IN_KEYS.sub("_", title.lower()).strip("_")[:40].rstrip("_")
-    stem = stem if stem[:1].isalpha() else f"{noun}_{stem}".rstrip("_")
+    if not stem[:1].isalpha() or stem.startswith(CAMPAIGN_KEY):
+        stem = f"{noun}_{stem}".rstrip("_")
     key, number = stem, 2
     while key in taken:
         key, number = f"{stem}_{number}", number + 1

@@ -32,6 +32,7 @@ window.said = [];
 window.shopify = {
   idToken: async () => "token",
   toast: { show: (text, { isError } = {}) => window.said.push([text, Boolean(isError)]) },
+  resourcePicker: async ({ type }) => { window.picked = type; return [{ id: "gid://shopify/Collection/77" }]; },
   app: { extensions: async () => [{ handle: "laurel", activations: [{ status: "%s" }] }] },
 };
 """
@@ -162,6 +163,22 @@ class TestProgram:
             page.get_by_role("button", name="Save").click()
 
         expect(page.get_by_text("Spend $500")).to_be_visible()
+
+    def test_picked(self, open_page: Callable[[str], Page], site: Site) -> None:
+        """What was chosen in the admin's own picker is added to what stands there."""
+        page = open_page("/program/part/earn/order")
+        page.locator("summary", has_text="Goods").click()
+        area = page.locator('[name="goods.collections"]')
+        area.locator("textarea").fill("5")
+        page.locator("[data-picking]", has=area).locator("[data-pick]").click()
+        expect(area.locator("textarea")).to_have_value("5\n77")
+        assert page.evaluate("window.picked") == "collection"
+        with page.expect_navigation():
+            page.get_by_role("button", name="Save").click()
+
+        with site.runtime.reading() as session:
+            rule = programs.current(session, site.story.shop_id).order_rules[0]
+        assert rule.goods.collections == {5, 77}
 
     def test_text(self, open_page: Callable[[str], Page], site: Site) -> None:
         """Mistakes in the text are listed above it, each with its place; a right text is saved."""

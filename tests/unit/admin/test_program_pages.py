@@ -293,6 +293,16 @@ class TestAdding:
             return programs.current(session, story.shop_id).earning
 
     @pytest.mark.parametrize(
+        ("title", "key"),
+        [("Plant a tree!", "plant_a_tree"), ("10 visits", "way_10_visits"), ("日本", "way"), ("Campaign day", "way_campaign_day")],
+    )  # fmt: skip
+    def test_keys(self, client: FlaskClient, bare: Story, runtime: Runtime, title: str, key: str) -> None:
+        """A key comes from the title, whatever script it is in, and is always one that a document may have."""
+        save(client, "/program/new/earn/custom", title="Plain", points="5")
+        assert save(client, "/program/new/earn/custom", title=title, points="5").json["ok"] is True
+        assert list(document(runtime, bare)["earn"])[-1] == key
+
+    @pytest.mark.parametrize(
         ("kind", "filled"),
         [
             ("amount_off", {"amount": "5"}),
