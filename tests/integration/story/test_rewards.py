@@ -1,10 +1,15 @@
 """Redeeming at the storefront while Shopify is well, refuses, or loses its answers."""
 
 import uuid
+from typing import ClassVar
 
 import pytest
+from sqlmodel import select
 
-from loyalty.models import LedgerEntry, RewardIssue
+from loyalty import programs
+from loyalty.database import transaction
+from loyalty.models import LedgerEntry, RewardIssue, Shop
+from loyalty.runtime import utc_now
 
 WREN = "wren@fernandfig.shop"
 
@@ -62,6 +67,63 @@ class TestRedeem:
         assert made["code"] == shopper.reward(issue["id"])["code"]
         assert [row.discount_id for row in house.rows(RewardIssue)] == [made["admin_graphql_api_id"]]
         assert house.balance(wren) == 200
+
+
+class TestKilled:
+    """A worker that is killed in the middle of making or ending a reward."""
+
+    SCOPES: ClassVar = ["read_store_credit_accounts", "write_store_credit_account_transactions"]
+
+    def test_paying(self, rich):
+        """Store credit is paid once, though whoever paid it died before hearing so."""
+        house, wren, shopper = rich
+        house.in_shop("/scopes", add=self.SCOPES)
+        credit = {
+            "key": "credit",
+            "title": "$5 credit",
+            "kind": "store_credit",
+            "points": 500,
+            "amount": "5.00",
+        }
+        with transaction(house.engine) as session:
+            shop_id = session.exec(select(Shop.id)).one()
+            document = programs.document(session, shop_id) | {"rewards": [credit]}
+            programs.apply(session, shop_id, document, author="test", now=utc_now())
+        house.eventually(True, lambda: self.SCOPES[1] in house.rows(Shop)[0].scopes)
+        issue = self.killed(
+            house, "storeCreditAccountCredit", lambda: shopper.redeem("credit", "key-of-wren-1")
+        )["issue"]
+
+        house.eventually("issued", lambda: shopper.reward(issue["id"])["state"], seconds=25)
+        accounts = house.shopify.get(f"/shops/fern-and-fig.myshopify.com/customers/{wren}/store_credit")[
+            "accounts"
+        ]
+        assert [move["amount"] for account in accounts for move in account["moves"]] == ["5.00"]
+        assert house.balance(wren) == 200
+
+    def test_taking_back(self, rich):
+        """The points of a reward that is taken back return once, though whoever switched its code off died before saying so."""
+        house, wren, shopper = rich
+        issue = shopper.redeem("five_off", "key-of-wren-1")["issue"]
+        house.eventually("issued", lambda: shopper.reward(issue["id"])["state"], seconds=15)
+        member_id = house.rows(RewardIssue)[0].member_id
+        address = f"/members/{member_id}/rewards/{issue['id']}/cancel"
+        self.killed(house, "discountCodeDeactivate", lambda: house.merchant.press(address))
+
+        house.eventually("cancelled", lambda: house.rows(RewardIssue)[0].state, seconds=25)
+        assert house.balance(wren) == 700
+        assert [row.points for row in house.rows(LedgerEntry, source_kind="reward")] == [-500, 500]
+        assert house.problems_of_the_ledger() == []
+
+    def killed(self, house, mutation, act):
+        """Do something, and kill the worker while Shopify takes its time to carry it out; another one comes."""
+        house.shopify.post("/faults", place="graphql", kind="slow", match=mutation, seconds=1.5)
+        done = act()
+        house.eventually([], lambda: house.shopify.get("/faults")["faults"])
+        house.kill_worker()
+        house.add_worker()
+        house.a_minute_passes()
+        return done
 
 
 def discounts(house) -> list:
