@@ -1,6 +1,7 @@
 """Time passes in a shop with a database: what is due happens once, whoever does it, however late."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -338,6 +339,22 @@ class TestRun:
 
         assert {member(days.engine, who).balance for who in (ADA, BO, CY)} == {80}
         with Session(days.engine) as session:
+            assert list(verify(session, days.shop.id)) == []
+
+    def test_two_at_once(self, days: Days, apply: Apply, engine: Engine) -> None:
+        """Two runs at the same time do nothing twice, and neither fails."""
+        apply(earn={"order": {"title": "Place an order", "rate": "1", "hold_days": 14}}, tiers=TIERS)
+        people = [Identity(7100 + number, f"shopper{number}@fernandfig.shop") for number in range(12)]
+        days.tell(
+            *(joined(who) for who in people), *(bought(who, n, "600") for n, who in enumerate(people, 1))
+        )
+        with ThreadPoolExecutor(2) as pool:
+            runs_done = list(pool.map(lambda limit: days.pass_to(day(90), limit=limit), (3, 5)))
+
+        assert sum(map(sum, runs_done)) >= len(people)
+        for who in people:
+            assert [entry[:2] for entry in days.entries(who)] == [("earn", 50), ("earn", 600)]
+        with Session(engine) as session:
             assert list(verify(session, days.shop.id)) == []
 
     def test_due_shops(self, days: Days, apply: Apply) -> None:
