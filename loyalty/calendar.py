@@ -116,7 +116,7 @@ def _settle(
             account.calendar_due, account.changed = None, True
         elif climbs:
             # Whoever was settled under the new version already still has the tier that the old one gave.
-            follow(book, account, decide_tier(account, book.program, at))
+            follow(book, account, decide_tier(account, book.program, at, history=True))
     return book.write()
 
 

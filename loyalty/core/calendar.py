@@ -69,7 +69,8 @@ def settle(standing: Standing, eras: Sequence[Era], until: datetime, apply: Appl
         if later and later[0].since <= until and (moment is None or later[0].since <= moment):
             era = later.pop(0)
             at, program = era.since, era.program
-            _take(_tier(standing, program, at), program, at, apply)
+            # The merchant moved the tiers, not the member: nobody is to be congratulated or consoled.
+            _take(_tier(standing, program, at, history=True), program, at, apply)
             foresee(standing, program, at)
             if at != moment:
                 continue
@@ -146,10 +147,10 @@ def _releases(standing: Standing, at: datetime) -> Iterator[Decision]:
         yield Decision(entries, news, (changed,))
 
 
-def _tier(standing: Standing, program: Program, at: datetime) -> Decision:
+def _tier(standing: Standing, program: Program, at: datetime, *, history: bool = False) -> Decision:
     if program.tiers is None and standing.tier is None:
         return _NOTHING
-    return decide_tier(standing, program, at)
+    return decide_tier(standing, program, at, history=history)
 
 
 def _in_force(eras: Sequence[Era], at: datetime) -> tuple[Program, list[Era]]:
