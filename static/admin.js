@@ -138,14 +138,14 @@
     return { body: JSON.stringify(Object.fromEntries(values)), headers: { "Content-Type": "application/json" } };
   }
 
-  async function submit(form) {
+  async function submit(form, action = form.getAttribute("action")) {
     if (form.dataset.busy) return;
     form.dataset.busy = "yes";
     const buttons = [...document.querySelectorAll(`[data-submits="${form.id}"]`), ...form.querySelectorAll('[type="submit"]')];
     for (const button of buttons) button.setAttribute("loading", "");
     clearMistakes(form);
     try {
-      const result = await read(await send(form.getAttribute("action"), { method: "POST", ...bodyOf(form) }));
+      const result = await read(await send(action, { method: "POST", ...bodyOf(form) }));
       if (result.ok) follow(form, result);
       else if (result.errors) showMistakes(form, result.errors, result.mistakes);
       else if (form.dataset.errorField) showMistakes(form, { [form.dataset.errorField]: result.message || OUTAGE });
@@ -224,13 +224,14 @@
   }
 
   document.addEventListener("click", (event) => {
-    const button = event.target.closest?.("[data-scopes],[data-post],[data-download],[data-submits],[data-done],[data-add],[data-remove],[data-pick]");
+    const button = event.target.closest?.("[data-scopes],[data-post],[data-download],[data-submits],[data-elsewhere],[data-done],[data-add],[data-remove],[data-pick]");
     if (!button || button.hasAttribute("disabled")) return;
     if ("scopes" in button.dataset) askForScopes(button);
     else if ("post" in button.dataset) post(button);
     else if ("download" in button.dataset) download(button);
     else if ("done" in button.dataset) location.reload();
     else if ("submits" in button.dataset) document.getElementById(button.dataset.submits)?.requestSubmit();
+    else if ("elsewhere" in button.dataset) submit(button.closest("form"), button.dataset.elsewhere);
     else if ("add" in button.dataset) addElement(button);
     else if ("remove" in button.dataset) removeElement(button);
     else pick(button);
