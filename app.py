@@ -66,6 +66,7 @@ def _add_rooms(app: Flask, house: House) -> None:
             gate,
             house.redis,
             admin_address=lambda who: embedded_address(shopify, who.domain, who.host, "/klaviyo"),
+            page_address=lambda outcome: pages.link("/klaviyo", klaviyo=outcome),
             http=house.http,
         )
     )

@@ -7,7 +7,7 @@ import html
 import json
 import re
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import parse_qsl, urljoin, urlsplit
 
 import requests
 
@@ -122,8 +122,19 @@ class Merchant:
         )
         back = urljoin(consent, allowed.headers["Location"])
         answer = self._http.get(back, allow_redirects=False, timeout=_TIMEOUT)
-        query = urlsplit(answer.headers.get("Location", "")).query
-        return query.partition("klaviyo=")[2].partition("&")[0]
+        told = dict(parse_qsl(urlsplit(answer.headers.get("Location", "")).query))
+        if "klaviyo_ticket" not in told:
+            return told.get("klaviyo", "")
+        # Back in the admin the page finishes by itself.
+        finished = self._http.post(
+            f"{self._at.app}/klaviyo/finish",
+            json={"ticket": told["klaviyo_ticket"]},
+            headers=self._token(),
+            timeout=_TIMEOUT,
+        )
+        if not finished.ok:
+            raise NotAnswered(f"POST /klaviyo/finish: {finished.status_code} {finished.text[:300]}")
+        return str(finished.json()["state"])
 
     def _token(self) -> dict[str, str]:
         given = self._http.post(f"{self._admin}/session_token", timeout=_TIMEOUT)
@@ -175,7 +186,23 @@ class Shopper:
         found: dict[str, Any] = self._proxy("GET", f"/rewards/{issue_id}", {200})["issue"]
         return found
 
-    def _proxy(self, method: str, path: str, good: set[int], body: dict[str, str] | None = None) -> Any:
+    def referral(self) -> dict[str, Any]:
+        """The own link, and how the friends are getting on."""
+        found: dict[str, Any] = self._proxy("GET", "/referral", {200})
+        return found
+
+    def claim(self, code: str) -> dict[str, Any]:
+        """Take up a friend's invitation."""
+        body = {"code": code, "email": self.email, "device": None}
+        found: dict[str, Any] = self._proxy("POST", "/referral/claim", {202}, body)["claim"]
+        return found
+
+    def claimed(self, claim_id: str) -> dict[str, Any]:
+        """How the reward of a claim is getting on."""
+        found: dict[str, Any] = self._proxy("GET", f"/referral/claims/{claim_id}", {200})["claim"]
+        return found
+
+    def _proxy(self, method: str, path: str, good: set[int], body: dict[str, Any] | None = None) -> Any:
         answer = self._http.request(method, f"{self._store}/apps/laurel{path}", json=body, timeout=_TIMEOUT)
         if answer.status_code not in good:
             raise NotAnswered(f"{method} {path} at the storefront: {answer.status_code} {answer.text[:300]}")

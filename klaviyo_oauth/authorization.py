@@ -1,14 +1,19 @@
 """One OAuth attempt from its start in the merchant's admin to its end there. The attempt lives in a row, not in a cookie: the
 merchant leaves Shopify's iframe on the way, and cookies do not survive that.
+
+Klaviyo's answer proves that somebody allowed the connection, not that it was the person who asked for it: an address made in one shop can be
+sent to the owner of any Klaviyo account. So the answer is only kept, sealed, and its browser gets a ticket. The connection is made when that
+ticket comes back from inside the admin of the shop, by the person who began.
 """
 
 import hashlib
+import hmac
 import secrets
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import requests
-from sqlalchemy import delete, update
+from sqlalchemy import delete
 from sqlmodel import Session, col
 
 from klaviyo_oauth import accounts, connections, farewells, linking, oauth
@@ -29,20 +34,31 @@ REPEATED = "repeated"
 FAILED = "failed"
 UNREACHABLE = "unreachable"
 TAKEN = "taken"
+ELSEWHERE = "elsewhere"
+
+_LONGEST_CODE = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Klaviyo's answer has come: where its browser goes, with the ``ticket`` that the connection is made with, or with what came of it."""
+
+    return_to: str
+    outcome: str | None = None
+    ticket: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """An attempt that came back to us. ``verifier`` is None when it came too late, or a second time (``is_repeat``)."""
+    """An attempt that came to its end: the code to trade, and what proves that it was we who asked for it."""
 
     key: str
     shop_id: int
-    return_to: str
-    verifier: str | None = field(repr=False)
-    is_repeat: bool = False
+    verifier: str = field(repr=False)
+    code: str = field(repr=False)
 
 
-def begin(runtime: Runtime, config: KlaviyoConfig, shop_id: int, *, return_to: str) -> str:
+def begin(runtime: Runtime, config: KlaviyoConfig, shop_id: int, *, user_id: str, return_to: str) -> str:
     """Remember an attempt and give the address that the browser opens at top level."""
     state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(64)
     key, now = _key(state), runtime.clock()
@@ -52,6 +68,7 @@ def begin(runtime: Runtime, config: KlaviyoConfig, shop_id: int, *, return_to: s
             OAuthState(
                 state_hash=key,
                 shop_id=shop_id,
+                user_id=user_id,
                 verifier=runtime.cipher.seal(verifier, row=_row(key)),
                 return_to=return_to,
                 expires_at=now + LIFE,
@@ -60,34 +77,55 @@ def begin(runtime: Runtime, config: KlaviyoConfig, shop_id: int, *, return_to: s
     return oauth.authorization_url(config, state=state, verifier=verifier)
 
 
-def claim(runtime: Runtime, state: str) -> Attempt | None:
-    """Use an attempt up. None for a state that we never made."""
+def arrive(runtime: Runtime, state: str, *, code: str | None, refusal: str | None) -> Arrival | None:
+    """Keep Klaviyo's answer. None for a state that we never made.
+
+    An answer may come again before it is used (a double click makes two): the last one counts, and only its own ticket opens it.
+    """
     key, now = _key(state), runtime.clock()
     with runtime.transaction() as session:
-        unused = (col(OAuthState.used_at).is_(None), col(OAuthState.expires_at) > now)
-        claimed = session.execute(
-            update(OAuthState).where(col(OAuthState.state_hash) == key, *unused).values(used_at=now)
-        )
-        row = session.get(OAuthState, key)
+        row = session.get(OAuthState, key, with_for_update=True)
         if row is None:
             return None
-        fresh = bool(claimed.rowcount)  # type: ignore[attr-defined]
+        if row.used_at is not None:
+            # Gone back to: the first time decided, and what came of it is on the page.
+            return Arrival(row.return_to, REPEATED)
+        if row.expires_at <= now:
+            return Arrival(row.return_to, EXPIRED)
+        if refusal or not code or len(code) > _LONGEST_CODE:
+            _end(row, now)
+            return Arrival(row.return_to, DENIED if refusal == "access_denied" else FAILED)
+        secret = secrets.token_urlsafe(32)
+        row.code = runtime.cipher.seal(code, row=_row(key))
+        row.ticket_hash = _key(secret)
+        return Arrival(row.return_to, ticket=f"{key}.{secret}")
+
+
+def claim(runtime: Runtime, ticket: str, *, shop_id: int, user_id: str) -> Attempt | str:
+    """Use an attempt up, on behalf of the person at the page. An outcome instead when it cannot be used; somebody else's stays as it is."""
+    key, _, secret = ticket.partition(".")
+    now = runtime.clock()
+    with runtime.transaction() as session:
+        row = session.get(OAuthState, key, with_for_update=True)
+        if row is None or row.shop_id != shop_id or (row.user_id or user_id) != user_id:
+            return ELSEWHERE
+        if row.used_at is not None or not hmac.compare_digest(row.ticket_hash or "", _key(secret)):
+            return REPEATED
+        if row.expires_at <= now:
+            return EXPIRED
         try:
-            verifier = runtime.cipher.open(row.verifier, row=_row(key)) if fresh else None
+            verifier = runtime.cipher.open(row.verifier, row=_row(key))
+            code = runtime.cipher.open(row.code or "", row=_row(key))
         except SealBroken:
-            verifier = None
-        is_repeat = not fresh and row.used_at is not None
-        return Attempt(key, row.shop_id, row.return_to, verifier, is_repeat=is_repeat)
+            _end(row, now)
+            return FAILED
+        row.used_at, row.code = now, None
+        return Attempt(key, row.shop_id, verifier, code)
 
 
-def finish(
-    runtime: Runtime, config: KlaviyoConfig, http: requests.Session, attempt: Attempt, code: str
-) -> str:
+def finish(runtime: Runtime, config: KlaviyoConfig, http: requests.Session, attempt: Attempt) -> str:
     """Trade the code, see whose account it is, link it. Returns one of the outcomes above."""
-    if attempt.verifier is None:
-        # Pressed twice, or gone back to: the first time decided, and what came of it is on the page.
-        return REPEATED if attempt.is_repeat else EXPIRED
-    tokens = oauth.exchange(config, code=code, verifier=attempt.verifier)
+    tokens = oauth.exchange(config, code=attempt.code, verifier=attempt.verifier)
     if isinstance(tokens, GrantDead):
         return FAILED
     if not isinstance(tokens, Tokens):
@@ -108,12 +146,15 @@ def finish(
 
 def close(runtime: Runtime, attempt: Attempt) -> None:
     """The attempt has come to its end, whichever: from now on no grant can come into being by it (see ``farewells.is_connecting``)."""
-    if attempt.is_repeat:
-        return
     with runtime.transaction() as session:
         row = session.get(OAuthState, attempt.key)
         if row is not None:
-            row.expires_at = min(row.expires_at, runtime.clock())
+            _end(row, runtime.clock())
+
+
+def _end(row: OAuthState, now: datetime) -> None:
+    row.used_at, row.code = row.used_at or now, None
+    row.expires_at = min(row.expires_at, now)
 
 
 def _give_to_owner(runtime: Runtime, shop_id: int, account: Account, tokens: Tokens) -> None:

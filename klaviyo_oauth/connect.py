@@ -10,7 +10,7 @@ from flask import Blueprint, Response, jsonify, redirect, request
 from redis import Redis
 
 from klaviyo_oauth import authorization, connections, farewells, private_key
-from klaviyo_oauth.authorization import CONNECTED, DENIED, FAILED, TAKEN
+from klaviyo_oauth.authorization import CONNECTED, TAKEN
 from klaviyo_oauth.config import KlaviyoConfig
 from klaviyo_oauth.disconnecting import disconnect
 from klaviyo_oauth.goodbye import JOB as SAY_GOODBYE
@@ -30,6 +30,9 @@ class Merchant(Protocol):
     @property
     def shop_id(self) -> int: ...
 
+    @property
+    def user_id(self) -> str: ...
+
 
 M = TypeVar("M", bound=Merchant)
 
@@ -41,16 +44,24 @@ def create_blueprint(
     redis: Redis,
     *,
     admin_address: Callable[[M], str],
+    page_address: Callable[[str], str],
     http: requests.Session | None = None,
 ) -> Blueprint:
     """The connect routes. ``require_merchant`` gives the merchant of the request or ends it; ``admin_address`` is the page of the
-    embedded admin that the merchant comes back to."""
+    embedded admin that the merchant comes back to, ``page_address`` the same page seen from inside, with an outcome to tell."""
     views = _Views(
-        runtime, config, require_merchant, Limiter(redis), admin_address, http or requests.Session()
+        runtime,
+        config,
+        require_merchant,
+        Limiter(redis),
+        admin_address,
+        page_address,
+        http or requests.Session(),
     )
     blueprint = Blueprint("klaviyo_connect", __name__)
     blueprint.add_url_rule("/klaviyo/connect", "connect", views.connect, methods=["POST"])
     blueprint.add_url_rule("/klaviyo/callback", "callback", views.callback, methods=["GET"])
+    blueprint.add_url_rule("/klaviyo/finish", "finish", views.finish, methods=["POST"])
     blueprint.add_url_rule("/klaviyo/key", "key", views.key, methods=["POST"])
     blueprint.add_url_rule("/klaviyo/disconnect", "disconnect", views.disconnect, methods=["POST"])
     return blueprint
@@ -63,6 +74,7 @@ class _Views(Generic[M]):
     require_merchant: Callable[[], M]
     limiter: Limiter
     admin_address: Callable[[M], str]
+    page_address: Callable[[str], str]
     http: requests.Session
 
     def connect(self) -> Response:
@@ -72,25 +84,46 @@ class _Views(Generic[M]):
                 409, "no_oauth", "This installation has no Klaviyo OAuth app. Use a private API key."
             )
         back = self.admin_address(merchant)
-        url = authorization.begin(self.runtime, self.config, merchant.shop_id, return_to=back)
+        url = authorization.begin(
+            self.runtime, self.config, merchant.shop_id, user_id=merchant.user_id, return_to=back
+        )
         return _uncached(jsonify(redirect=url))
 
     def callback(self) -> Response:
-        attempt = authorization.claim(self.runtime, request.args.get("state", ""))
-        if attempt is None:
+        """Anybody may come here, and gets nothing but the way into the admin."""
+        found = authorization.arrive(
+            self.runtime,
+            request.args.get("state", ""),
+            code=request.args.get("code"),
+            refusal=request.args.get("error"),
+        )
+        if found is None:
             return _top_level(Response(_STRANGE, 400, content_type="text/plain; charset=utf-8"))
-        code, refusal = request.args.get("code"), request.args.get("error")
-        if refusal or not code:
-            outcome = DENIED if refusal == "access_denied" else FAILED
-        else:
-            outcome = authorization.finish(self.runtime, self.config, self.http, attempt, code)
-        authorization.close(self.runtime, attempt)
+        if found.ticket is not None:
+            return _top_level(redirect(with_query(found.return_to, klaviyo_ticket=found.ticket), 303))
+        return _top_level(redirect(with_query(found.return_to, klaviyo=found.outcome or ""), 303))
+
+    def finish(self) -> Response:
+        """The person who began is back in the admin: now the connection is made."""
+        merchant = self.require_merchant()
+        given = request.get_json(silent=True)
+        ticket = given.get("ticket") if isinstance(given, dict) else None
+        if not isinstance(ticket, str):
+            return _problem(422, "bad_ticket", "Send the ticket as text.")
+        found = authorization.claim(self.runtime, ticket, shop_id=merchant.shop_id, user_id=merchant.user_id)
+        if isinstance(found, str):
+            return self._told(found)
+        outcome = authorization.finish(self.runtime, self.config, self.http, found)
+        authorization.close(self.runtime, found)
         if outcome == CONNECTED:
-            self._welcome(attempt.shop_id)
+            self._welcome(found.shop_id)
         elif outcome == TAKEN:
             # The grant that this attempt made may be nobody's.
-            self.runtime.nudge(SAY_GOODBYE, attempt.shop_id)
-        return _top_level(redirect(with_outcome(attempt.return_to, outcome), 303))
+            self.runtime.nudge(SAY_GOODBYE, found.shop_id)
+        return self._told(outcome)
+
+    def _told(self, outcome: str) -> Response:
+        return _uncached(jsonify(ok=True, state=outcome, redirect=self.page_address(outcome)))
 
     def key(self) -> Response:
         merchant = self.require_merchant()
@@ -128,11 +161,12 @@ class _Views(Generic[M]):
             self.runtime.nudge(SAY_GOODBYE, shop_id)
 
 
-def with_outcome(address: str, outcome: str) -> str:
-    """The address to go back to, with what came of the attempt."""
+def with_query(address: str, **named: str) -> str:
+    """The address to go back to, with what came of the attempt, or the ticket to go on with."""
     parts = urlsplit(address)
-    query = [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair[0] != "klaviyo"]
-    return urlunsplit(parts._replace(query=urlencode([*query, ("klaviyo", outcome)])))
+    old = parse_qsl(parts.query, keep_blank_values=True)
+    kept = [pair for pair in old if pair[0] not in ("klaviyo", "klaviyo_ticket")]
+    return urlunsplit(parts._replace(query=urlencode([*kept, *named.items()])))
 
 
 def _problem(status: int, code: str, message: str) -> Response:

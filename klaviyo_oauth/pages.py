@@ -4,6 +4,7 @@ The frame around the pages and the proof of who is looking come from the Shopify
 """
 
 import json
+import re
 from typing import Any, Protocol
 
 from flask import Blueprint, jsonify, request
@@ -22,6 +23,8 @@ from loyalty.statement.keyset import Page, parse_cursor
 
 # One press sends at most this many again; what is left is sent with the next.
 _MOST_RETRIED = 10_000
+
+_TICKET = re.compile(r"[0-9a-f]{64}\.[A-Za-z0-9_-]{20,100}")
 
 _NOT_EARNING = {
     "waiting_for_member": "Waits until somebody with this e-mail address has an account in your store.",
@@ -97,6 +100,7 @@ class _Views:
                 syncs=[run for run in found if not run.is_open],
                 troubled=_is_troubled(session, shop),
                 in_words=wording.reason,
+                ticket=_ticket(request.args.get("klaviyo_ticket", "")),
                 **_outcome(request.args.get("klaviyo", "")),
             )
 
@@ -222,6 +226,11 @@ def _outcome(name: str) -> dict[str, Any]:
         "outcome_good": name == "connected",
         "outcome_open": name == "repeated",
     }
+
+
+def _ticket(text: str) -> str | None:
+    """What an answer of Klaviyo's is kept under, when the browser has just come back with it."""
+    return text if _TICKET.fullmatch(text) else None
 
 
 def _refused(message: str) -> tuple[Response, int]:

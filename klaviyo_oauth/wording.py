@@ -9,6 +9,7 @@ OUTCOMES: Mapping[str, str] = {
     "repeated": "This answer of Klaviyo was used before. What came of it is shown below.",
     "failed": "Klaviyo did not accept the connection. Start it again.",
     "unreachable": "Klaviyo does not answer at the moment. Try again in a minute.",
+    "elsewhere": "This connection was begun in another shop or by another person, so it was not made. Start it here yourself.",
     "taken": "This Klaviyo account is already linked to another shop. Disconnect it there first, or choose another account.",
 }
 

@@ -47,14 +47,18 @@ class KlaviyoConnection(SQLModel, table=True):
 class OAuthState(SQLModel, table=True):
     """One authorization attempt: single use, ten minutes, known to the browser only by the hash's preimage.
 
-    ``verifier`` (PKCE) is sealed, bound to ``oauth_state:{state_hash}``; ``return_to`` is the admin address that the browser goes back to.
+    ``verifier`` (PKCE) and ``code`` are sealed, bound to ``oauth_state:{state_hash}``; ``return_to`` is the admin address that the browser goes
+    back to. ``user_id`` is who began; ``code`` is Klaviyo's answer until it is traded, which takes the preimage of ``ticket_hash``.
     """
 
     __tablename__ = "oauth_state"
 
     state_hash: str = Field(primary_key=True)
     shop_id: int = Field(foreign_key="shop.id", sa_type=BigId, index=True)
+    user_id: str = ""
     verifier: str
+    code: str | None = None
+    ticket_hash: str | None = None
     return_to: str
     expires_at: datetime = Field(sa_type=UtcDateTime)
     used_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

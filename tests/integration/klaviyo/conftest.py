@@ -14,7 +14,7 @@ from cryptography.fernet import Fernet
 from flask import Flask
 from flask.testing import FlaskClient
 from redis import Redis
-from sqlalchemy import Engine, insert, update
+from sqlalchemy import Engine, func, insert, update
 from sqlmodel import select
 
 from klaviyo_oauth import connect, connections, review_door
@@ -54,6 +54,7 @@ class Merchant:
 
     shop_id: int
     domain: str
+    user_id: str = "81001"
 
 
 @dataclass
@@ -136,6 +137,7 @@ class World:
                 require_merchant,
                 self.redis,
                 admin_address=admin_address,
+                page_address=lambda outcome: f"/klaviyo?klaviyo={outcome}",
                 http=self.http,
             )
         )
@@ -157,8 +159,18 @@ class World:
         browser = self.browser()
         started = browser.post("/klaviyo/connect")
         assert started.status_code == 200, started.text
-        back = browser.get(self.allow(started.get_json()["redirect"], account=account))
-        return outcome_of(back.headers["Location"])
+        return self.come_back(browser, self.allow(started.get_json()["redirect"], account=account))
+
+    def come_back(self, browser: FlaskClient, path: str) -> str:
+        """Klaviyo's answer leads into the admin, whose page finishes what it began; gives the outcome that is told."""
+        address = browser.get(path).headers["Location"]
+        if (ticket := ticket_of(address)) is None:
+            return outcome_of(address)
+        answer = browser.post("/klaviyo/finish", json={"ticket": ticket})
+        assert answer.status_code == 200, answer.text
+        told = answer.get_json()
+        assert outcome_of(told["redirect"]) == told["state"]
+        return str(told["state"])
 
     # -- rows --------------------------------------------------------------------------------------
 
@@ -285,6 +297,10 @@ class World:
         with self.runtime.reading() as session:
             return list(session.exec(select(OutboxMessage).order_by(OutboxMessage.id)).all())
 
+    def row_count(self, table: type) -> int:
+        with self.runtime.reading() as session:
+            return session.exec(select(func.count()).select_from(table)).one()
+
     def states(self) -> dict[str, int]:
         found: dict[str, int] = {}
         for message in self.messages():
@@ -342,6 +358,11 @@ class World:
 def outcome_of(address: str) -> str:
     """What the admin page is told in its address."""
     return parse_qs(urlsplit(address).query)["klaviyo"][0]
+
+
+def ticket_of(address: str) -> str | None:
+    """What the admin page finishes the connection with, if there is something to finish."""
+    return parse_qs(urlsplit(address).query).get("klaviyo_ticket", [None])[0]
 
 
 @pytest.fixture

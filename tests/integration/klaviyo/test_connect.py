@@ -3,18 +3,19 @@
 import threading
 from dataclasses import replace
 from datetime import timedelta
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import Session
+from sqlmodel import Session, select
 
 from klaviyo_oauth import authorization, connections, linking, oauth, tokens
 from klaviyo_oauth.answers import NotConnected, Wait
 from klaviyo_oauth.config import SCOPES, KlaviyoConfig
 from klaviyo_oauth.tokens import Credentials
-from loyalty.models import OutboxMessage, Shop
-from tests.integration.klaviyo.conftest import World, outcome_of
+from loyalty.models import KlaviyoConnection, OAuthState, OutboxMessage, Shop
+from tests.integration.klaviyo.conftest import World, outcome_of, ticket_of
 
 
 class TestOAuth:
@@ -55,8 +56,8 @@ class TestOAuth:
         browser = world.browser()
         url = browser.post("/klaviyo/connect").get_json()["redirect"]
         path = world.allow(url)
-        assert outcome_of(browser.get(path).headers["Location"]) == authorization.CONNECTED
-        assert outcome_of(browser.get(path).headers["Location"]) == authorization.REPEATED
+        assert world.come_back(browser, path) == authorization.CONNECTED
+        assert world.come_back(browser, path) == authorization.REPEATED
         assert len(world.requests_to("/oauth/token")) == 1
 
     def test_state_expires(self, world: World) -> None:
@@ -65,6 +66,16 @@ class TestOAuth:
         path = world.allow(browser.post("/klaviyo/connect").get_json()["redirect"])
         world.clock.forward(minutes=10, seconds=1)
         assert outcome_of(browser.get(path).headers["Location"]) == authorization.EXPIRED
+
+    def test_ticket_expires(self, world: World) -> None:
+        """The ten minutes are over for the ticket as well."""
+        browser = world.browser()
+        path = world.allow(browser.post("/klaviyo/connect").get_json()["redirect"])
+        ticket = ticket_of(browser.get(path).headers["Location"])
+        world.clock.forward(minutes=10, seconds=1)
+        told = browser.post("/klaviyo/finish", json={"ticket": ticket}).get_json()
+        assert told["state"] == authorization.EXPIRED
+        assert world.requests_to("/oauth/token") == []
 
     def test_unknown_state(self, world: World) -> None:
         """A state that we never made redirects nowhere and says so on a page that loads nothing."""
@@ -102,7 +113,7 @@ class TestOAuth:
         found: list[str] = []
 
         def come_back(path: str) -> None:
-            found.append(outcome_of(world.browser().get(path).headers["Location"]))
+            found.append(world.come_back(world.browser(), path))
 
         threads = [threading.Thread(target=come_back, args=(path,)) for path in paths]
         for thread in threads:
@@ -152,6 +163,85 @@ class TestOAuth:
         world.config = type(world.config)(app_url=world.config.app_url, api_url=world.klaviyo.url)
         answer = world.browser().post("/klaviyo/connect")
         assert (answer.status_code, answer.get_json()["error"]) == (409, "no_oauth")
+
+
+class TestSentToSomebodyElse:
+    """An address that was made in one shop and opened by the owner of a Klaviyo account of another."""
+
+    def test_allowing_links_nothing(self, world: World) -> None:
+        """Pressing Allow is not enough: until the one who began is back in the admin, no code is traded and nobody is linked."""
+        address = world.browser().post("/klaviyo/connect").get_json()["redirect"]
+        back = world.browser().get(world.allow(address, account="HarbCf"))
+        assert back.status_code == 303
+        assert ticket_of(back.headers["Location"])
+        assert world.requests_to("/oauth/token") == []
+        assert world.row_count(KlaviyoConnection) == 0
+
+    def test_in_another_shop(self, world: World) -> None:
+        """The ticket opens nothing in another shop, whoever is there, and is not used up by trying."""
+        url = world.browser().post("/klaviyo/connect").get_json()["redirect"]
+        ticket = ticket_of(world.browser().get(world.allow(url)).headers["Location"])
+        world.merchant = world.add_shop("harbour-coffee")
+        told = world.browser().post("/klaviyo/finish", json={"ticket": ticket}).get_json()
+        assert told["state"] == authorization.ELSEWHERE
+        assert world.requests_to("/oauth/token") == []
+        world.merchant = world.shop
+        told = world.browser().post("/klaviyo/finish", json={"ticket": ticket}).get_json()
+        assert told["state"] == authorization.CONNECTED
+
+    def test_by_a_colleague(self, world: World) -> None:
+        """Nor for somebody else of the staff, who may have been sent the address."""
+        url = world.browser().post("/klaviyo/connect").get_json()["redirect"]
+        ticket = ticket_of(world.browser().get(world.allow(url)).headers["Location"])
+        world.merchant = replace(world.shop, user_id="81002")
+        told = world.browser().post("/klaviyo/finish", json={"ticket": ticket}).get_json()
+        assert told["state"] == authorization.ELSEWHERE
+        assert world.row_count(KlaviyoConnection) == 0
+
+    def test_ticket_for_its_own_answer(self, world: World) -> None:
+        """Whoever knows the state can send an answer of his own, but gets no ticket for the answer of somebody else."""
+        browser = world.browser()
+        path = world.allow(browser.post("/klaviyo/connect").get_json()["redirect"])
+        theirs = ticket_of(browser.get(path).headers["Location"])
+        state = parse_qs(urlsplit(path).query)["state"][0]
+        mine = ticket_of(browser.get(f"/klaviyo/callback?state={state}&code=made-up").headers["Location"])
+        assert mine != theirs
+        told = browser.post("/klaviyo/finish", json={"ticket": mine}).get_json()
+        assert told["state"] == authorization.FAILED
+        told = browser.post("/klaviyo/finish", json={"ticket": theirs}).get_json()
+        assert told["state"] == authorization.REPEATED
+        assert world.row_count(KlaviyoConnection) == 0
+
+    def test_code_at_rest(self, world: World) -> None:
+        """The code waits sealed, the ticket as its hash, and neither is kept once it was used."""
+        browser = world.browser()
+        path = world.allow(browser.post("/klaviyo/connect").get_json()["redirect"])
+        code = parse_qs(urlsplit(path).query)["code"][0]
+        ticket = ticket_of(browser.get(path).headers["Location"])
+        assert ticket is not None
+        with world.runtime.reading() as session:
+            row = session.exec(select(OAuthState)).one()
+            assert row.code is not None
+            assert code not in row.code
+            assert ticket.partition(".")[2] not in (row.ticket_hash or "")
+        browser.post("/klaviyo/finish", json={"ticket": ticket})
+        with world.runtime.reading() as session:
+            assert session.exec(select(OAuthState)).one().code is None
+
+    @pytest.mark.parametrize("given", [{}, {"ticket": 7}, [], {"ticket": "x"}, {"ticket": "." * 9_000}])
+    def test_no_ticket(self, world: World, given: object) -> None:
+        """What is no ticket of ours does nothing."""
+        answer = world.browser().post("/klaviyo/finish", json=given)
+        assert answer.status_code == 422 or answer.get_json()["state"] == authorization.ELSEWHERE
+        assert world.requests_to("/oauth/token") == []
+
+    def test_allowed_twice_in_one_attempt(self, world: World) -> None:
+        """A double click on Allow brings two answers: the browser shows the last one, and that one connects."""
+        browser = world.browser()
+        url = browser.post("/klaviyo/connect").get_json()["redirect"]
+        first, second = world.allow(url), world.allow(url)
+        browser.get(first)
+        assert world.come_back(browser, second) == authorization.CONNECTED
 
 
 class TestReconnect:

@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from sqlalchemy import delete
@@ -17,7 +16,7 @@ from klaviyo_oauth.disconnecting import disconnect
 from loyalty.models import KlaviyoFarewell, OAuthState, Run, Shop
 from loyalty.runtime import Runtime
 from queues import job_queue
-from tests.integration.klaviyo.conftest import World
+from tests.integration.klaviyo.conftest import World, ticket_of
 
 
 def _say(world: World) -> float | None:
@@ -296,7 +295,7 @@ class TestReconnect:
         url = browser.post("/klaviyo/connect").get_json()["redirect"]
         assert _say(settled)
         assert _installed(settled)
-        browser.get(settled.allow(url))
+        settled.come_back(browser, settled.allow(url))
         _say_all(settled)
         assert _installed(settled)
         assert settled.connection().state == "connected"
@@ -315,7 +314,7 @@ class TestReconnect:
         """An attempt that came to its end holds up nothing."""
         browser = connected.browser()
         url = browser.post("/klaviyo/connect").get_json()["redirect"]
-        browser.get(connected.allow(url, decision=decision))
+        connected.come_back(browser, connected.allow(url, decision=decision))
         browser.post("/klaviyo/disconnect")
         assert _say(connected) is None
         assert not _installed(connected)
@@ -326,12 +325,13 @@ class TestReconnect:
         connected.merchant = other
         browser = connected.browser()
         path = connected.allow(browser.post("/klaviyo/connect").get_json()["redirect"])
-        state = parse_qs(urlsplit(path).query)["state"][0]
+        ticket = ticket_of(browser.get(path).headers["Location"])
+        assert ticket is not None
         disconnect(connected.runtime, connected.shop.shop_id)
-        attempt = authorization.claim(connected.runtime, state)
+        attempt = authorization.claim(connected.runtime, ticket, shop_id=other.shop_id, user_id=other.user_id)
         assert _say(connected)
         assert _installed(connected)
-        assert attempt is not None
+        assert isinstance(attempt, authorization.Attempt)
         authorization.close(connected.runtime, attempt)
         connected.clock.forward(minutes=2)
         assert _say(connected) is None

@@ -71,6 +71,14 @@ class TestConnect:
         assert "Connect again; what happened meanwhile is kept" in page
         assert ">Reconnect to Klaviyo<" in page
 
+    def test_ticket(self, client: FlaskClient, bare: Story) -> None:
+        """Coming back with a ticket, the page finishes the connection, and does not offer to begin another one meanwhile."""
+        page = text_of(client, f"/klaviyo?klaviyo_ticket={'0' * 64}.{'t' * 43}")
+        assert f'name="ticket" value="{"0" * 64}.{"t" * 43}"' in page
+        assert 'src="/static/admin.klaviyo.js?v=' in page
+        assert 'data-post="/klaviyo/connect"' not in page
+        assert "data-arrived" not in text_of(client, "/klaviyo?klaviyo_ticket=%22%3E%3Cscript%3E")
+
     def test_outcome(self, client: FlaskClient, story: Story) -> None:
         """Coming back from Klaviyo, the page says what came of it; an outcome that does not exist says nothing."""
         assert "You did not allow the connection" in text_of(client, "/klaviyo?klaviyo=denied")

@@ -12,7 +12,7 @@ from klaviyo_oauth import addresses, payloads, verdicts
 from klaviyo_oauth.answers import ApiError, NotConnected, Reply, Trouble, Wait
 from klaviyo_oauth.bulk_events import parts_of
 from klaviyo_oauth.config import KlaviyoConfig
-from klaviyo_oauth.connect import with_outcome
+from klaviyo_oauth.connect import with_query
 from klaviyo_oauth.dialect import LAUREL
 from klaviyo_oauth.payloads import Teller
 from klaviyo_oauth.review_door import parse, signature_holds
@@ -244,11 +244,12 @@ class TestSignature:
 
 
 class TestAddressOfAdmin:
-    """``connect.with_outcome``."""
+    """``connect.with_query``."""
 
     def test_keeps_query(self) -> None:
         """The outcome joins what the address had, and replaces an earlier one."""
-        address = with_outcome("https://admin.shopify.com/store/x/apps/y?a=1&klaviyo=old", "connected")
+        old = "https://admin.shopify.com/store/x/apps/y?a=1&klaviyo=old&klaviyo_ticket=used"
+        address = with_query(old, klaviyo="connected")
         assert address == "https://admin.shopify.com/store/x/apps/y?a=1&klaviyo=connected"
 
 
