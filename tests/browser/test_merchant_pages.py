@@ -88,6 +88,31 @@ def open_page(chromium: "Browser", site: Site) -> Iterator[Callable[..., Page]]:
     assert errors == []
 
 
+class TestApi:
+    def test_shown_once(self, open_page: Callable[[str], Page]) -> None:
+        """A new key is shown in the page that made it, can be put away, and is not on the page ever after."""
+        page = open_page("/api-keys")
+        page.locator('[name="label"] input').fill("Survey tool")
+        page.evaluate("document.querySelector('#new-key').requestSubmit()")
+        secret = page.locator("[data-revealed]")
+        expect(secret).to_have_text(re.compile(r"^laurel_[0-9a-f]{10}_[\w-]{43}$"))
+        key = secret.text_content() or ""
+        with page.expect_navigation():
+            page.locator("[data-done]").click()
+
+        expect(page.get_by_text("Survey tool")).to_be_visible()
+        expect(page.locator("[data-reveal]")).to_be_hidden()
+        assert key not in page.content()
+
+    def test_without_a_name(self, open_page: Callable[[str], Page]) -> None:
+        """A key that is for nobody knows what is not made; the field says so."""
+        page = open_page("/api-keys")
+        page.locator('[name="label"] input').fill("   ")
+        page.evaluate("document.querySelector('#new-key').requestSubmit()")
+
+        expect(page.locator('[name="label"]')).to_have_attribute("error", re.compile("what will use the key"))
+
+
 class TestProgram:
     def test_mistake_then_saved(self, open_page: Callable[[str], Page], site: Site) -> None:
         """A mistake shows in its field and changes nothing; put right, it is saved."""

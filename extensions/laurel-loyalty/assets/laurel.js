@@ -444,8 +444,9 @@
 
     wayRefused(row, error) {
       if (error === 'limit') return this.wayDone(row, 'limit_reached', this.word('wayLater'));
-      this.announce(this.word(error));
-      Object.assign(this.find('way-state', row), { textContent: this.word(error), hidden: false });
+      const text = this.word(error === 'gone' ? 'refused' : error);
+      this.announce(text);
+      Object.assign(this.find('way-state', row), { textContent: text, hidden: false });
     }
 
     askBirthday(row) {
