@@ -4,6 +4,7 @@ from typing import Any, TextIO
 
 import click
 from flask.cli import AppGroup
+from sqlmodel import Session
 
 from commands.output import as_json, find_shop, house, shop_option, show, show_one
 from loyalty import calendar, outbox, programs
@@ -40,7 +41,7 @@ def apply(domain: str, file: TextIO, based_on: int | None, *, as_json: bool) -> 
         with runtime.transaction() as session:
             shop = find_shop(session, domain)
             assert shop.id is not None
-            before = programs.current(session, shop.id).version
+            before = _in_force(session, shop.id)
             now = runtime.clock()
             found = programs.apply(
                 session, shop.id, document, author="command line", now=now, based_on=based_on
@@ -87,7 +88,7 @@ def diff(domain: str, file: TextIO | None, version: int | None, *, as_json: bool
     with house().runtime.reading() as session:
         shop = find_shop(session, domain)
         assert shop.id is not None
-        in_force = programs.current(session, shop.id).version
+        in_force = _in_force(session, shop.id)
     if version is None:
         version = in_force if given is not None else max(in_force - 1, 1)
     if given is not None:
@@ -103,6 +104,12 @@ def diff(domain: str, file: TextIO | None, version: int | None, *, as_json: bool
         show(rows, as_json=True)
     else:
         click.echo("\n".join(change.text for change in changes) or "No difference.")
+
+
+def _in_force(session: Session, shop_id: int) -> int:
+    """The version in force; 0 where there is none yet."""
+    found = programs.versions(session, shop_id, limit=1)
+    return found[0].version if found else 0
 
 
 def _document(domain: str, version: int | None) -> dict[str, Any]:

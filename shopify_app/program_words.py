@@ -10,6 +10,7 @@ from babel.numbers import format_currency
 from loyalty.core.program import (
     ActionRule,
     BirthdayRule,
+    Campaign,
     Gift,
     GoalRule,
     Limit,
@@ -46,6 +47,17 @@ class Words:
         if rule.limit:
             conditions.append(_limit(rule.limit))
         return ", ".join([self._gives(rule), *conditions])
+
+    def campaign(self, campaign: Campaign) -> str:
+        """``2× beans and 20 beans more for each order, for Gold, from December 1, 2026``."""
+        gives = []
+        if campaign.multiplier != 1:
+            gives.append(f"{_plain(campaign.multiplier)}× {self.program.points_name.many}")
+        if campaign.extra:
+            gives.append(f"{self.points(campaign.extra)} more for each order")
+        return ", ".join(
+            [" and ".join(gives), *self._tiers(campaign.tiers), *self._schedule(campaign.schedule)]
+        )
 
     def reward(self, reward: Reward) -> str:
         """What is to be known of a reward beside its title and price."""

@@ -9,10 +9,8 @@ from flask import Blueprint, jsonify, request
 from flask.wrappers import Response
 
 from loyalty.core.document import MOST_POINTS, ROUNDINGS, parse_program
-from loyalty.core.document.kinds import WRONG
-from loyalty.core.document.mistakes import Notes
 from loyalty.core.document.shape import GENERAL, WHOLE_PARTS
-from loyalty.core.document.words import in_words, schedule_in_words, value_in_words
+from loyalty.core.document.words import in_words, value_in_words
 from loyalty.core.program import Program, Reward
 from loyalty.statement import program as statement
 from loyalty.statement.formats import Formats
@@ -53,7 +51,7 @@ def add_routes(blueprint: Blueprint, pages: Pages) -> None:
             version=version,
             general=_general(document),
             earn=_ways(document, program, words),
-            campaigns=_campaigns(document),
+            campaigns=_campaigns(document, program, words),
             rewards=_rewards(program, words),
             tiers=[(tier.title, words.threshold(tier), words.perks(tier)) for tier in program.tiers.ladder]
             if program.tiers
@@ -92,7 +90,8 @@ def example(rate: str, rounding: str, program: Program, formats: Formats) -> str
 
 def _all_on(document: Mapping[str, Any]) -> dict[str, Any]:
     rules = {key: {**rule, "enabled": True} for key, rule in parts.keyed(document, "earn").items()}
-    return {**document, "earn": rules}
+    campaigns = [{**campaign, "enabled": True} for campaign in parts.keyed(document, "campaigns").values()]
+    return {**document, "earn": rules, "campaigns": campaigns}
 
 
 def _ways(document: Mapping[str, Any], program: Program, words: Words) -> list[Line]:
@@ -129,16 +128,12 @@ def _price(reward: Reward, words: Words) -> str:
     return f"{price}. {more}" if more else price
 
 
-def _campaigns(document: Mapping[str, Any]) -> list[Line]:
-    lines = []
-    for key, table in parts.keyed(document, "campaigns").items():
-        schedule = next(field for field in Part("campaigns").fields if field.name == "schedule")
-        when = schedule.kind.read(table.get("schedule"), "", Notes())
-        gives = [f"{table['multiplier']}× points"] if "multiplier" in table else []
-        gives += [f"{table['extra']} extra points"] if table.get("extra") else []
-        detail = " and ".join(gives) + ("" if when is WRONG else f", {schedule_in_words(when)}")
-        lines.append(Line(f"campaigns/{key}", str(table["title"]), detail, table.get("enabled", True)))
-    return lines
+def _campaigns(document: Mapping[str, Any], program: Program, words: Words) -> list[Line]:
+    given = parts.keyed(document, "campaigns")
+    return [
+        Line(f"campaigns/{one.key}", one.title, words.campaign(one), given[one.key].get("enabled", True))
+        for one in program.campaigns
+    ]
 
 
 def _general(document: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -1,9 +1,8 @@
 """The versions of the program: who saved which, what each of them changed, and the way back to any of them."""
 
-from typing import Any
-
 from flask import Blueprint, request
 from flask.wrappers import Response
+from sqlmodel import Session
 
 from loyalty import programs
 from loyalty.core.document import ProgramInvalid, difference, write_text
@@ -73,9 +72,10 @@ def add_routes(blueprint: Blueprint, pages: Pages) -> None:
             return refused(f"This version can no longer be: {invalid.mistakes[0]}")
 
 
-def _changes(session: Any, shop_id: int, version: int) -> list[str] | None:
+def _changes(session: Session, shop_id: int, version: int) -> list[str] | None:
     """What a version changed of the one before it; None for the first."""
-    if version == 1:
+    try:
+        before = programs.document_at(session, shop_id, version - 1)
+    except programs.NoProgram:
         return None
-    before = programs.document_at(session, shop_id, version - 1)
     return [change.text for change in difference(before, programs.document_at(session, shop_id, version))]

@@ -7,7 +7,7 @@ import pytest
 from app import create_app
 from loyalty.core.document import DEFAULT_DOCUMENT, write_text
 from loyalty.database import transaction
-from settings import load_settings
+from settings import ROOT, load_settings
 from tests.merchant_pages import NOW
 from tests.shop_story import tell_story
 
@@ -67,6 +67,14 @@ class TestRoundTrip:
         assert "No difference.\n" == say("diff", file=with_rate("2.0")).stdout
         (change,) = json.loads(say("diff", "--json", "--version", "1", file=with_rate("3")).stdout)
         assert ("earn.order.rate", "1", "3") == (change["path"], change["old"], change["new"])
+
+    @pytest.mark.parametrize("name", ["coffee", "fashion", "cosmetics"])
+    def test_examples(self, say, name):
+        """Each example program can be applied as it is, and comes out as it went in."""
+        text = (ROOT / "examples" / f"{name}.toml").read_text()
+        assert 0 == say("apply", file=text).exit_code
+        exported = say("export").stdout
+        assert "No difference.\n" == say("diff", file=text).stdout == say("diff", file=exported).stdout
 
     def test_based_on(self, say):
         """A file that was made from an older version is refused when that is asked."""

@@ -2,8 +2,10 @@
 
 import copy
 import re
+from collections.abc import Mapping, Sequence
 from html.parser import HTMLParser
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from flask.testing import FlaskClient
@@ -101,6 +103,19 @@ PARTS = [
 ]
 
 
+HOSTILE = [
+    b"\x00",
+    b"-1",
+    b"1e9",
+    "²".encode(),
+    b"[]",
+    b"{",
+    b"gid://shopify/Product/x",
+    b"\xed\xa0\x80",
+    b"9" * 500,
+]
+
+
 class TestSaving:
     def test_new_version(self, client: FlaskClient, bare: Story, runtime: Runtime, bell: Bell) -> None:
         """Saving makes a version by the person who saved, and tells Shopify what the widget may show."""
@@ -193,6 +208,25 @@ class TestSaving:
         assert client.get(f"/program/part/{path}").status_code == 404
         assert client.post(f"/program/part/{path}", data={}).status_code == 404
         assert client.post(f"/program/remove/{path}").status_code == 404
+
+    @pytest.mark.parametrize("part", ["general", "earn/order", "rewards/choose", "tiers", "campaigns/advent"])
+    def test_hostile(self, client: FlaskClient, whole: Story, runtime: Runtime, part: str) -> None:
+        """Whatever is sent in whatever field is answered as a mistake, or saved where it may stand."""
+        found = form(client, f"/program/part/{part}")
+        names = {name for name, _ in found.fields if name not in ("touched", "based_on")}
+        for raw in HOSTILE:
+            everywhere = {name: [raw] for name in names}
+            assert self._send(client, found.action, everywhere | {"based_on": [raw]}).status_code == 422
+        for name in names:
+            answer = self._send(client, found.action, found.sent() | {name: [b"9" * 500]})
+            assert answer.status_code in (200, 409, 422)
+        odd = self._send(client, found.action, {"ladder[99999].x": [b"1"], "ladder[].key": [b"1"]})
+        assert odd.status_code == 422
+
+    def _send(self, client: FlaskClient, path: str, fields: Mapping[str, Sequence[str | bytes]]) -> Any:
+        # A form field that is no UTF-8 cannot be said to the test's client otherwise.
+        body = urlencode(fields, doseq=True)
+        return client.post(path, data=body, content_type="application/x-www-form-urlencoded")
 
 
 class TestFillingIn:

@@ -111,6 +111,14 @@ class TestView:
             {"way": "custom", "points": 5, "tiers": ["gold"]}, tiers={"ladder": ladder}
         )
 
+    def test_campaign(self):
+        """A campaign says what it gives, to whom and when."""
+        document = WHOLE | {"campaigns": [{**WHOLE["campaigns"][0], "extra": 20, "tiers": ["gold"]}]}
+        program = parse_program(document, version=1)
+        assert "2× beans and 20 beans more for each order, for Gold, from December 1, 2026" == Words(
+            program, "USD"
+        ).campaign(program.campaigns[0])
+
     def test_money(self):
         """Money is written in the shop's currency, also in one that nobody knows."""
         program = parse_program(DEFAULT_DOCUMENT, version=1)
