@@ -164,7 +164,7 @@ def _linked(
     row.account_id = row.last_account_id = account.id
     row.account_name = account.name
     row.last_error = row.last_error_at = None
-    change_details(row, account=account.details)
+    change_details(row, account=account.details, key_doubted_at=None)
     return row
 
 
@@ -209,3 +209,4 @@ def _end(row: KlaviyoConnection, problem: str | None, now: datetime) -> None:
     row.last_account_id = row.account_id or row.last_account_id
     row.account_id = None
     row.access_token = row.refresh_token = row.access_token_expires_at = row.api_key = None
+    change_details(row, key_doubted_at=None)

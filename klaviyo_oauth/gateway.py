@@ -115,6 +115,8 @@ class Gateway:
             return Trouble(self._pause(account, found.retry_after), found.reason, found.status)
         if found.status < 500:
             self._outage.over(account)
+            if who.doubted and found.status != 401:
+                tokens.trust(self._runtime, who)
         return found
 
     def _pause(self, account: str, asked: float | None) -> float:

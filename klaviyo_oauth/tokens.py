@@ -1,11 +1,11 @@
 """The Authorization header for a shop, refreshed when needed by one process at a time.
 
-Only ``invalid_grant`` (or a rejected private key) ends a link. Klaviyo being away never does.
+Only ``invalid_grant`` (or a private key that was rejected twice, a while apart) ends a link. Klaviyo being away never does.
 """
 
 import uuid
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
@@ -24,6 +24,9 @@ _LEASE_SECONDS = 60
 _WHILE_OTHERS_REFRESH = 1.0
 _AFTER_TROUBLE = 15.0
 _AFTER_BROKEN_SEAL = 300.0
+# One 401 may be a fault on the way; a key that is still refused after this is not known any more.
+_BEFORE_SECOND_OPINION = 60.0
+_DOUBTED = "key_doubted_at"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,7 @@ class Credentials:
     road: str
     scopes: frozenset[str]
     authorization: str = field(repr=False)
+    doubted: bool = False
 
 
 def credentials(
@@ -58,6 +62,8 @@ def _credentials(
             return NotConnected(None if row is None else row.problem)
         if row.road == connections.PRIVATE_KEY:
             expired = False
+            if (left := _pause_left(runtime, row)) > 0:
+                return Wait(left, "key_doubted")
         else:
             expires = row.access_token_expires_at
             expired = expires is None or expires <= runtime.clock() + _EARLY
@@ -83,10 +89,28 @@ def _held(runtime: Runtime, row: KlaviyoConnection | None) -> Credentials | None
         return None
     secret = runtime.cipher.open(sealed, row=connections.seal_row(row.shop_id))
     header = connections.authorization(row.road, secret)
-    return Credentials(row.shop_id, row.account_id, row.road, frozenset(row.scopes.split()), header)
+    scopes = frozenset(row.scopes.split())
+    return Credentials(row.shop_id, row.account_id, row.road, scopes, header, doubted=_DOUBTED in row.details)
 
 
-def _reject_key(runtime: Runtime, held: Credentials) -> NotConnected | Credentials:
+def trust(runtime: Runtime, held: Credentials) -> None:
+    """Klaviyo took a private key that it had refused: the refusal was a fault."""
+    with runtime.transaction() as session:
+        row = connections.load(session, held.shop_id, lock=True)
+        if row is not None:
+            connections.change_details(row, **{_DOUBTED: None})
+
+
+def _pause_left(runtime: Runtime, row: KlaviyoConnection) -> float:
+    """For how many seconds a doubted key is still left alone."""
+    doubted_at = row.details.get(_DOUBTED)
+    if not isinstance(doubted_at, str):
+        return 0.0
+    return _BEFORE_SECOND_OPINION - (runtime.clock() - datetime.fromisoformat(doubted_at)).total_seconds()
+
+
+def _reject_key(runtime: Runtime, held: Credentials) -> NotConnected | Credentials | Wait:
+    """A private key was refused. The first time it is only doubted, and a job asks again after a pause; the second time ends the link."""
     with runtime.transaction() as session:
         row = connections.load(session, held.shop_id, lock=True)
         now_held = _held(runtime, row)
@@ -94,8 +118,16 @@ def _reject_key(runtime: Runtime, held: Credentials) -> NotConnected | Credentia
             return NotConnected(row.problem if row else None)
         if now_held.authorization != held.authorization:
             return now_held
-        connections.lose(row, connections.KEY_REJECTED, now=runtime.clock())
-    return NotConnected(connections.KEY_REJECTED)
+        now, left = runtime.clock(), _pause_left(runtime, row)
+        first = _DOUBTED not in row.details
+        if first:
+            connections.change_details(row, **{_DOUBTED: now.isoformat()})
+        elif left <= 0:
+            connections.lose(row, connections.KEY_REJECTED, now=now)
+            return NotConnected(connections.KEY_REJECTED)
+    if first:
+        runtime.nudge("check_klaviyo", held.shop_id, delay=_BEFORE_SECOND_OPINION)
+    return Wait(_BEFORE_SECOND_OPINION if first else left, "key_doubted")
 
 
 def _refresh(runtime: Runtime, config: KlaviyoConfig, held: Credentials) -> Credentials | Wait | NotConnected:

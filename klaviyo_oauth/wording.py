@@ -28,6 +28,7 @@ REASONS: Mapping[str, str] = {
     "no_recipient": "The member is no longer there.",
     "not_connected": "Klaviyo was not connected when this happened.",
     "rate_limit": "Klaviyo's limit is used up for the moment; it goes on by itself.",
+    "key_doubted": "Klaviyo refused the private API key once. It is asked again in a minute; only then is the key taken for deleted.",
     "unauthorized": "Klaviyo refuses a fresh token; it is tried again every minute.",
     "token_refresh_failed": "Klaviyo does not renew the authorization at the moment; it is tried again by itself.",
     "sealed_tokens_cannot_be_opened": "The tokens were sealed with a key that this installation no longer has. "

@@ -10,11 +10,11 @@ from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, select
 
-from klaviyo_oauth import authorization, connections, linking, oauth, tokens
+from klaviyo_oauth import authorization, connections, linking, oauth, registration, tokens
 from klaviyo_oauth.answers import NotConnected, Wait
 from klaviyo_oauth.config import SCOPES, KlaviyoConfig
 from klaviyo_oauth.tokens import Credentials
-from loyalty.models import KlaviyoConnection, OAuthState, OutboxMessage, Shop
+from loyalty.models import KlaviyoConnection, Member, OAuthState, OutboxMessage, Shop
 from tests.integration.klaviyo.conftest import World, outcome_of, ticket_of
 
 
@@ -321,15 +321,55 @@ class TestPrivateKey:
         assert (answer.status_code, answer.get_json()["error"]) == (422, "unreachable")
         assert world.browser().post("/klaviyo/key", json={"key": "pk_sandbox_FernFg"}).status_code == 200
 
-    def test_rejected_later(self, world: World) -> None:
-        """A key that Klaviyo stops accepting breaks the link with that reason, and news waits."""
+    @pytest.fixture
+    def deleted(self, world: World) -> World:
+        """A shop that is linked with a key which was deleted at Klaviyo, and has news."""
         world.browser().post("/klaviyo/key", json={"key": "pk_sandbox_FernFg"})
         sealed = world.cipher.seal("pk_deleted_meanwhile", row=f"klaviyo:{world.shop.shop_id}")
         world.change_connection(api_key=sealed)
         world.put_news(world.add_member("ada@fernandfig.shop"), 1)
-        world.drain()
-        assert world.connection().problem == connections.KEY_REJECTED
-        assert world.states() == {"due": 1}
+        world.nudges.clear()
+        return world
+
+    def test_rejected_later(self, deleted: World) -> None:
+        """A key that Klaviyo stops accepting breaks the link with that reason when it is refused again a minute later; news waits."""
+        deleted.drain()
+        row = deleted.connection()
+        assert (row.state, row.problem, row.last_error) == ("connected", None, "key_doubted")
+        assert deleted.nudges == [("check_klaviyo", deleted.shop.shop_id)]
+        asked = len(deleted.requests_to("/api"))
+        deleted.clock.forward(seconds=30)
+        deleted.drain()
+        assert len(deleted.requests_to("/api")) == asked
+        assert deleted.connection().state == "connected"
+
+        deleted.clock.forward(seconds=31)
+        registration.check(
+            deleted.runtime, deleted.config, deleted.redis, deleted.shop.shop_id, http=deleted.http
+        )
+        assert deleted.connection().problem == connections.KEY_REJECTED
+        assert deleted.states() == {"due": 1}
+
+    def test_refused_by_mistake(self, deleted: World) -> None:
+        """A key that is taken the second time is trusted as before: the next single refusal ends nothing either."""
+        good, bad = "pk_sandbox_FernFg", "pk_deleted_meanwhile"
+        for key, seconds in ((bad, 61), (good, 61), (bad, 1)):
+            sealed = deleted.cipher.seal(key, row=f"klaviyo:{deleted.shop.shop_id}")
+            deleted.change_connection(api_key=sealed)
+            deleted.put_news(
+                deleted.add_member(f"m{deleted.row_count(Member)}@fernandfig.shop"), seconds + len(key)
+            )
+            deleted.drain()
+            assert deleted.connection().state == "connected"
+            deleted.clock.forward(seconds=seconds)
+
+    def test_new_key(self, deleted: World) -> None:
+        """A new key starts without a doubt, and what waited goes out with it."""
+        deleted.drain()
+        assert deleted.browser().post("/klaviyo/key", json={"key": "pk_sandbox_FernFg"}).status_code == 200
+        assert "key_doubted_at" not in deleted.connection().details
+        deleted.drain()
+        assert deleted.states() == {"delivered": 1}
 
 
 class TestRefresh:
