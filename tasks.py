@@ -208,16 +208,11 @@ def settle_calendars() -> None:
 def settle_calendar(shop_id: int) -> None:
     """Do what is due for a shop's members, a batch at a time; ring again rather than keep others waiting for long."""
     parts = house()
-    now = parts.runtime.clock()
-    for _ in range(_CALENDAR_BATCHES):
-        with parts.runtime.transaction() as session:
-            shop = session.get_one(Shop, shop_id)
-            settled = calendar.settle_batch(session, shop, at=now, now=now)
-        for channel in settled.channels:
-            parts.bell("drain_outbox", shop_id, channel)
-        if settled.count < calendar.BATCH:
-            return
-    parts.bell("settle_calendar", shop_id)
+    ran = calendar.run(parts.runtime, shop_id, at=parts.runtime.clock(), most_batches=_CALENDAR_BATCHES)
+    for channel in ran.channels:
+        parts.bell("drain_outbox", shop_id, channel)
+    if ran.more:
+        parts.bell("settle_calendar", shop_id)
 
 
 @job

@@ -41,17 +41,13 @@ def run(domain: str, at: datetime | None, *, ahead: bool, as_json: bool) -> None
     until = at or now
     if until > now and not ahead:
         raise click.ClickException("this instant lies in the future; --ahead says that you mean it")
-    channels: set[str] = set()
-    settled = 0
-    while True:
-        with runtime.transaction() as session:
-            shop = find_shop(session, domain)
-            batch = loyalty_calendar.settle_batch(session, shop, at=until, now=now)
-        settled += batch.count
-        channels |= batch.channels
-        if batch.count < loyalty_calendar.BATCH:
-            break
+    with runtime.reading() as session:
+        shop = find_shop(session, domain)
     assert shop.id is not None
-    for channel in channels:
+    ran = loyalty_calendar.run(runtime, shop.id, at=until)
+    for channel in ran.channels:
         house().bell("drain_outbox", shop.id, channel)
-    show_one({"shop": shop.domain, "at": until.isoformat(), "settled": settled}, as_json=as_json)
+    done = {"shop": shop.domain, "at": until.isoformat(), "settled": ran.settled}
+    show_one(done | ({"troubled": list(ran.troubled)} if ran.troubled else {}), as_json=as_json)
+    if ran.troubled:
+        raise click.ClickException(f"{len(ran.troubled)} members could not be settled; the log says why")

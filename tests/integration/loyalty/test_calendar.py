@@ -357,6 +357,33 @@ class TestRun:
         with Session(engine) as session:
             assert list(verify(session, days.shop.id)) == []
 
+    def test_poison(self, days: Days, apply: Apply, runtime: Runtime, hands: Hands) -> None:
+        """A member with whom something is wrong is named and holds up nobody else, neither in the night nor in a run."""
+        apply(earn={"order": {"title": "Place an order", "rate": "1", "hold_days": 14}})
+        days.tell(
+            *(joined(who) for who in (ADA, BO, CY)),
+            *(bought(who, n, "80") for n, who in enumerate((ADA, BO, CY))),
+        )
+        hands.now = day(20)
+        poisoned = member(days.engine, BO).id
+        with transaction(days.engine) as session:
+            # Half a birthday: nothing of ours writes that, and no code can make sense of it.
+            row = session.get_one(Member, poisoned)
+            row.birthday_told_at, row.birthday_month, row.birthday_day = NOW, 13, 1
+            earn = {
+                "birthday": {"title": "Birthday", "points": 5},
+                "order": {"title": "Place an order", "rate": "1"},
+            }
+        run_id = apply(at=day(19), earn=earn)
+        ran = calendar.run(runtime, days.shop.id or 0, at=day(20))
+        assert (ran.settled, ran.more, ran.troubled) == (2, False, (poisoned,))
+        assert [member(days.engine, who).balance for who in (ADA, BO, CY)] == [80, 0, 80]
+
+        assert runs.advance(runtime, run_id, calendar.refresh_step) is None
+        with Session(days.engine) as session:
+            run = session.get_one(Run, run_id)
+            assert (run.state, run.done, run.failed) == ("done", 2, 1)
+
     def test_due_shops(self, days: Days, apply: Apply) -> None:
         """Only shops with something due are rung for, and none that removed the app."""
         apply(earn={"order": {"title": "Place an order", "rate": "1", "hold_days": 14}})

@@ -1,0 +1,78 @@
+"""Works through everything that is due in a shop, batch by batch."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from loyalty.calendar.batches import BATCH, due_members, settle_members
+from loyalty.models import Shop
+from loyalty.runtime import Runtime
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What a run did. ``channels`` have something to send now; ``more`` says that somebody is left; ``troubled`` are the members who could
+    not be settled, for reasons that the log tells."""
+
+    settled: int
+    channels: frozenset[str]
+    more: bool
+    troubled: tuple[int, ...]
+
+
+def run(runtime: Runtime, shop_id: int, *, at: datetime, most_batches: int | None = None) -> Ran:
+    """Settle everybody for whom something is due at ``at``, in at most so many batches."""
+    settled, batches = 0, 0
+    channels: frozenset[str] = frozenset()
+    troubled: tuple[int, ...] = ()
+    while most_batches is None or batches < most_batches:
+        with runtime.reading() as session:
+            member_ids = due_members(session, shop_id, at=at, without=troubled)
+        if not member_ids:
+            return Ran(settled, channels, more=False, troubled=troubled)
+        told, failed = settle_carefully(runtime, shop_id, member_ids, at=at)
+        settled += len(member_ids) - len(failed)
+        channels |= told
+        troubled += failed
+        batches += 1
+        if len(member_ids) < BATCH:
+            return Ran(settled, channels, more=False, troubled=troubled)
+    return Ran(settled, channels, more=True, troubled=troubled)
+
+
+def settle_carefully(
+    runtime: Runtime, shop_id: int, member_ids: Sequence[int], *, at: datetime, climbs: bool = False
+) -> tuple[frozenset[str], tuple[int, ...]]:
+    """Settle members in one transaction; if that fails, each in one of their own, so that nobody is held up by another's trouble.
+
+    Returns the outbox channels that have something to send, and who could not be settled. When it is the database that is in trouble,
+    that is raised.
+    """
+    try:
+        return _settle(runtime, shop_id, member_ids, at=at, climbs=climbs), ()
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:  # whatever it was: the members are tried alone, and the log keeps it
+        log.exception("calendar_batch_failed", shop_id=shop_id, members=len(member_ids))
+        if len(member_ids) == 1:
+            return frozenset(), tuple(member_ids)
+    channels: frozenset[str] = frozenset()
+    troubled: tuple[int, ...] = ()
+    for member_id in member_ids:
+        told, failed = settle_carefully(runtime, shop_id, (member_id,), at=at, climbs=climbs)
+        channels |= told
+        troubled += failed
+    return channels, troubled
+
+
+def _settle(
+    runtime: Runtime, shop_id: int, member_ids: Sequence[int], *, at: datetime, climbs: bool
+) -> frozenset[str]:
+    with runtime.transaction() as session:
+        shop = session.get_one(Shop, shop_id)
+        return settle_members(session, shop, member_ids, at=at, now=runtime.clock(), climbs=climbs)
