@@ -107,7 +107,7 @@ class TestTopics:
         told = {
             topic
             for topic, function in translate.TOPICS.items()
-            if function.__name__ in ("shop", "bulk_operation", "privacy")
+            if function.__name__ in ("shop", "consent", "bulk_operation", "privacy")
         }
         assert set(shop_handlers(house.runtime.cipher)) == told
         assert set(house.reception.shop_handlers) == told

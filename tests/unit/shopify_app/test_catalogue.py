@@ -29,7 +29,8 @@ class Shopify:
     """Answers what products are of, and notes how many were asked for."""
 
     def __init__(self, nodes: dict[int, Any]) -> None:
-        self.nodes, self.asked = nodes, []
+        self.nodes = nodes
+        self.asked: list[list[int]] = []
 
     def query(self, _document: str, variables: dict[str, Any]) -> Any:
         numbers = [int(text.rpartition("/")[2]) for text in variables["ids"]]
