@@ -18,7 +18,7 @@ import klaviyo_oauth.registration
 import klaviyo_oauth.reviews
 import klaviyo_oauth.tokens
 import shopify_app.tokens
-from loyalty import calendar, pruning, redemption, runs
+from loyalty import calendar, pruning, redemption, referrals, runs
 from loyalty.models import InboxMessage, KlaviyoConnection, OutboxMessage, Run, Shop
 from loyalty.receiving import drain_inbox as receive
 from loyalty.sending import drain_outbox as send
@@ -218,7 +218,12 @@ def settle_calendar(shop_id: int) -> None:
 @job
 def prune() -> None:
     """Forget what nobody needs any longer."""
-    pruning.prune(house().runtime)
+    runtime = house().runtime
+    pruning.prune(runtime)
+    forgotten = 1
+    while forgotten:
+        with runtime.transaction() as session:
+            forgotten = referrals.forget_invitations(session, now=runtime.clock())
 
 
 # What `flask cron` rings for. A period is claimed in the database, so any number of cron processes ring once.

@@ -7,7 +7,7 @@ the friend's orders, a merge, the word of staff, the end of its hold. So facts m
 from loyalty.referrals.claiming import ReferralClaimed, claim
 from loyalty.referrals.codes import advocate_of, code_in_use, own_or_given, take_other_code
 from loyalty.referrals.devices import note_device
-from loyalty.referrals.forgetting import forget
+from loyalty.referrals.forgetting import forget, forget_invitations
 from loyalty.referrals.inviting import MOST_AT_ONCE, share
 from loyalty.referrals.problem import ReferralRefused
 from loyalty.referrals.ruling import rule
@@ -30,6 +30,7 @@ __all__ = [
     "code_in_use",
     "complete_due",
     "forget",
+    "forget_invitations",
     "link_of",
     "note_device",
     "own_or_given",

@@ -644,6 +644,21 @@ class TestForgetting:
         now = world.referral(row)
         assert (now.device, now.network, now.state) == (None, None, "ordered")
 
+    def test_invitations(self, world: World) -> None:
+        """An address that somebody typed is not kept for ever; whoever became anything more than invited stays known."""
+        world.share(ADA, FRIEND, "di@fernandfig.shop", "ed@fernandfig.shop", "flo@fernandfig.shop")
+        world.share(BO, "flo@fernandfig.shop")
+        world.claim()
+        world.hear(bought(Identity(None, "di@fernandfig.shop"), at=NOW))
+        for days, left in ((89, 5), (91, 1)):
+            with transaction(world.engine) as session:
+                referrals.forget_invitations(session, now=NOW + timedelta(days=days))
+            with world.read() as session:
+                assert len(session.exec(select(Referral)).all()) == left
+        with world.read() as session:
+            known = {member.email for member in session.exec(select(Member)).all()}
+        assert known == {ADA.email, BO.email, FRIEND, "di@fernandfig.shop", None}
+
     def test_advocate_erased(self, world: World) -> None:
         """Nobody is rewarded in an erased person's name, and the calendar does not come back to it for ever."""
         row = world.claim()
