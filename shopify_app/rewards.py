@@ -3,6 +3,7 @@
 from zoneinfo import ZoneInfo
 
 from loyalty import programs
+from loyalty.core.document import ProgramInvalid
 from loyalty.delivery import Delivered, Dropped, Message, Outcome
 from loyalty.models import RewardIssue, Shop
 from loyalty.programs import NoProgram
@@ -11,6 +12,7 @@ from loyalty.runtime import Runtime
 from shopify_app import discounts, gift_cards, store_credit
 from shopify_app.admin_api import AdminClient
 from shopify_app.reward_codes import code_of
+from shopify_app.reward_outcomes import failed
 
 KINDS = (ISSUE_REWARD, DEACTIVATE_CODE)
 _ENDING = ("cancelling", "failed")
@@ -18,14 +20,19 @@ _ENDING = ("cancelling", "failed")
 
 def deliver(api: AdminClient, runtime: Runtime, shop_id: int, message: Message) -> Outcome:
     """Make a reward, or end one. Raises ``ShopifyError``."""
-    row = _named(runtime, shop_id, str(message.payload["issue_id"]))
-    if row is None:
+    with runtime.reading() as session:
+        row, shop = session.get(RewardIssue, str(message.payload["issue_id"])), session.get(Shop, shop_id)
+    if row is None or shop is None or row.shop_id != shop_id:
         return Dropped("no_such_reward")
     if message.kind == DEACTIVATE_CODE:
         return _end(api, runtime, row, message)
     if row.state != "issuing":
         return Delivered()
-    return _make(api, runtime, row, message)
+    try:
+        _name(runtime, shop, row)
+        return _make(api, runtime, row, message)
+    except ProgramInvalid:
+        return failed(row, "terms_not_understood", runtime.clock())
 
 
 def _make(api: AdminClient, runtime: Runtime, row: RewardIssue, message: Message) -> Outcome:
@@ -49,19 +56,15 @@ def _end(api: AdminClient, runtime: Runtime, row: RewardIssue, message: Message)
     return discounts.deactivate(api, row, attempt=attempt, now=now)
 
 
-def _named(runtime: Runtime, shop_id: int, issue_id: str) -> RewardIssue | None:
-    """The reward with its code, which is written down before Shopify hears of it."""
-    with runtime.reading() as session:
-        row, shop = session.get(RewardIssue, issue_id), session.get(Shop, shop_id)
-    if row is None or shop is None or row.shop_id != shop_id:
-        return None
-    if row.code is None and row.state == "issuing":
-        code = code_of(runtime.cipher, shop, row)
-        if code is not None:
-            with runtime.transaction() as session:
-                name_code(session, shop_id, issue_id, code)
-            row.code = code
-    return row
+def _name(runtime: Runtime, shop: Shop, row: RewardIssue) -> None:
+    """Give the reward its code, which is written down before Shopify hears of it."""
+    if row.code is not None:
+        return
+    code = code_of(runtime.cipher, shop, row)
+    if code is not None:
+        with runtime.transaction() as session:
+            name_code(session, row.shop_id, row.id, code)
+        row.code = code
 
 
 def _timezone(runtime: Runtime, row: RewardIssue) -> ZoneInfo:

@@ -5,13 +5,12 @@ from decimal import Decimal
 from typing import Any
 
 from loyalty.models import RewardIssue
-from loyalty.redemption.terms import terms_of
+from loyalty.redemption.terms import percentage_of
 
 
 def said_of(issue: RewardIssue) -> dict[str, Any]:
     """The properties of an event about a reward. ``reward_value`` is money or, for a percentage, per cent."""
-    terms = terms_of(issue)
-    value = terms.percentage if terms.kind == "percentage_off" else issue.amount
+    value = percentage_of(issue) if issue.kind == "percentage_off" else issue.amount
     said: dict[str, Any] = {
         "reward": issue.reward,
         "reward_title": issue.title,

@@ -32,7 +32,7 @@ _WORDS = {
     "product_is_gone": "The product is not in the store any more.",
     "code_taken_by_another": "Another discount has this code.",
     "free_product_with_minimum": "Shopify knows no minimum for a free product.",
-    "products_and_collections": "A code holds for products or for collections, not for both.",
+    "terms_not_understood": "Its terms are not understood any more.",
     "several_credits_alike": "The customer got several credits that look alike. Was this one paid?",
     "credits_cannot_be_read": "The app may not look whether this credit was paid.",
     "not_found_out": "For days Shopify did not say whether it was paid.",

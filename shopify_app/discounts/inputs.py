@@ -86,8 +86,6 @@ def _items(terms: Reward) -> dict[str, Any]:
         if terms.variant_id is None:
             raise CannotBeMade("no_product")
         return {"products": {"productVariantsToAdd": [gid("ProductVariant", terms.variant_id)]}}
-    if terms.products and terms.collections:
-        raise CannotBeMade("products_and_collections")
     if terms.products:
         return {"products": {"productsToAdd": [gid("Product", one) for one in sorted(terms.products)]}}
     if terms.collections:

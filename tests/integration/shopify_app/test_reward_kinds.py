@@ -200,6 +200,15 @@ class TestCodes:
         assert (get(store, issue_id).state, get(store, issue_id).failure) == ("failed", "product_is_gone")
         assert rich.balance == before
 
+    def test_terms_not_understood(self, store, rich):
+        """A reward whose terms nobody understands any more is not guessed at: its points come back."""
+        before = rich.balance
+        issue_id = rich.ask("percentage")
+        change(store, issue_id, terms={"kind": "percentage_off", "per_cent": "10"})
+        store.settle()
+        assert (get(store, issue_id).state, get(store, issue_id).failure) == ("failed", "terms_not_understood")
+        assert rich.balance == before
+
     def test_used_though_cancelled(self, store, rich):
         """An order that used the code and was cancelled has used it: Shopify takes it no second time."""
         issue_id = rich.ask("amount")
