@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from loyalty.core.document import earning, rewards
-from loyalty.core.document.fields import Field, Table
+from loyalty.core.document.fields import NOTHING, Field, Table
 from loyalty.core.document.kinds import WRONG
 from loyalty.core.document.mistakes import Notes, join
 from loyalty.core.document.program import FIELDS
 from loyalty.core.document.text import plain
 from loyalty.core.document.tiers import TIER
-from loyalty.core.document.words import NOTHING, in_words, lower_first, value_in_words
+from loyalty.core.document.words import in_words, lower_first, value_in_words
 
 # These tables are a few words as a whole; others are told part by part.
 _SHORT = frozenset({"limit", "schedule", "entry", "advocate"})
@@ -116,9 +116,9 @@ def _value(field: Field, found: Any) -> Any:
 
 
 def _said(field: Field, found: Any) -> str:
-    if found is None:
-        return NOTHING if field.is_required else value_in_words(field.kind, field.default)
-    return in_words(field.kind, found)
+    given = field.default if found is None and not field.is_required else None
+    text = value_in_words(field.kind, given) if found is None else in_words(field.kind, found)
+    return field.none if text == NOTHING else text
 
 
 def _title(thing: Mapping[str, Any], key: str) -> str:

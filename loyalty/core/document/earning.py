@@ -34,9 +34,9 @@ _TITLE = Field("title", Text(), "Title", "Shown in the list of ways to earn")
 _POINTS = Field("points", Whole(unit="points"), "Points")
 _GUESTS = Field("guests", Flag(), "Guests may earn", "People without an account", default=True)
 _HOLD = Field("hold_days", Whole(0, 365, "days"), "Pending for", "Days until the points can be spent", 0)
-_LIMIT = Field("limit", LIMIT, "Limit", "How often one person may earn by it", None)
+_LIMIT = Field("limit", LIMIT, "Limit", "How often one person may earn by it", None, "no limit")
 _WHEN = Field("schedule", SCHEDULE, "Schedule", "In the shop's time zone; both days belong to it", Schedule())
-_WHO = Field("tiers", TIERS, "Only for these tiers", "Empty: for everybody", _NONE)
+_WHO = Field("tiers", TIERS, "Only for these tiers", "Empty: for everybody", _NONE, "everybody")
 _BOUNDS = (_LIMIT, _WHEN, _GUESTS, _WHO, _HOLD)
 
 _ROUNDING = Choice(
@@ -55,7 +55,12 @@ _VALUE = Field("minimum", Amount(Decimal(10_000_000)), "Value of one order", "Wh
 _ORDER = (
     Field("goods", GOODS, "Goods", "Which goods count", Goods()),
     Field(
-        "channels", CHANNELS, "Only these sales channels", "Shopify's names, one a line: web, pos …", _NONE
+        "channels",
+        CHANNELS,
+        "Only these sales channels",
+        "Shopify's names, one a line: web, pos …",
+        _NONE,
+        "all",
     ),
     Field("multiplied", Flag(), "Multiplied by tiers and campaigns", "", default=True),
 )
@@ -173,8 +178,8 @@ CAMPAIGN_FIELDS = (
     Field("schedule", SCHEDULE, "Schedule", "In the shop's time zone; both days belong to it"),
     Field("multiplier", Amount(Decimal(100), is_money=False), "Multiplier", "2 for twice the points", Decimal(1)),
     Field("extra", Whole(unit="points"), "Extra points", "For each order", 0),
-    Field("rules", _ORDER_RULES, "Only for these ways to earn", "The multiplier; empty: for all", _NONE),
-    Field("channels", CHANNELS, "Only these sales channels", "Shopify's names, one a line: web, pos …", _NONE),
+    Field("rules", _ORDER_RULES, "Only for these ways to earn", "The multiplier; empty: for all", _NONE, "all"),
+    Field("channels", CHANNELS, "Only these sales channels", "Shopify's names, one a line: web, pos …", _NONE, "all"),
     _WHO,
 )  # fmt: skip
 CAMPAIGN = Table((ENABLED, *CAMPAIGN_FIELDS), _campaign, _check_campaign)

@@ -12,18 +12,20 @@ from loyalty.core.document.kinds import WRONG, Kind
 from loyalty.core.document.mistakes import Notes, join, one_of
 
 REQUIRED: Final = object()
+NOTHING: Final = "nothing"
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
     """One key of a table. ``label`` and ``details`` are for people; ``default`` is the value (as the program has it) when it is left
-    out."""
+    out, and ``none`` what it means for people that there is none."""
 
     name: str
     kind: Kind
     label: str
     details: str = ""
     default: Any = REQUIRED
+    none: str = NOTHING
 
     @property
     def is_required(self) -> bool:

@@ -67,9 +67,11 @@ _NONE: frozenset[Any] = frozenset()
 
 GOODS = Table(
     (
-        Field("products", PRODUCTS, "Only these products", "Shopify's ids, one a line", _NONE),
-        Field("collections", COLLECTIONS, "Only these collections", "Shopify's ids, one a line", _NONE),
-        Field("tags", TAGS, "Only products with these tags", "", _NONE),
+        Field("products", PRODUCTS, "Only these products", "Shopify's ids, one a line", _NONE, "all"),
+        Field(
+            "collections", COLLECTIONS, "Only these collections", "Shopify's ids, one a line", _NONE, "all"
+        ),
+        Field("tags", TAGS, "Only products with these tags", "", _NONE, "all"),
         Field("without_products", PRODUCTS, "Without these products", "Shopify's ids, one a line", _NONE),
         Field(
             "without_collections",

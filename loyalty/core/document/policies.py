@@ -122,7 +122,7 @@ REFERRALS_FIELDS = (
     Field("advocate", GIFT, "The member gets"),
     Field("minimum", Amount(Decimal(10_000_000)), "The friend's first order, at least", "", Decimal(0)),
     Field("hold_days", Whole(0, 365, "days"), "The order must have stood for", "", 14),
-    Field("limit", LIMIT, "Limit", "How many friends count", None),
+    Field("limit", LIMIT, "Limit", "How many friends count", None, "no limit"),
     Field(
         "checks",
         Many(CHECKS, "checks", most=len(CHECKS.words)),

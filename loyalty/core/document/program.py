@@ -51,7 +51,7 @@ _DEBTS = Choice(
 FIELDS = (
     Field("points", POINTS, "Points"),
     Field("point_value", Amount(Decimal(1_000_000)), "Value of one point", "For reports", None),
-    Field("timezone", Zone(), "Time zone", "Empty: the shop's", None),
+    Field("timezone", Zone(), "Time zone", "Empty: the shop's", None, "the shop's own"),
     Field("guests", _GUESTS, "Guests", "People without an account", "earn"),
     Field("stacking", _STACKING, "Several multipliers for one order", "", "highest"),
     Field("debts", _DEBTS, "Points taken back that were spent", "", "keep"),

@@ -44,8 +44,10 @@ _AMOUNT = Field("amount", Amount(), "Amount")
 _PERCENTAGE = Field("percentage", Amount(Decimal(100), is_money=False), "Percentage")
 _VARIANT = Field("variant_id", ShopifyId("ProductVariant"), "Product variant", "Shopify's id of the variant")
 _STEPS = (
-    Field("minimum_points", Whole(unit="points"), "Fewest points", "Empty: one step", None),
-    Field("maximum_points", Whole(unit="points"), "Most points", "Empty: as many as there are", None),
+    Field("minimum_points", Whole(unit="points"), "Fewest points", "Empty: one step", None, "one step"),
+    Field(
+        "maximum_points", Whole(unit="points"), "Most points", "Empty: as many as there are", None, "no bound"
+    ),
 )
 # What stands before the random part of a code. At Shopify a gift card's whole code has 8 to 20 letters and digits.
 _PREFIX = Field(
@@ -59,16 +61,22 @@ _CARD_PREFIX = Field(
     "code_prefix", Pattern(r"[A-Z0-9]{1,8}", "1 to 8 of the characters A-Z and 0-9"),
     "Codes begin with", "A-Z and 0-9", "LAUREL",
 )  # fmt: skip
-_EXPIRES = Field("expires_after_days", Whole(most=3650, unit="days"), "Expires after", "Empty: never", None)
-_CART = Field("minimum_subtotal", Amount(Decimal(10_000_000)), "Minimum order", "Empty: no minimum", None)
+_EXPIRES = Field(
+    "expires_after_days", Whole(most=3650, unit="days"), "Expires after", "Empty: never", None, "never"
+)
+_CART = Field(
+    "minimum_subtotal", Amount(Decimal(10_000_000)), "Minimum order", "Empty: no minimum", None, "no minimum"
+)
 _GOODS = (
-    Field("products", PRODUCTS, "Only for these products", "Shopify's ids, one a line", _NONE),
-    Field("collections", COLLECTIONS, "Only for these collections", "Shopify's ids, one a line", _NONE),
+    Field("products", PRODUCTS, "Only for these products", "Shopify's ids, one a line", _NONE, "all"),
+    Field(
+        "collections", COLLECTIONS, "Only for these collections", "Shopify's ids, one a line", _NONE, "all"
+    ),
 )
 _COMBINING = Field("combines", _COMBINES, "Combines with", "Other discounts in the same order", Combines())
 _TAIL = (
-    Field("limit", LIMIT, "Limit", "How often one customer may have it", None),
-    Field("tiers", TIERS, "Only for these tiers", "Empty: for everybody", _NONE),
+    Field("limit", LIMIT, "Limit", "How often one customer may have it", None, "no limit"),
+    Field("tiers", TIERS, "Only for these tiers", "Empty: for everybody", _NONE, "everybody"),
 )
 _CODE = (_PREFIX, _EXPIRES, _CART)
 
@@ -125,7 +133,9 @@ def _check(kind: str, values: Mapping[str, Any], path: str, notes: Notes) -> Non
         notes.mistake(join(path, "points"), points, "no price, because the reward is not listed")
     if values.get("products") and values.get("collections"):
         found = sorted(values["collections"])
-        notes.mistake(join(path, "collections"), found, "no collections beside products: a code is for one of the two")
+        notes.mistake(
+            join(path, "collections"), found, "no collections beside products: a code is for one of the two"
+        )
     if kind == "incremental":
         if listed is False:
             notes.mistake(

@@ -5,13 +5,11 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from loyalty.core.document.fields import Field, Table
+from loyalty.core.document.fields import NOTHING, Field, Table
 from loyalty.core.document.kinds import WRONG, Choice, Kind, Whole
 from loyalty.core.document.lists import Many
 from loyalty.core.document.mistakes import Notes, shown
 from loyalty.core.program import Gift, Limit, Schedule
-
-NOTHING = "nothing"
 
 
 def in_words(kind: Kind, found: Any) -> str:

@@ -93,6 +93,23 @@ class TestDifference:
             "“Place an order”, schedule: from 2026-12-01 to 2026-12-24 → until 2026-12-24",
         ] == [text for _, text in told(change)]
 
+    def test_none(self):
+        """Where there is nothing any more, it says what that means."""
+
+        def change(document):
+            for name in ("limit", "tiers", "channels", "goods"):
+                del document["earn"]["order"][name]
+            del document["timezone"]
+
+        assert [
+            "Time zone: Europe/Berlin → the shop's own",
+            "“Place an order”, goods, only these collections: 7, 8 → all",
+            "“Place an order”, goods, without products with these tags: sale → nothing",
+            "“Place an order”, only these sales channels: web → all",
+            "“Place an order”, limit: at most twice in 7 days → no limit",
+            "“Place an order”, only for these tiers: gold → everybody",
+        ] == [text for _, text in told(change)]
+
     def test_parts(self):
         """Whole parts come and go; one that is only not said begins from what holds by default."""
 
