@@ -8,6 +8,7 @@ from demo.stage import SHOP, Stage
 from demo.telling import Teller, wait_for
 
 WREN, OTTO, IVY = "wren@fernandfig.shop", "otto@fernandfig.shop", "ivy@fernandfig.shop"
+JUNO = "juno@fernandfig.shop"
 OUR_METRICS = ("Joined Program", "Points Earned", "Points Redeemed", "Points Adjusted")
 # A job of a run, from the press of a button to its end.
 PATIENCE = 60.0

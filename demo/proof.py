@@ -4,7 +4,7 @@ import json
 import random
 from typing import Any
 
-from demo.cast import IVY, OTTO, OUR_METRICS, WREN, Cast
+from demo.cast import IVY, JUNO, OTTO, OUR_METRICS, WREN, Cast
 from demo.people import browser
 from demo.stage import SHOP
 
@@ -18,25 +18,32 @@ ENTRIES = sorted(
         (WREN, 50, "review"),
         (WREN, -500, "reward"),
         (WREN, 55, "order"),
+        (WREN, 18, "order"),
+        (WREN, 150, "referral"),
+        (JUNO, 50, "signup"),
+        (JUNO, 54, "order"),
         (IVY, 36, "order"),
         (OTTO, 100, "signup"),
         (OTTO, 42, "order"),
         (OTTO, -42, "order"),
     ]
 )
-BALANCES = {WREN: 231, IVY: 36, OTTO: 100}
+BALANCES = {WREN: 399, IVY: 36, OTTO: 100, JUNO: 104}
 EVENTS = {
     WREN: [
         ("Joined Program", 0),
         ("Points Adjusted", -192),
+        ("Points Earned", 18),
         ("Points Earned", 50),
         ("Points Earned", 50),
         ("Points Earned", 55),
         ("Points Earned", 100),
+        ("Points Earned", 150),
         ("Points Earned", 668),
         ("Points Redeemed", 500),
     ],
     IVY: [("Points Earned", 36)],
+    JUNO: [("Joined Program", 0), ("Points Earned", 50), ("Points Earned", 54)],
     OTTO: [("Joined Program", 0), ("Points Adjusted", -42), ("Points Earned", 42), ("Points Earned", 100)],
 }
 _RESENT = ("orders/", "refunds/", "customers/")
@@ -90,7 +97,7 @@ def look_at_everything(cast: Cast) -> dict[str, Any]:
         tell.eventually(f"points of {email} at Shopify and at Klaviyo", shown, look)
         tell.expect(f"events of {email}", sorted(EVENTS[email]), cast.events(email))
     wren = cast.profile(WREN)
-    tell.expect("Wren's lifetime points", 731, wren.get("Laurel Lifetime Points"))
+    tell.expect("Wren's lifetime points", 899, wren.get("Laurel Lifetime Points"))
     tell.expect("Wren's points spent", 500, wren.get("Laurel Points Spent"))
     tell.expect("Wren's state", "member", wren.get("Laurel State"))
     tell.expect("events that reached Klaviyo", sum(map(len, EVENTS.values())), _delivered(cast))

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from demo import opening, proof, shopping
+from demo import growing, opening, proof, shopping
 from demo.cast import Cast
 from demo.stage import Stage
 from demo.telling import Teller
@@ -21,6 +21,9 @@ ACTS: tuple[tuple[str, Callable[[Cast], None]], ...] = (
     ("Wren rates something while Klaviyo's webhook is off", shopping.review_found),
     ("Wren redeems her points at the storefront", shopping.redeem),
     ("Wren uses the code", shopping.use_code),
+    ("The shop takes up a whole program", growing.take_up_program),
+    ("Wren brings a friend", growing.bring_a_friend),
+    ("Two weeks pass", growing.let_time_pass),
     ("Everything is delivered again, shuffled", proof.repeats),
     ("Somebody forges a webhook", proof.forged),
 )
