@@ -67,10 +67,10 @@ class TestDemo:
         assert summary == {
             "shop": "fern-and-fig.myshopify.com",
             "members": 255,
-            "orders": 4,
-            "points_issued": 1101,
-            "ledger_entries": 11,
-            "events_delivered": 13,
+            "orders": 6,
+            "points_issued": 1373,
+            "ledger_entries": 15,
+            "events_delivered": 18,
             "profiles_synced": 255,
             "reviews_rewarded": 2,
         }
