@@ -15,7 +15,7 @@ from loyalty.api_actions import Outcome
 from loyalty.core.program import SELF_REPORTED_WAYS
 from loyalty.models import Shop
 from loyalty.runtime import Runtime
-from shopify_app.api.told_action import TOPIC, Mistaken, ToldAction, read_action
+from shopify_app.api.told_action import TOPIC, Mistaken, ToldAction, kept_body, read_action
 
 LARGEST_BODY = 4 * 1024
 MOST_PER_MINUTE = 600
@@ -107,7 +107,7 @@ def _keep(runtime: Runtime, caller: Caller, told: ToldAction) -> tuple[bool, Out
             source=inbox.API,
             delivery_id=told.key,
             topic=TOPIC,
-            body=request.get_data(),
+            body=kept_body(told),
             now=now,
         )
         outcome = api_actions.outcome(session, caller.shop, told.key, now=now)

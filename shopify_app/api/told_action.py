@@ -3,6 +3,7 @@
 What is wrong is named by its field; its value is never told.
 """
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -56,6 +57,20 @@ def read_action(body: Mapping[str, Any], *, now: datetime) -> ToldAction:
     if errors:
         raise Mistaken(errors)
     return ToldAction(str(rule), str(key), Identity(customer_id, email), occurred_at)
+
+
+def kept_body(told: ToldAction) -> bytes:
+    """The action as the inbox keeps it: in one spelling, so that whoever is to be forgotten is found in it."""
+    identity = told.identity
+    fields = {
+        "rule": told.rule,
+        "id": told.key,
+        "email": identity.email,
+        "customer_id": identity.customer_id,
+        "occurred_at": told.occurred_at.isoformat() if told.occurred_at else None,
+    }
+    said = {name: value for name, value in fields.items() if value is not None}
+    return json.dumps(said, ensure_ascii=False).encode()
 
 
 def translate(message: InboxMessage) -> Sequence[Fact]:

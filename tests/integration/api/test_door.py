@@ -2,8 +2,10 @@
 
 import io
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from cryptography.fernet import Fernet
@@ -62,7 +64,8 @@ class Desk:
         """Tell of an action."""
         told = {"rule": "survey", "id": "s-1", "email": "iris@fernandfig.shop"} | fields
         data = body if body is not None else json.dumps({k: v for k, v in told.items() if v is not None})
-        return self.client.post(
+        # A client of one's own: several may tell at once.
+        return self.app.test_client().post(
             "/api/v1/actions", data=data, headers={"Authorization": f"Bearer {key or self.key}"}
         )
 
@@ -119,6 +122,24 @@ class TestTelling:
         desk.settle()
         assert [entry.points for entry in desk.rows(LedgerEntry)] == [40]
         assert len(desk.rows(InboxMessage)) == 1
+
+    def test_at_once(self, desk: Desk) -> None:
+        """Eight tellings of one action at the same moment are one: one is new, the others hear of it."""
+        with ThreadPoolExecutor(8) as many:
+            told = [many.submit(Desk.tell, desk) for _ in range(8)]
+        assert sorted(answer.result().status_code for answer in told) == [200] * 7 + [202]
+        desk.settle()
+        assert [entry.points for entry in desk.rows(LedgerEntry)] == [40]
+
+    def test_strange_id(self, desk: Desk) -> None:
+        """An id may hold whatever an address has a meaning for."""
+        desk.tell(id="a/b?c=1#d%41")
+        assert desk.ask(quote("a/b?c=1#d%41", safe="")).json["id"] == "a/b?c=1#d%41"
+
+    def test_one_spelling(self, desk: Desk) -> None:
+        """However a program spells an address, it is kept in the one by which its person is found and forgotten."""
+        desk.tell(b'{"rule": "survey", "id": "s-1", "email": "Iris\\u0040FernAndFig.shop"}')
+        assert b"iris@fernandfig.shop" in desk.rows(InboxMessage)[0].body
 
     def test_limit(self, desk: Desk) -> None:
         """What a limit refuses is no error of the caller's: it is taken, and the reason can be read."""
