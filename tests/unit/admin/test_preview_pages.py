@@ -1,0 +1,112 @@
+"""The pages that look ahead and add up: what would change, and what is owed."""
+
+import csv
+import io
+
+from flask.testing import FlaskClient
+from sqlmodel import select
+
+from loyalty import preview, programs, runs
+from loyalty.core.document import DEFAULT_DOCUMENT, write_text
+from loyalty.models import Member, ProgramVersion, Run
+from loyalty.runtime import Runtime
+from tests.merchant_pages import Bell
+from tests.shop_story import Story
+
+DEARER = DEFAULT_DOCUMENT | {"earn": {"order": {"title": "Order", "rate": "3"}}}
+
+
+def finish(runtime: Runtime, bell: Bell) -> int:
+    """Do what a worker does with the run that was rung for."""
+    run_id = next(rung[1] for rung in reversed(bell.rung) if rung[0] == "advance_run")
+    assert isinstance(run_id, int)
+    assert runs.advance(runtime, run_id, preview.step) is None
+    return run_id
+
+
+class TestPreview:
+    """``/program/preview``."""
+
+    def test_before_the_first(self, client: FlaskClient, bare: Story) -> None:
+        """A shop that never looked sees its program, ready to be changed."""
+        page = client.get("/program/preview").text
+        assert "Place an order" in page
+        assert "In short" not in page
+
+    def test_begins_and_shows(self, client: FlaskClient, story: Story, runtime: Runtime, bell: Bell) -> None:
+        """It runs as a job, with its progress on the page; then the page shows the numbers and the names, and the program is as it was."""
+        with runtime.reading() as session:
+            before = programs.current(session, story.shop_id).version
+            name = session.get_one(Member, story.member_ids[0]).first_name or "?"
+        answer = client.post("/program/preview", data={"text": write_text(DEARER), "begins": ""})
+        assert answer.json["ok"]
+        assert "data-run=" in client.get("/program/preview").text
+        run_id = finish(runtime, bell)
+        page = client.get("/program/preview").text
+        assert "In short" in page
+        assert "Most affected" in page
+        assert name in page
+        assert 'rate = "3"' in page.replace("&#34;", '"')
+        with runtime.reading() as session:
+            assert programs.current(session, story.shop_id).version == before
+            run = session.get_one(Run, run_id)
+            assert name not in f"{run.params}{run.cursor}"
+
+    def test_from_a_day(self, client: FlaskClient, story: Story, runtime: Runtime, bell: Bell) -> None:
+        """A day in the past is taken, one in the future is a mistake in its field."""
+        text = write_text(DEARER)
+        wrong = client.post("/program/preview", data={"text": text, "begins": "2027-01-01"})
+        assert (wrong.status_code, list(wrong.json["errors"])) == (422, ["begins"])
+        assert client.post("/program/preview", data={"text": text, "begins": "2026-11-10"}).json["ok"]
+        finish(runtime, bell)
+        assert "as if it had been saved on 2026-11-10" in client.get("/program/preview").text
+
+    def test_mistakes(self, client: FlaskClient, story: Story, runtime: Runtime) -> None:
+        """What is wrong with the text is said by its place, and no job begins."""
+        answer = client.post("/program/preview", data={"text": 'guests = "sometimes"'})
+        assert answer.status_code == 422
+        assert "guests" in [mistake["path"] for mistake in answer.json["mistakes"]]
+        broken = client.post("/program/preview", data={"text": "this is = = no"})
+        assert (broken.status_code, list(broken.json["errors"])) == (422, ["text"])
+        with runtime.reading() as session:
+            assert preview.latest(session, story.shop_id) is None
+
+    def test_one_at_a_time(self, client: FlaskClient, story: Story) -> None:
+        """While one is under way another is refused, not silently taken for it."""
+        assert client.post("/program/preview", data={"text": write_text(DEARER)}).json["ok"]
+        again = client.post("/program/preview", data={"text": write_text(DEFAULT_DOCUMENT)})
+        assert again.status_code == 409
+
+
+class TestLiability:
+    """``/liability``."""
+
+    def test_shows(self, client: FlaskClient, story: Story) -> None:
+        """By month and by day, with what is outstanding, its worth, and why nothing is said of what will never be spent."""
+        page = client.get("/liability").text
+        assert "not enough history yet" in page
+        assert "five_off" in page
+        assert "2026-11" in page
+        days = client.get("/liability?by=day&from=2026-11-01&to=2026-11-22").text
+        assert "Nov 22, 2026" in days
+
+    def test_strange_asks(self, client: FlaskClient, story: Story) -> None:
+        """Whatever stands in the address, the page answers with something sensible."""
+        for query in ("by=year", "from=9999-12-31", "from=x&to=y", "by=day&from=1900-01-01", "to=0001-01-01"):
+            assert client.get(f"/liability?{query}").status_code == 200, query
+
+    def test_file(self, client: FlaskClient, story: Story, runtime: Runtime) -> None:
+        """The file ends with what members have now."""
+        answer = client.get("/liability.csv?by=day")
+        rows = list(csv.DictReader(io.StringIO(answer.text)))
+        with runtime.reading() as session:
+            members = session.exec(select(Member).where(Member.shop_id == story.shop_id)).all()
+        assert answer.mimetype == "text/csv"
+        assert int(rows[-1]["outstanding"]) == sum(member.balance for member in members)
+
+    def test_no_program(self, client: FlaskClient, bare: Story, runtime: Runtime) -> None:
+        """A shop without a program is told so."""
+        with runtime.transaction() as session:
+            for row in session.exec(select(ProgramVersion)).all():
+                session.delete(row)
+        assert client.get("/liability").status_code == 404
