@@ -180,3 +180,26 @@ class TestAdmin:
         requests.get(link, params={"context": "apps", "activateAppId": f"{CLIENT_ID}/hello"}, timeout=5)
         found = requests.get(f"{shop.sandbox.url}/store/fern-and-fig/extensions.json", timeout=5).json()
         assert found["extensions"][0]["activations"][0]["status"] == "active"
+
+
+class TestNewsletter:
+    def test_while_signing_up(self, shop):
+        """A box that is ticked on the form makes the new customer a subscriber."""
+        address = f"{shop.sandbox.storefront_url}/account/register"
+        requests.post(address, data={"email": "bo@fernandfig.shop", "newsletter": "1"}, timeout=5)
+        requests.post(address, data={"email": "cy@fernandfig.shop"}, timeout=5)
+        (row,) = shop.sent("customers_email_marketing_consent/update")
+        assert row["body"]["email_address"] == "bo@fernandfig.shop"
+
+    def test_changes_mind(self, shop):
+        """In the account one agrees and leaves again; whoever is not logged in is asked to."""
+        browser, _ = logged_in(shop)
+        address = f"{shop.sandbox.storefront_url}/account/newsletter"
+        for ticked in ("1", ""):
+            assert browser.post(address, data={"newsletter": ticked}, timeout=5).ok
+        told = [
+            row["body"]["email_marketing_consent"]["state"]
+            for row in shop.sent("customers_email_marketing_consent/update")
+        ]
+        assert told == ["subscribed", "unsubscribed"]
+        assert requests.post(address, data={"newsletter": "1"}, timeout=5).url.endswith("/account/login")
