@@ -90,7 +90,7 @@ class Evidence:
 
     def _lost(self, points: int, age: int, lost: int) -> Fraction:
         """How many points of an age will come to nothing: of those that were not spent by that age, as many as ever came to nothing."""
-        unspent = self.given - sum(spent for when, spent in self.spent_at_age.items() if when <= age)
+        unspent = self.given - sum(spent for when, spent in self.spent_at_age.items() if when < age)
         return Fraction(points * min(lost, unspent), unspent) if unspent > 0 else Fraction(0)
 
     def _is_mature(self, since: datetime) -> bool:
