@@ -10,6 +10,7 @@ from sqlmodel import col, select
 
 from commands.output import as_json, house, show
 from engines import schema
+from loyalty import calendar
 from loyalty.models import InboxMessage, OutboxMessage, Shop
 from queues import job_queue
 
@@ -80,6 +81,7 @@ def _backlog() -> list[Check]:
             oldest = session.scalar(
                 select(func.min(OutboxMessage.created_at)).where(col(OutboxMessage.state) == "due")
             )
+            behind = calendar.count_behind(session, now=house().runtime.clock())
     except SQLAlchemyError:
         return []
     age = f"the oldest waits since {oldest:%Y-%m-%d %H:%M} UTC" if oldest else "nothing waits"
@@ -87,4 +89,9 @@ def _backlog() -> list[Check]:
         ("stores", True, f"{shops}"),
         ("inbox", not parked_in, f"{parked_in} parked"),
         ("outbox", not parked_out, f"{parked_out} parked; {age}"),
+        (
+            "calendar",
+            not behind,
+            f"{behind} members waiting for more than an hour" if behind else "up to date",
+        ),
     ]

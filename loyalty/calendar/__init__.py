@@ -4,7 +4,7 @@ A batch is one transaction. It takes the members for whom something is due, whoe
 processes at once, does nothing twice. A member with whom something is wrong is tried alone and holds up nobody else.
 """
 
-from loyalty.calendar.batches import BATCH, Settled, settle_batch, shops_with_due
+from loyalty.calendar.batches import BATCH, Settled, count_behind, settle_batch, shops_with_due
 from loyalty.calendar.refreshing import REFRESH, needs_refresh, program_applied, refresh_step, start_refresh
 from loyalty.calendar.running import Ran, run
 
@@ -13,6 +13,7 @@ __all__ = [
     "REFRESH",
     "Ran",
     "Settled",
+    "count_behind",
     "needs_refresh",
     "program_applied",
     "refresh_step",

@@ -2,8 +2,9 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from loyalty.book import Book
@@ -14,6 +15,7 @@ from loyalty.points.following import follow
 from loyalty.points.settling import settle_accounts
 
 BATCH = 500
+_LATE = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,13 @@ def shops_with_due(session: Session, *, now: datetime) -> list[int]:
     due = select(Member.id).where(Member.shop_id == Shop.id, col(Member.calendar_due) <= now).exists()
     found = session.exec(select(Shop.id).where(col(Shop.uninstalled_at).is_(None), due))
     return [shop_id for shop_id in found if shop_id is not None]
+
+
+def count_behind(session: Session, *, now: datetime) -> int:
+    """For how many members, in shops that have the app, something is due for more than an hour: by then a job should have been there."""
+    installed = select(Shop.id).where(col(Shop.uninstalled_at).is_(None))
+    waiting = (col(Member.calendar_due) <= now - _LATE, col(Member.shop_id).in_(installed))
+    return session.exec(select(func.count()).select_from(Member).where(*waiting)).one()
 
 
 def settle_members(

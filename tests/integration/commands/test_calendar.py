@@ -105,3 +105,16 @@ class TestJobs:
             shop_id = session.exec(select(Shop.id)).one()
         tasks.settle_calendar(shop_id)
         assert balance(app) == 80
+
+
+class TestDoctor:
+    def test_behind(self, app, run):
+        """The doctor says when the calendar is behind, and when it no longer is."""
+
+        def calendar():
+            rows = json.loads(app.test_cli_runner().invoke(args=["doctor", "--json"]).stdout)
+            return next((row["state"], row["detail"]) for row in rows if row["check"] == "calendar")
+
+        assert calendar() == ("wrong", "1 members waiting for more than an hour")
+        run()
+        assert calendar() == ("ok", "up to date")

@@ -397,6 +397,49 @@ class TestRun:
             assert calendar.shops_with_due(session, now=day(15)) == []
 
 
+class TestSplit:
+    def test_ninety_days(self, days: Days, apply: Apply, shop: Shop) -> None:
+        """One run over ninety days writes what ninety nightly ones write: entries, tiers, rewards and news, to the instant."""
+        said = {
+            "earn": {
+                "order": {"title": "Place an order", "rate": "1", "hold_days": 5},
+                "birthday": {"title": "Birthday", "points": 25, "reward": "gift", "blackout_days": 0},
+            },
+            "tiers": TIERS,
+            "expiry": {"kind": "age", "months": 2, "warning_days": 20},
+            "balance_reminder": {"every": "month", "minimum": 10},
+        }
+        with transaction(days.engine) as session:
+            other = Shop(domain="other.myshopify.com", first_installed_at=INSTALLED, installed_at=INSTALLED)
+            session.add(other)
+            session.flush()
+            programs.apply(session, other.id or 0, DOCUMENT | said, author="test", now=INSTALLED)
+        apply(**said)
+        nightly = Days(days.engine, other)
+        for each in (days, nightly):
+            each.tell(joined(ADA), bought(ADA, 1, "600"), BirthdayTold(ADA, 12, 24, NOW))
+        days.pass_to(day(90))
+        nightly.pass_to(*(day(number) for number in range(1, 91)))
+
+        def lived(shop_id: int | None) -> list[object]:
+            with Session(days.engine) as session:
+                rows = session.exec(select(LedgerEntry).where(LedgerEntry.shop_id == shop_id)).all()
+                person = session.exec(select(Member).where(Member.shop_id == shop_id)).one()
+                rewards = session.exec(select(RewardIssue).where(RewardIssue.shop_id == shop_id)).all()
+                return [
+                    sorted((r.occurred_at, r.kind, r.points, r.rule, r.position) for r in rows),
+                    (person.balance, person.tier, person.tier_since, person.expires_at),
+                    (person.calendar_due, person.next_tier, person.pending),
+                    sorted((r.slot, r.created_at, r.expires_at) for r in rewards),
+                ]
+
+        once, often = lived(shop.id), lived(other.id)
+        assert once == often
+        kinds = [entry[1] for entry in once[0]]  # type: ignore[index]
+        assert kinds.count("earn") >= 3
+        assert "expire" in kinds
+
+
 class TestRefresh:
     def test_new_ladder(self, days: Days, apply: Apply, runtime: Runtime, hands: Hands) -> None:
         """A new ladder reaches everybody by a run that can be watched; doing it again moves nobody."""
