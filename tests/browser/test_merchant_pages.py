@@ -18,7 +18,7 @@ from werkzeug.serving import make_server
 from loyalty import programs
 from loyalty.database import make_engine
 from loyalty.encryption import Cipher
-from loyalty.models import Member, Run
+from loyalty.models import Member, RewardIssue, Run
 from loyalty.runtime import Runtime
 from shopify_app.config import ShopifyConfig
 from tests.merchant_pages import NOW, ROOT, Bell, Door, make_app
@@ -33,6 +33,7 @@ window.shopify = {
   idToken: async () => "token",
   toast: { show: (text, { isError } = {}) => window.said.push([text, Boolean(isError)]) },
   resourcePicker: async ({ type }) => { window.picked = type; return [{ id: "gid://shopify/Collection/77" }]; },
+  scopes: { request: async (scopes) => { window.asked = scopes; return { detail: { granted: scopes } }; } },
   app: { extensions: async () => [{ handle: "laurel", activations: [{ status: "%s" }] }] },
 };
 """
@@ -249,6 +250,19 @@ class TestHome:
         expect(page.locator("[data-embed-step] s-button")).to_be_visible()
         expect(page.locator("[data-steps-done]")).to_have_text("4")
 
+    def test_permission(self, open_page: Callable[[str], Page], site: Site) -> None:
+        """Rights that rewards need are asked for in Shopify's own way, and what is given needs no more words."""
+        credit = {"key": "credit", "title": "$5", "kind": "store_credit", "points": 500, "amount": "5.00"}
+        with site.runtime.transaction() as session:
+            document = programs.document(session, site.story.shop_id) | {"rewards": [credit]}
+            programs.apply(session, site.story.shop_id, document, author="test", now=NOW)
+        page = open_page("/")
+        page.get_by_text("Give permission").click()
+
+        expect(page.locator("[data-scopes-banner]")).to_be_hidden()
+        wanted = ["read_store_credit_accounts", "write_store_credit_account_transactions"]
+        assert page.evaluate("window.asked") == wanted
+
     def test_progress(self, open_page: Callable[[str], Page], site: Site) -> None:
         """A progress bar moves while its job runs and says when it has ended."""
         page = open_page("/")
@@ -288,6 +302,21 @@ class TestMember:
         with site.runtime.reading() as session:
             balance = session.exec(select(Member.balance).where(Member.id == member_id)).one()
         expect(page.locator(".l-figure dd").first).to_have_text(str(balance))
+
+    def test_take_back(self, open_page: Callable[[str], Page], site: Site) -> None:
+        """A reward is taken back in a dialog that says what happens, and the page shows that it is under way."""
+        with site.runtime.reading() as session:
+            member_id = session.exec(select(RewardIssue.member_id)).one()
+        page = open_page(f"/members/{member_id}")
+        page.get_by_text("Take back", exact=True).first.click()
+        dialog = page.locator("#cancel-issue-1")
+        expect(dialog).to_contain_text("500 points go back to the customer")
+        with page.expect_navigation():
+            dialog.locator("[data-post]").click()
+
+        expect(page.get_by_text("Being taken back")).to_be_visible()
+        with site.runtime.reading() as session:
+            assert session.exec(select(RewardIssue.state)).one() == "cancelling"
 
     def test_why(self, open_page: Callable[[str], Page], site: Site) -> None:
         """An entry opens to its reasons."""
