@@ -3,7 +3,6 @@ they may be added to, never renamed, and a property never changes its type."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -40,10 +39,6 @@ class Dialect:
         return Shown(properties, unset)
 
 
-def _iso(day: date | None) -> str | None:
-    return None if day is None else day.isoformat()
-
-
 def _number(amount: Decimal | None) -> int | float | None:
     if amount is None:
         return None
@@ -77,19 +72,19 @@ LAUREL = Dialect(
         "Laurel Points Spent": lambda standing: standing.lifetime_spent,
         "Laurel Pending Points": lambda standing: standing.pending,
         "Laurel State": lambda standing: standing.state,
-        "Laurel Joined At": lambda standing: _iso(standing.shop.day(standing.joined_at)),
-        "Laurel Last Activity": lambda standing: _iso(standing.shop.day(standing.last_activity_at)),
-        "Laurel Points Expire At": lambda standing: _iso(standing.shop.day(standing.expires_at)),
+        "Laurel Joined At": lambda standing: standing.shop.day(standing.joined_at),
+        "Laurel Last Activity": lambda standing: standing.shop.day(standing.last_activity_at),
+        "Laurel Points Expire At": lambda standing: standing.shop.day(standing.expires_at),
         "Laurel Expiring Points": lambda standing: (
             standing.expiring_points if standing.expires_at is not None else None
         ),
         "Laurel Tier": lambda standing: standing.shop.title(standing.tier),
         "Laurel Tier Key": lambda standing: standing.tier,
         "Laurel Tier Since": lambda standing: (
-            _iso(standing.shop.day(standing.tier_since)) if standing.tier is not None else None
+            standing.shop.day(standing.tier_since) if standing.tier is not None else None
         ),
         "Laurel Tier Until": lambda standing: (
-            _iso(standing.shop.day(standing.tier_until)) if standing.tier is not None else None
+            standing.shop.day(standing.tier_until) if standing.tier is not None else None
         ),
         "Laurel Next Tier": lambda standing: standing.shop.title(standing.next_tier),
         "Laurel Next Tier Distance": lambda standing: (

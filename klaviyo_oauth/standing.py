@@ -3,8 +3,9 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -36,9 +37,9 @@ class ShopView:
     points_name: PointsName | None = None
     refers: bool = False
 
-    def day(self, moment: datetime | None) -> date | None:
-        """The shop's day of a moment."""
-        return None if moment is None else moment.astimezone(self.timezone).date()
+    def day(self, moment: datetime | None) -> str | None:
+        """The shop's day of a moment, in ISO 8601."""
+        return None if moment is None else _day(moment, self.timezone)
 
     def title(self, tier: str | None) -> str | None:
         """What a tier is called; one that the program does not have any more, by its key."""
@@ -47,6 +48,15 @@ class ShopView:
     def points(self, number: int) -> str | None:
         """A number of points in the words of the program."""
         return None if self.points_name is None else self.points_name.format(number)
+
+
+# Points and tiers end at few midnights and for many members; and of each member the code is asked for twice.
+@lru_cache(maxsize=4_096)
+def _day(moment: datetime, zone: ZoneInfo) -> str:
+    return moment.astimezone(zone).date().isoformat()
+
+
+_code = lru_cache(maxsize=256)(own_or_given)
 
 
 class Standing(NamedTuple):
@@ -76,7 +86,7 @@ class Standing(NamedTuple):
     @property
     def referral_code(self) -> str | None:
         """The code that friends use, where there is something in it for them."""
-        return own_or_given(self.member_id, self.given_code) if self.shop.refers else None
+        return _code(self.member_id, self.given_code) if self.shop.refers else None
 
     @property
     def referral_link(self) -> str | None:

@@ -60,7 +60,23 @@ def _one(world: World, kind: str, who: Any = ADA) -> dict[str, Any]:
 class TestEveryEvent:
     """The whole table of docs/klaviyo.md."""
 
-    @pytest.mark.acceptance("S3-07", "S4-22", "S0-06", "S0-08", "S0-10", "S0-12", "S0-13", "S0-14", "S0-15")
+    @pytest.mark.acceptance(
+        "S0-05",
+        "S0-06",
+        "S0-08",
+        "S0-10",
+        "S0-12",
+        "S0-13",
+        "S0-14",
+        "S0-15",
+        "S1-15",
+        "S1-19",
+        "S1-24",
+        "S1-25",
+        "S1-26",
+        "S1-27",
+        "S3-07",
+    )
     def test_all(self, lived: World, road: str) -> None:
         """Each kind arrives under its metric, each piece of news once, and sending all of it again records nothing twice."""
         told = _told(lived)
@@ -110,8 +126,11 @@ class TestEveryEvent:
         expired = _one(world, news.REWARD_EXPIRED)
         assert (expired["coupon_code"], bool(expired["coupon_created_at"])) == ("THIRD", True)
         assert _one(world, news.BIRTHDAY_SET)["birthday"] == "02-09"
-        changes = sorted(e["properties"]["change"] for e in world.events(metric="Tier Changed"))
-        assert changes == ["entered", "left"]
+        changes = {e["properties"]["change"]: e["properties"] for e in world.events(metric="Tier Changed")}
+        assert set(changes) == {"entered", "left"}
+        assert (changes["entered"]["tier"], changes["entered"]["tier_title"]) == ("gold", "Gold Leaf")
+        assert changes["entered"]["reason"] == "Reached 100 spent"
+        assert changes["left"]["previous_tier_title"] == "Gold Leaf"
         assert _one(world, news.REWARD_GIVEN)["given_for"] == "tier"
         gone = _one(world, news.EXPIRED)
         assert gone["points_expired"] > 0

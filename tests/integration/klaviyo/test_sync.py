@@ -222,7 +222,6 @@ class TestResync:
         job, run_id = connected.nudges[-1]
         assert (job, _run(connected, run_id).state) == ("advance_run", "queued")
 
-    @pytest.mark.acceptance("S3-15", "S3-17", "S3-18")
     def test_program_changed(self, connected: World) -> None:
         """When the program says other things of members, all profiles are written anew, once everybody is up to date, and once."""
         world, shop_id = connected, connected.shop.shop_id

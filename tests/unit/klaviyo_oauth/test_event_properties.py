@@ -117,7 +117,6 @@ class TestReferrals:
 class TestBirthday:
     """``Birthday Set``."""
 
-    @pytest.mark.acceptance("S3-25")
     def test_day(self) -> None:
         """The birthday is told as it is on the profile."""
         assert said(news.BIRTHDAY_SET, birthday_month=2, birthday_day=9)["birthday"] == "02-09"

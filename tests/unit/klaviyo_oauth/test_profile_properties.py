@@ -62,6 +62,7 @@ class TestShown:
     """``Dialect.show``."""
 
     @pytest.mark.acceptance(
+        "S1-04",
         "S1-05",
         "S1-06",
         "S1-07",
