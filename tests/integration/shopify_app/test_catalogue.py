@@ -97,6 +97,18 @@ class TestNewsletter:
         assert plants.member(customer).balance == 50
         assert plants.member(customer).subscribed_at is not None
 
+    def test_import(self, plants):
+        """An import tells who agreed since the installation, of whom no message had been heard."""
+        customer = plants.sign_up(email_consent="subscribed", silent=True)
+        other = plants.sign_up("rowan@fernandfig.shop", silent=True)
+        plants.settle()
+        with plants.runtime.transaction() as session:
+            run_id = runs.start(
+                session, plants.shop().id, "customer_import", {}, now=plants.runtime.clock()
+            ).id
+        assert plants.advance(run_id).state == "done"
+        assert (plants.member(customer).balance, plants.member(other).balance) == (50, 0)
+
     def test_nobody_is_read(self, store):
         """Where the program gives nothing for it nobody is read."""
         store.sign_up(email_consent="subscribed")
