@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
+from loyalty import referrals
 from loyalty.book import Book
 from loyalty.book.records import ALIVE
 from loyalty.core.decide import decide_tier
@@ -27,12 +28,15 @@ class Settled:
 
 
 def settle_batch(session: Session, shop: Shop, *, at: datetime, now: datetime, limit: int = BATCH) -> Settled:
-    """Settle up to ``limit`` members for whom something is due at ``at``. A count below the limit means that nobody is left."""
+    """Settle up to ``limit`` members for whom something is due at ``at``, and as many referrals whose hold is over. A count below the
+    limit means that nothing is left."""
     assert shop.id is not None
+    # A referral is judged before time releases what it earned.
+    completed, channels = referrals.complete_due(session, shop, settle_accounts, at=at, now=now, most=limit)
     member_ids = due_members(session, shop.id, at=at, limit=limit)
-    if not member_ids:
-        return Settled(0, frozenset())
-    return Settled(len(member_ids), settle_members(session, shop, member_ids, at=at, now=now))
+    if member_ids:
+        channels |= settle_members(session, shop, member_ids, at=at, now=now)
+    return Settled(max(len(member_ids), completed), channels)
 
 
 def due_members(
@@ -54,7 +58,8 @@ def shops_with_due(session: Session, *, now: datetime) -> list[int]:
     """The shops that have the app and in which something is due for somebody."""
     due = select(Member.id).where(Member.shop_id == Shop.id, col(Member.calendar_due) <= now).exists()
     found = session.exec(select(Shop.id).where(col(Shop.uninstalled_at).is_(None), due))
-    return [shop_id for shop_id in found if shop_id is not None]
+    with_referrals = referrals.shops_with_due(session, at=now)
+    return sorted({shop_id for shop_id in (*found, *with_referrals) if shop_id is not None})
 
 
 def count_behind(session: Session, *, now: datetime) -> int:

@@ -7,8 +7,10 @@ from datetime import datetime
 import structlog
 from sqlalchemy.exc import InterfaceError, OperationalError
 
+from loyalty import referrals
 from loyalty.calendar.batches import BATCH, due_members, settle_members
 from loyalty.models import Shop
+from loyalty.points import settle_accounts
 from loyalty.runtime import Runtime
 
 log = structlog.get_logger(__name__)
@@ -28,7 +30,8 @@ class Ran:
 def run(runtime: Runtime, shop_id: int, *, at: datetime, most_batches: int | None = None) -> Ran:
     """Settle everybody for whom something is due at ``at``, in at most so many batches."""
     settled, batches = 0, 0
-    channels: frozenset[str] = frozenset()
+    # A referral is judged before time releases what it earned.
+    channels = complete_referrals(runtime, shop_id, at=at)
     troubled: tuple[int, ...] = ()
     while most_batches is None or batches < most_batches:
         with runtime.reading() as session:
@@ -43,6 +46,30 @@ def run(runtime: Runtime, shop_id: int, *, at: datetime, most_batches: int | Non
         if len(member_ids) < BATCH:
             return Ran(settled, channels, more=False, troubled=troubled)
     return Ran(settled, channels, more=True, troubled=troubled)
+
+
+def complete_referrals(runtime: Runtime, shop_id: int, *, at: datetime) -> frozenset[str]:
+    """Complete every referral whose hold is over. One with which something is wrong is tried alone and holds up nobody else."""
+    channels: frozenset[str] = frozenset()
+    troubled: set[int] = set()
+    at_once = referrals.BATCH
+    while True:
+        with runtime.reading() as session:
+            ids = referrals.due_referrals(session, shop_id, at=at, most=at_once, without=troubled)
+        if not ids:
+            return channels
+        try:
+            with runtime.transaction() as session:
+                shop = session.get_one(Shop, shop_id)
+                channels |= referrals.complete(
+                    session, shop, settle_accounts, ids, at=at, now=runtime.clock()
+                )
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:  # whatever it was: they are tried one by one, and the log keeps it
+            log.exception("referrals_failed", shop_id=shop_id, referrals=len(ids))
+            troubled |= set(ids) if at_once == 1 else set()
+            at_once = 1
 
 
 def settle_carefully(

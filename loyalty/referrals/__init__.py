@@ -12,7 +12,11 @@ from loyalty.referrals.inviting import MOST_AT_ONCE, share
 from loyalty.referrals.problem import ReferralRefused
 from loyalty.referrals.ruling import rule
 from loyalty.referrals.settling import (
+    BATCH,
+    Ready,
+    complete,
     complete_due,
+    due_referrals,
     settle_issues,
     settle_members,
     settle_orders,
@@ -21,6 +25,7 @@ from loyalty.referrals.settling import (
 from loyalty.referrals.telling import link_of
 
 __all__ = [
+    "BATCH",
     "MOST_AT_ONCE",
     "Ready",
     "ReferralClaimed",
@@ -28,7 +33,9 @@ __all__ = [
     "advocate_of",
     "claim",
     "code_in_use",
+    "complete",
     "complete_due",
+    "due_referrals",
     "forget",
     "forget_invitations",
     "link_of",

@@ -31,7 +31,7 @@ def give_friend(book: Book, row: Referral, program: Program, terms: Referrals) -
     row.friend_issue_id = issue.id if issue is not None else None
 
 
-def complete(book: Book, row: Referral, verdict: Verdict, program: Program, terms: Referrals) -> None:
+def reward_advocate(book: Book, row: Referral, verdict: Verdict, program: Program, terms: Referrals) -> None:
     assert verdict.order is not None
     happened = verdict.due_at or verdict.order.placed_at
     row.completed_at = happened

@@ -1,6 +1,6 @@
 """Brings referrals to what is known now: judges them, moves the advocates' points, and gives and takes back what goes with them."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, or_
@@ -24,10 +24,10 @@ from loyalty.core.facts import Fact, RewardFailed, RewardIssued
 from loyalty.core.program import Program, Referrals
 from loyalty.models import Referral, RewardIssue, Shop
 from loyalty.referrals import evidence
-from loyalty.referrals.gifts import complete, end_gift, give_friend
+from loyalty.referrals.gifts import end_gift, give_friend, reward_advocate
 from loyalty.referrals.telling import tell_accepted, tell_completed
 
-_BATCH = 200
+BATCH = 200
 # How long an order that has to be read first keeps a referral from being completed.
 _READING = timedelta(hours=1)
 # A code that works was promised in these states only.
@@ -92,15 +92,33 @@ def shops_with_due(session: Session, *, at: datetime) -> list[int]:
     return list(session.exec(due).all())
 
 
-def complete_due(
-    session: Session, shop: Shop, ready: Ready, *, at: datetime, now: datetime, most: int = _BATCH
-) -> tuple[int, frozenset[str]]:
-    """Complete referrals whose hold is over at an instant, each as of the end of its own hold. Returns how many were due (fewer than
-    ``most``: none is left) and the outbox channels that have something to send."""
+def due_referrals(
+    session: Session, shop_id: int, *, at: datetime, most: int = BATCH, without: Collection[int] = ()
+) -> list[int]:
+    """The referrals of a shop whose hold is over at an instant, whichever ended first."""
+    found = select(Referral.id).where(Referral.shop_id == shop_id, *_due(at))
+    if without:
+        found = found.where(col(Referral.id).not_in(without))
+    found = found.order_by(col(Referral.due_at), col(Referral.id)).limit(most)
+    return [row_id for row_id in session.exec(found).all() if row_id is not None]
+
+
+def complete(
+    session: Session, shop: Shop, ready: Ready, ids: Collection[int], *, at: datetime, now: datetime
+) -> frozenset[str]:
+    """Complete those of these referrals whose hold is over at an instant, each as of the end of its own hold. Returns the outbox
+    channels that have something to send."""
     book = Book(session, shop, now=now)
-    rows = locked_rows(book, *_due(at), most=most)
-    settle(book, rows, ready, at=at)
-    return len(rows), book.write()
+    settle(book, locked_rows(book, col(Referral.id).in_(ids), *_due(at)), ready, at=at)
+    return book.write()
+
+
+def complete_due(
+    session: Session, shop: Shop, ready: Ready, *, at: datetime, now: datetime, most: int = BATCH
+) -> tuple[int, frozenset[str]]:
+    """The same for the first ones that are due. Returns how many were (fewer than ``most``: none is left), and the channels."""
+    ids = due_referrals(session, shop.id or 0, at=at, most=most)
+    return len(ids), complete(session, shop, ready, ids, at=at, now=now) if ids else frozenset()
 
 
 def settle(book: Book, rows: Sequence[Referral], ready: Ready, *, at: datetime | None = None) -> None:
@@ -147,7 +165,7 @@ def _settle(book: Book, row: Referral, at: datetime) -> None:
     program, terms = terms_of(book, row)
     verdict = judge(evidence.case_of(book, row), program, terms, at=at)
     if hearsay := _hearsay(book, row, verdict):
-        _read_again(book, row, hearsay)
+        _read_again(book, row, hearsay, at)
         return
     book.apply(advocate, decide_referral(advocate, row.key, verdict, program, terms, at=at))
     _note(book, row, verdict)
@@ -156,7 +174,7 @@ def _settle(book: Book, row: Referral, at: datetime) -> None:
     elif verdict.state not in _KEEPS_CODE:
         end_gift(book, row.friend_issue_id)
     if verdict.state == COMPLETED and row.completed_at is None:
-        complete(book, row, verdict, program, terms)
+        reward_advocate(book, row, verdict, program, terms)
     elif verdict.state == REVERSED:
         end_gift(book, row.advocate_issue_id)
 
@@ -173,8 +191,8 @@ def _hearsay(book: Book, row: Referral, verdict: Verdict) -> list[OrderRecord]:
     ]
 
 
-def _read_again(book: Book, row: Referral, hearsay: Sequence[OrderRecord]) -> None:
-    row.due_at = max(row.due_at or book.now, book.now + _READING)
+def _read_again(book: Book, row: Referral, hearsay: Sequence[OrderRecord], at: datetime) -> None:
+    row.due_at = max(row.due_at or at, book.now + _READING, at + _READING)
     for record in hearsay:
         occasion = record.snapshot.updated_at.isoformat()
         payload = {"order_id": record.order_id, "history": False}
@@ -216,13 +234,13 @@ def _by_code(book: Book, records: Sequence[OrderRecord]) -> dict[str, list[int]]
     return by_code
 
 
-def locked_rows(book: Book, *conditions: ColumnElement[bool], most: int | None = None) -> list[Referral]:
+def locked_rows(book: Book, *conditions: ColumnElement[bool]) -> list[Referral]:
     """Referrals of the shop, and nobody else's to change until the transaction ends: first their people, then they themselves."""
     mine = (col(Referral.shop_id) == book.shop_id, *conditions)
     found = (
         select(Referral.id, Referral.advocate_id, Referral.friend_id).where(*mine).order_by(col(Referral.id))
     )
-    named = book.session.exec(found.limit(most) if most is not None else found).all()
+    named = book.session.exec(found).all()
     if not named:
         return []
     book.load_members({row[1] for row in named} | {row[2] for row in named})

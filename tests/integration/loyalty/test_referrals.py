@@ -40,6 +40,7 @@ from loyalty.models import (
 )
 from loyalty.points import absorb, settle_accounts
 from loyalty.redemption import name_code
+from loyalty.runtime import Runtime
 from tests.unit.core.makers import line, order
 
 NOW = datetime.fromisoformat("2026-11-01T12:00:00+00:00")
@@ -701,8 +702,8 @@ class TestSending:
 class TestCalendar:
     """Time completes referrals."""
 
-    @pytest.mark.parametrize("days", [1, 45, 90])
-    def test_any_step(self, world: World, days: int) -> None:
+    @pytest.mark.parametrize(("days", "by_job"), [(1, False), (45, False), (90, False), (45, True)])
+    def test_any_step(self, world: World, runtime: Runtime, days: int, *, by_job: bool) -> None:
         """However often the calendar is run, a referral completes as of the end of its hold, and a blocked one never does."""
         expiry = {"expiry": {"kind": "inactivity", "months": 1, "warning_days": 7}}
         with transaction(world.engine) as session:
@@ -717,6 +718,10 @@ class TestCalendar:
             assert calendar.shops_with_due(session, now=NOW + timedelta(days=20)) == [world.shop.id]
         for day in range(days, 91, days):
             world.now = NOW + timedelta(days=day)
+            if by_job:
+                runtime = Runtime(world.engine, runtime.cipher, runtime.nudge, lambda: world.now)
+                calendar.run(runtime, world.shop.id or 0, at=world.now)
+                continue
             with transaction(world.engine) as session:
                 calendar.settle_batch(session, world.shop, at=world.now, now=world.now)
         due = datetime.fromisoformat("2026-11-17T00:00:00+00:00")
