@@ -734,6 +734,20 @@ class TestCalendar:
         assert world.state(other)[:2] == ("blocked", "address")
         assert self._movements(world, BO) == []
 
+    def test_troubled(self, world: World, runtime: Runtime) -> None:
+        """A referral with which something is wrong holds up neither the others nor the calendar."""
+        bad = world.claim()
+        good = world.claim("di@fernandfig.shop", of=BO)
+        di = Identity(None, "di@fernandfig.shop")
+        world.hear(friend_buys(world), bought(di, 2, at=NOW + timedelta(days=1)))
+        with transaction(world.engine) as session:
+            session.get_one(Referral, bad.id).program_version = 1  # whose program knows no referrals
+        world.now += timedelta(days=30)
+        runtime = Runtime(world.engine, runtime.cipher, runtime.nudge, lambda: world.now)
+        calendar.run(runtime, world.shop.id or 0, at=world.now)
+        assert world.state(good) == ("completed", "", 500)
+        assert world.state(bad)[0] == "ordered"
+
     def _movements(self, world: World, who: Identity) -> list[tuple[int, datetime]]:
         member_id = world.member(who).id
         with world.read() as session:
