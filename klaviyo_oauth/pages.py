@@ -14,8 +14,11 @@ from sqlmodel import Session
 from klaviyo_oauth import connections, log_filter, status, sync, wording
 from klaviyo_oauth.config import KlaviyoConfig
 from klaviyo_oauth.dialect import LAUREL
+from klaviyo_oauth.event_properties import event_properties
+from klaviyo_oauth.standing import shop_view
 from loyalty import outbox
-from loyalty.models import KlaviyoConnection, Shop
+from loyalty.delivery import Message
+from loyalty.models import KlaviyoConnection, OutboxMessage, Shop
 from loyalty.runtime import Runtime
 from loyalty.statement import events, reviews
 from loyalty.statement import runs as run_statement
@@ -163,7 +166,12 @@ class _Views:
                 message=row.message,
                 member=row.member,
                 metric=LAUREL.metrics.get(row.message.kind, row.message.kind),
-                payload=json.dumps(row.message.payload, indent=2, sort_keys=True, ensure_ascii=False),
+                payload=json.dumps(
+                    event_properties(_message(row.message), shop_view(session, _id(shop))),
+                    indent=2,
+                    sort_keys=True,
+                    ensure_ascii=False,
+                ),
                 in_words=wording.reason,
             )
 
@@ -226,6 +234,14 @@ def _outcome(name: str) -> dict[str, Any]:
         "outcome_good": name == "connected",
         "outcome_open": name == "repeated",
     }
+
+
+def _message(row: OutboxMessage) -> Message:
+    """A logged message in the form in which it is worded. Without its people: the log says what was told, not where they live."""
+    assert row.id is not None
+    return Message(
+        row.id, row.shop_id, row.kind, row.unique_id, row.payload, row.occurred_at, row.backfill, row.attempts
+    )
 
 
 def _ticket(text: str) -> str | None:
