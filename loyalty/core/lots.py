@@ -5,6 +5,7 @@ oldest. What was spent and comes back goes back where it came from. A debt is pa
 up to the balance, or to nothing while it is below zero. It decides nothing.
 """
 
+from bisect import insort
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -40,25 +41,34 @@ class _Purse:
             paid = min(self.debt, lot.points)
             self.debt -= paid
             if lot.points > paid:
-                self.lots.append(Lot(lot.at, lot.points - paid, lot.source))
-        self.lots.sort(key=_age)
+                insort(self.lots, Lot(lot.at, lot.points - paid, lot.source), key=_age)
 
     def take(self, points: int, own: Source | None = None) -> list[Lot]:
         """Take points, those of ``own`` first and then the oldest. What is not there becomes a debt. Returns what was taken."""
-        ordered = sorted(self.lots, key=lambda lot: (lot.source != own, lot.at)) if own else list(self.lots)
         gone: list[Lot] = []
-        for lot in ordered:
-            if points == 0:
-                break
-            part = min(points, lot.points)
-            points -= part
-            gone.append(Lot(lot.at, part, lot.source))
-            self.lots.remove(lot)
-            if lot.points > part:
-                self.lots.append(Lot(lot.at, lot.points - part, lot.source))
-        self.lots.sort(key=_age)
+        place = 0
+        while own is not None and points and place < len(self.lots):
+            if self.lots[place].source == own:
+                points -= self._take_at(
+                    place, points, gone
+                )  # the next lot is at this place now, or nothing more is wanted
+            else:
+                place += 1
+        while points and self.lots:
+            points -= self._take_at(0, points, gone)
         self.debt += points
         return gone
+
+    def _take_at(self, place: int, points: int, gone: list[Lot]) -> int:
+        """Take up to so many points of one lot; how many it were."""
+        lot = self.lots[place]
+        part = min(points, lot.points)
+        gone.append(Lot(lot.at, part, lot.source))
+        if lot.points > part:
+            self.lots[place] = Lot(lot.at, lot.points - part, lot.source)
+        else:
+            del self.lots[place]
+        return part
 
     def give_back(self, entry: Entry) -> list[Lot]:
         """Give points back to the lots that they were taken from, the youngest first; any beyond that are new. Returns what went back."""
