@@ -42,7 +42,8 @@ class TestInstall:
         written = json.loads(store.metafield(installation(store), "program"))
         assert written["points_name"] == {"one": "point", "many": "points"}
         assert written["earn"][0]["detail"] == "1 point for every $1 spent"
-        assert written["rewards"] == [{"key": "five_off", "title": "$5 off", "points": 500}]
+        (reward,) = written["rewards"]
+        assert (reward["key"], reward["title"], reward["points"]) == ("five_off", "$5 off", 500)
         assert written["proxy"] == "/apps/laurel"
 
     def test_waiting_deliveries(self, unvisited):
