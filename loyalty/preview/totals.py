@@ -1,6 +1,7 @@
 """The outcomes of many members, added up: on the books, under the program in force, and under the changed one. Plain numbers, so that a
 run can keep them between two steps."""
 
+from copy import deepcopy
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -78,11 +79,12 @@ class Totals:
     @staticmethod
     def from_json(value: dict[str, Any]) -> "Totals":
         """Rebuild totals from ``to_json``'s form."""
+        own = deepcopy(value)  # what is added from now on is none of the caller's
         made = {
-            "sides": {side: Side(**kept) for side, kept in value["sides"].items()},
-            "affected": [Affected(**kept) for kept in value["affected"]],
+            "sides": {side: Side(**kept) for side, kept in own["sides"].items()},
+            "affected": [Affected(**kept) for kept in own["affected"]],
         }
-        return Totals(**(value | made))
+        return Totals(**(own | made))
 
 
 @dataclass(frozen=True, slots=True)
