@@ -140,9 +140,8 @@ mutation FreeShippingCreate($discount: DiscountCodeFreeShippingInput!) {
 
 _DISCOUNT_STATE = """
 codeDiscount {
-  __typename
-  ... on DiscountCodeBasic { title status asyncUsageCount }
-  ... on DiscountCodeFreeShipping { title status asyncUsageCount }
+  ... on DiscountCodeBasic { title asyncUsageCount }
+  ... on DiscountCodeFreeShipping { title asyncUsageCount }
 }
 """
 
@@ -173,7 +172,7 @@ VARIANT_PRICE = """
 query VariantPrice($id: ID!) { productVariant(id: $id) { price } }
 """
 
-_GIFT_CARD = "id lastCharacters note enabled balance { amount } initialValue { amount }"
+_GIFT_CARD = "id lastCharacters note balance { amount } initialValue { amount }"
 
 GIFT_CARD_CREATE = """
 mutation GiftCardCreate($card: GiftCardCreateInput!) {

@@ -32,12 +32,13 @@ _BEHIND_ANOTHER = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Credit:
-    """A credit that a customer was given."""
+    """A credit that a customer was given. ``by_hand``: it is neither a refund nor a payment that was returned."""
 
     id: str
     amount: Decimal
     created_at: datetime
     expires_at: datetime | None
+    by_hand: bool = True
 
 
 class _Denied(Exception):
@@ -80,7 +81,8 @@ def credits_of(row: RewardIssue, history: Sequence[Credit]) -> list[Credit]:
         if credit.id == row.asked_after:
             break
         same_end = _same_instant(credit.expires_at, row.expires_at)
-        if credit.amount == row.amount and same_end and abs(credit.created_at - row.asked_at) <= _WINDOW:
+        alike = credit.by_hand and credit.amount == row.amount and same_end
+        if alike and abs(credit.created_at - row.asked_at) <= _WINDOW:
             found.append(credit)
     return found
 
@@ -193,6 +195,7 @@ def _credit(node: Mapping[str, Any]) -> Credit:
         amount=Decimal(str(node["amount"]["amount"])),
         created_at=datetime.fromisoformat(node["createdAt"]).astimezone(UTC),
         expires_at=datetime.fromisoformat(ends).astimezone(UTC) if ends else None,
+        by_hand=node["event"] == "ADJUSTMENT",
     )
 
 

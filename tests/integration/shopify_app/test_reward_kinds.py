@@ -206,7 +206,10 @@ class TestCodes:
         issue_id = rich.ask("percentage")
         change(store, issue_id, terms={"kind": "percentage_off", "per_cent": "10"})
         store.settle()
-        assert (get(store, issue_id).state, get(store, issue_id).failure) == ("failed", "terms_not_understood")
+        assert (get(store, issue_id).state, get(store, issue_id).failure) == (
+            "failed",
+            "terms_not_understood",
+        )
         assert rich.balance == before
 
     def test_used_though_cancelled(self, store, rich):

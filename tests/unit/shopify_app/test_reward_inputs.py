@@ -261,6 +261,10 @@ class TestCredits:
         ]
         assert [credit.id for credit in credits_of(self.ASKED, history)] == found
 
+    def test_refund(self):
+        """Money of a refund that was given back as credit is not ours, whatever its amount."""
+        assert credits_of(self.ASKED, [replace(self.credit("c2"), by_hand=False)]) == []
+
     @pytest.mark.parametrize(
         ("ends", "ours"), [(END, True), (END + timedelta(seconds=2), False), (None, False)]
     )
