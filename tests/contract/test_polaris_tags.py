@@ -238,6 +238,9 @@ def _addresses(story: Story) -> Iterator[str]:
         "/program/new/rewards",
         "/program/new/rewards/incremental",
         "/program/text",
+        "/program/preview",
+        "/liability",
+        "/liability?by=day",
     )
     yield from (
         "/program/new/earn/birthday",
