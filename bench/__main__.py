@@ -12,8 +12,10 @@ from bench import (
     event_drain,
     inbox_drain,
     machine,
+    member_import,
     order_to_event,
     page,
+    preview,
     report,
     webhook_accept,
 )
@@ -29,6 +31,8 @@ BENCHMARKS: dict[str, Callable[[Ground, Scale], report.Report]] = {
     "event_drain": event_drain.measure,
     "order_to_event": order_to_event.measure,
     "calendar": calendar.measure,
+    "member_import": member_import.measure,
+    "preview": preview.measure,
 }
 
 
