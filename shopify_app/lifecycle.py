@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from loyalty import outbox, programs, runs
+from loyalty import calendar, outbox, programs, runs
 from loyalty.core.document import DEFAULT_DOCUMENT
 from loyalty.core.facts import ShopMessage
 from loyalty.encryption import Cipher
@@ -68,6 +68,8 @@ def install(session: Session, cipher: Cipher, domain: str, *, now: datetime) -> 
         session.add(shop)
         session.flush()
     tell_program(session, shop.id, occasion=f"install:{now.isoformat()}", now=now)
+    if is_back:
+        calendar.resume(session, shop.id, now=now)
     run = runs.start(session, shop.id, CUSTOMER_IMPORT, {}, now=now)
     return Installed(shop.id, is_new=True, run_id=run.id)
 

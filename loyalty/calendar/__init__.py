@@ -5,7 +5,14 @@ processes at once, does nothing twice. A member with whom something is wrong is 
 """
 
 from loyalty.calendar.batches import BATCH, Settled, count_behind, settle_batch, shops_with_due
-from loyalty.calendar.refreshing import REFRESH, needs_refresh, program_applied, refresh_step, start_refresh
+from loyalty.calendar.refreshing import (
+    REFRESH,
+    needs_refresh,
+    program_applied,
+    refresh_step,
+    resume,
+    start_refresh,
+)
 from loyalty.calendar.running import Ran, run
 
 __all__ = [
@@ -17,6 +24,7 @@ __all__ = [
     "needs_refresh",
     "program_applied",
     "refresh_step",
+    "resume",
     "run",
     "settle_batch",
     "shops_with_due",

@@ -5,7 +5,7 @@ It settles everybody under the version that was in force until then, and reckons
 
 from datetime import datetime
 
-from sqlalchemy import func
+from sqlalchemy import func, update
 from sqlmodel import Session, col, select
 
 from loyalty import programs, runs
@@ -36,6 +36,16 @@ def program_applied(session: Session, shop_id: int, program: Program, *, now: da
 def start_refresh(session: Session, shop_id: int, *, now: datetime) -> Run:
     """Begin to bring every member up to date. A run that is under way already turns to the newest version by itself."""
     return runs.start(session, shop_id, REFRESH, {}, now=now)
+
+
+def resume(session: Session, shop_id: int, *, now: datetime) -> Run:
+    """Begin anew after a time in which the app was not there. Nothing is made up for: what would have ended meanwhile is announced first, as
+    nobody could be warned of it."""
+    away = update(Member).where(col(Member.shop_id) == shop_id, col(Member.calendar_due) <= now)
+    session.execute(
+        away.values(calendar_at=now, calendar_due=now), execution_options={"synchronize_session": False}
+    )
+    return start_refresh(session, shop_id, now=now)
 
 
 def refresh_step(runtime: Runtime, view: RunView) -> Step:

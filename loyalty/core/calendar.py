@@ -35,8 +35,8 @@ Apply = Callable[[Decision, Program, datetime], None]
 
 
 def next_occasion(standing: Standing, program: Program, after: datetime) -> datetime | None:
-    """When time next brings something about; None when it never does. What should have been released before is due at once."""
-    if next(_overdue(standing, after), None) is not None:
+    """When time next brings something about; None when it never does. What should have been released or ended before is due at once."""
+    if next(_overdue(standing, after), None) is not None or _over(standing, after):
         return after
     return _next(standing, program, after)
 
@@ -62,8 +62,8 @@ def settle(standing: Standing, eras: Sequence[Era], until: datetime, apply: Appl
     if at > until:
         return
     program, later = _in_force(eras, at)
-    for decision in _releases(standing, at):
-        apply(decision, program, at)
+    for decision in (*_releases(standing, at), Decision(ended=_over(standing, at))):
+        _take(decision, program, at, apply)
     while True:
         moment = _next(standing, program, at)
         if later and later[0].since <= until and (moment is None or later[0].since <= moment):
@@ -128,6 +128,11 @@ def _release_moments(standing: Standing, after: datetime) -> Iterator[datetime]:
         for award in standing.awards.values()
         if award.held and award.release_at is not None and award.release_at > after
     )
+
+
+def _over(standing: Standing, at: datetime) -> tuple[str, ...]:
+    """The rewards whose end has passed."""
+    return tuple(issue.id for issue in standing.issues if issue.expires_at <= at)
 
 
 def _overdue(standing: Standing, at: datetime) -> Iterator[Award]:

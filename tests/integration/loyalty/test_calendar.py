@@ -481,6 +481,26 @@ class TestRefresh:
 
         assert (member(days.engine, ADA).tier, member(days.engine, ADA).next_tier) == (None, "silver")
 
+    def test_back(self, days: Days, apply: Apply, runtime: Runtime, hands: Hands) -> None:
+        """After a time without the app nothing ends unannounced: tiers and rewards are as they are now, points wait for their warnings."""
+        apply(expiry={"kind": "inactivity", "months": 2}, tiers=TIERS)
+        days.tell(joined(ADA), bought(ADA, 1, "600"))
+        redeem(days, ADA, at=NOW)
+        hands.now = day(200, 12)
+        with transaction(days.engine) as session:
+            run_id = calendar.resume(session, days.shop.id or 0, now=hands.now).id or 0
+        runs.advance(runtime, run_id, calendar.refresh_step)
+
+        row = member(days.engine, ADA)
+        assert (row.balance, row.tier, row.expires_at) == (550, None, day(230, 22))
+        assert {(issue.reward, issue.state) for issue in issues(days)} == {
+            ("five_off", "expired"),
+            ("gift", "issuing"),
+        }
+        days.pass_to(*(day(number) for number in range(201, 235)))
+        assert [m.payload["which"] for m in days.told("points_expiring")] == ["warning", "last_chance"]
+        assert member(days.engine, ADA).balance == 0
+
     def test_nothing_to_do(self, apply: Apply) -> None:
         """A version that changes nothing about time starts no run."""
         apply()

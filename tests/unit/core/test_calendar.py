@@ -394,6 +394,14 @@ class TestRewards:
 
         assert [d.ending for d in member.settle(utc(2026, 3, 1)).decisions] == [()]
 
+    def test_overdue(self):
+        """What should have ended long ago ends at once."""
+        member = Member(program(), joined_at=JOINED, at=utc(2026, 3, 1))
+        member.standing.issues = [OpenIssue("r1", utc(2026, 1, 1), utc(2026, 2, 1))]
+        assert next_occasion(member.standing, member.program, utc(2026, 3, 1)) == utc(2026, 3, 1)
+
+        assert [d.ended for d in member.settle(utc(2026, 3, 1), utc(2026, 3, 2)).decisions] == [("r1",)]
+
 
 class TestSettle:
     def test_order(self):
