@@ -16,6 +16,7 @@ from sqlmodel import Session, col
 from loyalty import reviews
 from loyalty.book.records import ALIVE
 from loyalty.core import ledger
+from loyalty.core.decide import signup_source
 from loyalty.core.facts import ActionDone, BirthdayTold, CustomerSeen, Identity, OrderSeen, OrderSnapshot
 from loyalty.core.ledger import Entry, Source
 from loyalty.core.replay import Joined, ReplayedFact
@@ -118,9 +119,10 @@ def _of_person(member: Member, awards: Sequence[Award]) -> Iterator[tuple[dateti
     if member.shopify_customer_id is None:
         yield member.joined_at, Joined(member.joined_at)
         return
-    given = {award.source.kind: award.occurred_at for award in awards}
-    joined_at = given.get("signup", member.joined_at)
-    subscribed_at = given.get("newsletter", member.subscribed_at)
+    given = {award.source: award.occurred_at for award in awards if award.worth}
+    joined_at = given.get(signup_source(member.shopify_customer_id), member.joined_at)
+    agreed = [at for source, at in given.items() if source.kind == "newsletter"]
+    subscribed_at = min(agreed, default=member.subscribed_at)
     at_once = subscribed_at is not None and subscribed_at <= joined_at
     yield joined_at, _customer(member, joined_at, joined_at, subscribed_at if at_once else None)
     if subscribed_at is not None and not at_once:

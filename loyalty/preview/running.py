@@ -11,7 +11,7 @@ from sqlmodel import Session, col
 
 from loyalty import programs, runs
 from loyalty.book.records import ALIVE
-from loyalty.core.document import plain
+from loyalty.core.document import ProgramInvalid, plain
 from loyalty.models import Member, Run, Shop
 from loyalty.preview.comparing import BATCH, Plan, add_next
 from loyalty.preview.report import report
@@ -113,11 +113,14 @@ def compare(runtime: Runtime, shop_id: int, asked: Asked) -> dict[str, Any]:
 
 
 def result(session: Session, run: Run) -> dict[str, Any] | None:
-    """What a job that is done has found; None for any other."""
+    """What a job that is done has found; None for any other, and for one whose document no later version of ours understands."""
     if run.kind != KIND or run.state != "done":
         return None
-    asked = Asked.from_json(run.params)
-    return _report(session, plan(session, run.shop_id, asked), Totals.from_json(run.cursor["totals"]))
+    try:
+        compared = plan(session, run.shop_id, Asked.from_json(run.params))
+    except ProgramInvalid:
+        return None
+    return _report(session, compared, Totals.from_json(run.cursor["totals"]))
 
 
 def latest(session: Session, shop_id: int) -> Run | None:

@@ -5,7 +5,7 @@ from typing import Any
 from flask import Blueprint, abort, jsonify, request
 from flask.wrappers import Response
 
-from loyalty import runs
+from loyalty import preview, runs
 from loyalty.statement import runs as statement
 from loyalty.statement.formats import Formats
 from loyalty.statement.keyset import parse_cursor
@@ -16,6 +16,8 @@ from shopify_app.admin.imports import CUSTOMERS, ORDERS
 from shopify_app.admin.page import NavigationItem, Pages
 
 _IMPORTS = NavigationItem("/imports", "Imports")
+_PREVIEW = NavigationItem("/program/preview", "What would change")
+_BACK = {CUSTOMERS: _IMPORTS, ORDERS: _IMPORTS, preview.KIND: _PREVIEW}
 _ELSEWHERE = NavigationItem("/klaviyo", "Klaviyo")
 
 
@@ -50,7 +52,7 @@ def add_routes(blueprint: Blueprint, pages: Pages) -> None:
                 items=items,
                 people=names_of(session, {row.member_id for row in items.rows if row.member_id}),
                 in_words=pages.in_words,
-                back=_IMPORTS if run.kind in (CUSTOMERS, ORDERS) else _ELSEWHERE,
+                back=_BACK.get(run.kind, _ELSEWHERE),
             )
 
     @blueprint.post("/runs/<int:run_id>/cancel")

@@ -368,6 +368,8 @@ def _paths(site: Site) -> list[str]:
         "/program/part/general",
         "/program/new/earn",
         "/program/text",
+        "/program/preview",
+        "/liability",
         "/program/versions",
         "/program/versions/1",
         "/members",
