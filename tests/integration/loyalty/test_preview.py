@@ -43,7 +43,7 @@ FEW = settings(
     derandomize=True,
     deadline=None,
     database=None,
-    max_examples=8,
+    max_examples=6,
     phases=[Phase.explicit, Phase.generate],  # to make an example smaller takes minutes
     suppress_health_check=[
         HealthCheck.function_scoped_fixture,
@@ -253,6 +253,7 @@ def _everything(engine: Engine) -> dict[str, Any]:
 
 
 class TestPreview:
+    @pytest.mark.timeout(300)
     @FEW
     @given(data=st.data())
     def test_equals_a_copy(self, engine: Engine, data: st.DataObject) -> None:
@@ -269,6 +270,7 @@ class TestPreview:
             _copy(engine, original, other, was)
             assert expected == _on_the_books(engine, other)
 
+    @pytest.mark.timeout(300)
     @FEW
     @given(data=st.data())
     def test_from_a_day(self, engine: Engine, data: st.DataObject) -> None:
