@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, or_
+from sqlalchemy import ColumnElement, and_, or_
 from sqlmodel import Session, col, select
 
 from loyalty.book import Account, Book, OrderRecord
@@ -45,7 +45,9 @@ def settle_orders(book: Book, records: Iterable[OrderRecord], ready: Ready) -> N
     by_code = _by_code(book, records)
     if not buyers and not by_code:
         return
-    rows = locked_rows(book, or_(col(Referral.friend_id).in_(buyers), col(Referral.key).in_(by_code)))
+    rows = locked_rows(
+        book, col(Referral.friend_id).in_(buyers), *([_keyed(book, by_code)] if by_code else ())
+    )
     for row in rows:
         fresh = [order_id for order_id in by_code.get(row.key, ()) if order_id not in row.coupon_orders]
         if fresh:
@@ -69,7 +71,7 @@ def settle_issues(book: Book, facts: Sequence[Fact]) -> None:
     if not known:
         return
     mine = (col(Referral.friend_issue_id).in_(known), col(Referral.advocate_issue_id).in_(known))
-    rows = locked_rows(book, or_(*mine))
+    rows = locked_rows(book, *mine)
     evidence.load(book, rows)
     for row in rows:
         _, terms = terms_of(book, row)
@@ -109,7 +111,7 @@ def complete(
     """Complete those of these referrals whose hold is over at an instant, each as of the end of its own hold. Returns the outbox
     channels that have something to send."""
     book = Book(session, shop, now=now)
-    settle(book, locked_rows(book, col(Referral.id).in_(ids), *_due(at)), ready, at=at)
+    settle(book, locked_rows(book, and_(col(Referral.id).in_(ids), *_due(at))), ready, at=at)
     return book.write()
 
 
@@ -234,19 +236,23 @@ def _by_code(book: Book, records: Sequence[OrderRecord]) -> dict[str, list[int]]
     return by_code
 
 
-def locked_rows(book: Book, *conditions: ColumnElement[bool]) -> list[Referral]:
-    """Referrals of the shop, and nobody else's to change until the transaction ends: first their people, then they themselves."""
-    mine = (col(Referral.shop_id) == book.shop_id, *conditions)
-    found = (
-        select(Referral.id, Referral.advocate_id, Referral.friend_id).where(*mine).order_by(col(Referral.id))
-    )
-    named = book.session.exec(found).all()
-    if not named:
+def locked_rows(book: Book, *either: ColumnElement[bool]) -> list[Referral]:
+    """Referrals of the shop that meet one of the conditions, and nobody else's to change until the transaction ends: first their people,
+    then they themselves. Each condition is asked for itself: together they would keep SQLite from using the index of either."""
+    who = select(Referral.id, Referral.shop_id, Referral.advocate_id, Referral.friend_id)
+    named = [row for condition in either for row in book.session.exec(who.where(condition)).all()]
+    mine = {row[0]: row for row in named if row[1] == book.shop_id}
+    if not mine:
         return []
-    book.load_members({row[1] for row in named} | {row[2] for row in named})
-    again = (*mine, col(Referral.id).in_({row[0] for row in named}))
-    statement = select(Referral).where(*again).order_by(col(Referral.id)).with_for_update()
+    book.load_members({row[2] for row in mine.values()} | {row[3] for row in mine.values()})
+    # What was true a moment ago may have ended while we waited for the people.
+    still = (col(Referral.id).in_(mine), or_(*either))
+    statement = select(Referral).where(*still).order_by(col(Referral.id)).with_for_update()
     return list(book.session.exec(statement.execution_options(populate_existing=True)).all())
+
+
+def _keyed(book: Book, keys: Collection[str]) -> ColumnElement[bool]:
+    return and_(col(Referral.shop_id) == book.shop_id, col(Referral.key).in_(keys))
 
 
 def _due(at: datetime) -> tuple[ColumnElement[bool], ...]:
