@@ -16,6 +16,7 @@ MADRID = ZoneInfo("Europe/Madrid")
 SILVER = Tier("silver", "Silver", Decimal(100))
 GOLD = Tier("gold", "Gold", Decimal(500), entry=Gift(points=50))
 LADDER = (SILVER, GOLD)
+STAFF = Source("staff", "s")
 
 
 def utc(year: int, month: int, day: int, hour: int = 0) -> datetime:
@@ -76,9 +77,7 @@ class Member:
         self.posted(EARN, points, at, Source("order", ref))
         self.standing.put(award(points, at, ref))
 
-    def posted(
-        self, kind: str, points: int, at: datetime, source: Source = Source("staff", "s"), **why: object
-    ) -> None:  # noqa: B008
+    def posted(self, kind: str, points: int, at: datetime, source: Source = STAFF, **why: object) -> None:
         """A movement of points."""
         entry = Entry(kind, points, source, "order", len(self.standing.entries), 1, "", why, at)
         self.standing.take(entry)

@@ -21,8 +21,8 @@ from tests.unit.core.strategies import SETTINGS
 
 def spender(*orders: tuple[datetime, str], **said: object) -> Standing:
     """A member with orders."""
-    credits = {number: OrderCredit(at, Decimal(amount)) for number, (at, amount) in enumerate(orders, 1)}
-    return Standing(**({"name": "7", "is_guest": False, "orders": credits} | said))
+    counting = {number: OrderCredit(at, Decimal(amount)) for number, (at, amount) in enumerate(orders, 1)}
+    return Standing(**({"name": "7", "is_guest": False, "orders": counting} | said))
 
 
 def vip(**said: object) -> Program:
