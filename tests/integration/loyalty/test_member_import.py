@@ -452,7 +452,7 @@ class TestImport:
         run_id = start(runtime, shop, "b1", "import")
 
         def step(runtime: Runtime, view: RunView) -> Step:
-            importer, done = importing._import, []
+            importer, done = importing._import, list[int]()
 
             def once(*args, **options):
                 if len(done) == die_after:
@@ -581,7 +581,7 @@ class TestUndo:
         text = "email,points\n" + "".join(f"p{n}@fernandfig.shop,{n}\n" for n in range(1, 11))
         bring(runtime, shop, text)
         run_id = start(runtime, shop, "b1", "undo")
-        undo, done = undoing._undo, []
+        undo, done = undoing._undo, list[int]()
 
         def dying(*args, **options):
             if len(done) == 1:

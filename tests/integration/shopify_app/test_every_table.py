@@ -9,6 +9,7 @@ import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import JSON, Column, Engine, Table, func, insert, select
 from sqlmodel import SQLModel
+from sqlmodel import select as of_table
 
 from loyalty import runs, whole_shop
 from loyalty.core.facts import ShopMessage
@@ -120,7 +121,7 @@ class TestShopRedact:
         with transaction(engine) as session:
             shop = session.get_one(Shop, mine["shop"])
             shop_redacted(session, shop, ShopMessage("shop/redact", {}), NOW)
-            run_id = session.execute(select(Run.id).where(Run.kind == "shop_erasure")).scalar_one()
+            run_id = session.exec(of_table(Run.id).where(Run.kind == "shop_erasure")).one()
         assert runs.advance(runtime, run_id, erase_step, seconds=60) is None
         assert mine["shop"] != other["shop"]
         left = counts(engine)
