@@ -44,9 +44,8 @@ class Joined:
 
 
 # An award or an entry is one that was made under other rules (a referral, a reward, an adjustment), and holds under any program.
-ReplayedFact = (
-    CustomerSeen | Joined | OrderSeen | ReviewSeen | ActionDone | BirthdayTold | HandTier | Award | Entry
-)
+_Told = Joined | BirthdayTold | HandTier | Award | Entry
+ReplayedFact = CustomerSeen | OrderSeen | ReviewSeen | ActionDone | _Told
 
 
 @dataclass(slots=True)
@@ -86,23 +85,29 @@ class Replay:
             match fact:
                 case CustomerSeen():
                     self._customer(fact, at)
-                case Joined():
-                    self._join(fact.joined_at, at)
                 case OrderSeen():
                     self._order(fact, at)
                 case ReviewSeen():
                     self._review(fact, at)
                 case ActionDone():
                     self._action(fact, at)
-                case BirthdayTold():
-                    self._birthday(fact)
-                case HandTier():
-                    self.standing.hand_tier = fact
-                    self._climb(at)
-                case Award():
-                    self._award(fact, at)
-                case Entry():
-                    self.apply(Decision(entries=(fact,)))
+                case _:
+                    self._take_as_told(fact, at)
+
+    def _take_as_told(self, fact: _Told, at: datetime) -> None:
+        """What is so, and is not decided about."""
+        match fact:
+            case Joined():
+                self._join(fact.joined_at, at)
+            case BirthdayTold():
+                self.standing.birthday = Birthday(fact.month, fact.day, fact.told_at)
+            case HandTier():
+                self.standing.hand_tier = fact
+                self._climb(at)
+            case Award():
+                self._award(fact, at)
+            case Entry():
+                self.apply(Decision(entries=(fact,)))
 
     def apply(self, decision: Decision) -> None:
         """Take what was decided."""
