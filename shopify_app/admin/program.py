@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from flask import Blueprint, jsonify, request
 from flask.wrappers import Response
 
-from loyalty.core.document import MOST_POINTS, ROUNDINGS, parse_program
+from loyalty.core.document import ROUNDINGS, parse_program
+from loyalty.core.document.kinds import WRONG
+from loyalty.core.document.mistakes import Notes
 from loyalty.core.document.shape import GENERAL, WHOLE_PARTS
 from loyalty.core.document.words import in_words, value_in_words
 from loyalty.core.program import Program, Reward
@@ -20,6 +21,9 @@ from shopify_app.admin.page import Pages
 from shopify_app.admin.program_parts import Part
 from shopify_app.admin.program_saving import document_in_force, version_in_force
 from shopify_app.program_words import Words
+
+
+_RATE = next(field for field in Part("earn", sort="order").fields if field.name == "rate").kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +80,9 @@ def add_routes(blueprint: Blueprint, pages: Pages) -> None:
 
 def example(rate: str, rounding: str, program: Program, formats: Formats) -> str:
     """What an order would earn at a rate, in a sentence."""
-    try:
-        exact = Decimal(rate.strip())
-    except InvalidOperation:
-        exact = Decimal(0)
-    if not exact.is_finite() or not 0 < exact <= MOST_POINTS or rounding not in ROUNDINGS:
+    # By the document's own check: ``1e-99999999`` is short to write and takes minutes to reckon with.
+    exact = _RATE.read(rate.strip(), "", Notes())
+    if exact is WRONG or rounding not in ROUNDINGS:
         return "Enter how many points an order earns, and an example appears here."
     points = statement.example_points(exact, rounding)
     return (
