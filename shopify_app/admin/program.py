@@ -22,7 +22,6 @@ from shopify_app.admin.program_parts import Part
 from shopify_app.admin.program_saving import document_in_force, version_in_force
 from shopify_app.program_words import Words
 
-
 _RATE = next(field for field in Part("earn", sort="order").fields if field.name == "rate").kind
 
 
