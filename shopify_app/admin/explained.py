@@ -14,6 +14,9 @@ _KINDS = {
     "reverse": "Taken back",
     "adjust": "Given or taken by staff",
     "transfer": "Moved between merged accounts",
+    "expire": "Expired",
+    "forgive": "Debt written off",
+    "import": "Brought over from a file",
 }
 _ROUNDINGS = {"down": "fractions are dropped", "half_up": "to the nearest point", "up": "up to a whole point"}
 _NAMES = {

@@ -5,7 +5,7 @@ from typing import Any
 from flask import Blueprint, abort, jsonify, request
 from flask.wrappers import Response
 
-from loyalty import preview, runs
+from loyalty import member_import, preview, runs
 from loyalty.statement import runs as statement
 from loyalty.statement.formats import Formats
 from loyalty.statement.keyset import parse_cursor
@@ -17,7 +17,10 @@ from shopify_app.admin.page import NavigationItem, Pages
 
 _IMPORTS = NavigationItem("/imports", "Imports")
 _PREVIEW = NavigationItem("/program/preview", "What would change")
-_BACK = {CUSTOMERS: _IMPORTS, ORDERS: _IMPORTS, preview.KIND: _PREVIEW}
+_BACK = {
+    **dict.fromkeys((CUSTOMERS, ORDERS, *member_import.KINDS), _IMPORTS),
+    preview.KIND: _PREVIEW,
+}
 _ELSEWHERE = NavigationItem("/klaviyo", "Klaviyo")
 
 
