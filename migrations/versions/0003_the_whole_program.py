@@ -71,9 +71,7 @@ def upgrade() -> None:
     op.create_table(
         "award",
         sa.Column("id", BIG_ID, primary_key=True),
-        sa.Column(
-            "shop_id", BIG_ID, sa.ForeignKey("shop.id", name="fk_award_shop_id_shop"), nullable=False
-        ),
+        sa.Column("shop_id", BIG_ID, sa.ForeignKey("shop.id", name="fk_award_shop_id_shop"), nullable=False),
         sa.Column(
             "member_id",
             BIG_ID,
@@ -93,7 +91,13 @@ def upgrade() -> None:
         sa.Column("occurred_at", INSTANT, nullable=False),
         sa.Column("release_at", INSTANT),
         sa.Column("updated_at", INSTANT, nullable=False),
-        sa.UniqueConstraint("shop_id", "source_kind", "source_ref", "rule", name="uq_award_shop_id_source_kind_source_ref_rule"),
+        sa.UniqueConstraint(
+            "shop_id",
+            "source_kind",
+            "source_ref",
+            "rule",
+            name="uq_award_shop_id_source_kind_source_ref_rule",
+        ),
         sa.CheckConstraint("worth >= 0", name="ck_award_worth_is_never_negative"),
         sa.CheckConstraint("posted >= 0", name="ck_award_takes_back_no_more_than_it_gave"),
     )

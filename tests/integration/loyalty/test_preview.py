@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -191,9 +192,9 @@ def _copy(
     told: list[tuple[datetime, Callable[[], None]]] = []
     for at, happened in happenings:
         if not isinstance(happened, ActionDone) or f"{happened.rule}:{happened.key}" in known.actions:
-            told.append((at, lambda at=at, fact=happened: _happen(engine, other, at, fact)))
+            told.append((at, partial(_happen, engine, other, at, happened)))
     for name, entry in known.redeemed:
-        told.append((entry.occurred_at, lambda name=name, entry=entry: _post(engine, other, name, entry)))
+        told.append((entry.occurred_at, partial(_post, engine, other, name, entry)))
     if changes_at is not None:
         told.append((changes_at, lambda: _change(engine, other, changes_at, document or {})))
     for _, tell in sorted(told, key=lambda each: each[0]):

@@ -114,10 +114,12 @@ class TestReading:
 
     def test_none(self, session, shop_id):
         """A shop without a program, and a version that never was, are said so."""
-        for ask in (programs.current, programs.document):
-            with pytest.raises(NoProgram):
-                ask(session, shop_id)
-        for ask in (programs.at_version, programs.document_at):
-            with pytest.raises(NoProgram):
-                ask(session, shop_id, 7)
+        with pytest.raises(NoProgram):
+            programs.current(session, shop_id)
+        with pytest.raises(NoProgram):
+            programs.document(session, shop_id)
+        with pytest.raises(NoProgram):
+            programs.at_version(session, shop_id, 7)
+        with pytest.raises(NoProgram):
+            programs.document_at(session, shop_id, 7)
         assert [] == programs.versions(session, shop_id)

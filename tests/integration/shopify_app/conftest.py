@@ -194,8 +194,8 @@ def _store(engine: Any, *, visited: bool) -> Iterator[Store]:
         )
         gate = MerchantGate(runtime, config, http)
         app.register_blueprint(gate.blueprint)
-        for door in (storefront, referral_door, referral_page):
-            app.register_blueprint(door.create_blueprint(runtime, config))
+        for edge in (storefront, referral_door, referral_page):
+            app.register_blueprint(edge.create_blueprint(runtime, config))
         app.add_url_rule("/", "home", lambda: f"<p>{gate().domain}</p>")
         door = WebhookDoor(app, runtime, config)
         server = make_server("127.0.0.1", 0, door, threaded=True, request_handler=Quiet)

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from loyalty import outbox, programs
+from loyalty import inbox, outbox, programs
 from loyalty.core.facts import OrderLine, OrderSeen, RewardRequested
 from loyalty.models import InboxMessage, LedgerEntry, Member, OrderStanding, OutboxMessage, RewardIssue, Run
 from loyalty.points import absorb
@@ -337,7 +337,15 @@ class TestEditedBeforePaid:
             f"{store.sandbox.url}/_sandbox/webhooks", params={"topic": "orders/updated", "body": 1}
         )
         body = next(row["body"] for row in told.json()["deliveries"] if row["body"]["refunds"])
-        again = InboxMessage(topic="orders/updated", body=json.dumps(body).encode(), shop_domain=store.domain)
+        again = InboxMessage(
+            topic="orders/updated",
+            body=json.dumps(body).encode(),
+            shop_domain=store.domain,
+            source=inbox.SHOPIFY,
+            delivery_id="again",
+            received_at=store.runtime.clock(),
+            due_at=store.runtime.clock(),
+        )
         with store.runtime.transaction() as session:
             absorb(session, store.shop(), translate(again), now=store.runtime.clock())
         store.settle()

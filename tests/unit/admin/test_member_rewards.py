@@ -76,6 +76,7 @@ class TestCancel:
             other = Shop(domain="other.myshopify.com", first_installed_at=NOW, installed_at=NOW)
             session.add(other)
             session.flush()
+            assert other.id is not None
             session.exec(select(RewardIssue)).one().shop_id = other.id
         assert client.post(CANCEL.format(member_id)).status_code == 404
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -250,7 +251,8 @@ class TestPoints:
         for _ in range(2):
             heard = list(enumerate(states))
             random.shuffle(heard)
-            advocate, known = Standing(name="1"), {}
+            advocate = Standing(name="1")
+            known: dict[int, tuple[int, Any]] = {}
             for place, (order_id, amount) in heard:
                 if place >= known.get(order_id, (-1, ""))[0]:
                     known[order_id] = place, amount

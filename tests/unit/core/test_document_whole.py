@@ -4,6 +4,7 @@ import copy
 import json
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -269,7 +270,7 @@ class TestWholeMistakes:
     def test_anything_anywhere(self, data):
         """The same for anything in any place of a document that is right otherwise."""
         document = copy.deepcopy(WHOLE)
-        place = document
+        place: Any = document
         while True:
             keys = list(place) if isinstance(place, dict) else list(range(len(place)))
             key = data.draw(st.sampled_from(keys))
@@ -318,13 +319,13 @@ class TestWhole:
     @pytest.mark.parametrize("way", sorted(WAYS))
     def test_every_way(self, way):
         """Every way to earn may stand under any key, also more than once."""
-        more = {
+        more: dict[str, dict[str, Any]] = {
             "order": {"rate": 1},
             "order_value_goal": {"points": 1, "minimum": 100},
             "order_count_goal": {"points": 1, "goal": 3},
             "spend_goal": {"points": 1, "goal": "99.5"},
         }
-        rule = {"way": way, "title": "x", **more.get(way, {"points": 1})}
+        rule: dict[str, Any] = {"way": way, "title": "x", **more.get(way, {"points": 1})}
         earn = {way: {name: value for name, value in rule.items() if name != "way"}, "again": rule}
         program = parse_program({"points": WHOLE["points"], "earn": earn}, version=1)
         assert [(way, way), ("again", way)] == [(rule.key, rule.way) for rule in program.earning]

@@ -211,7 +211,7 @@ class TestCodes:
         shop.code_key = cipher.seal("a key of the shop's own", row=f"shop:{domain}")
         return cipher, shop
 
-    def test_same(self, shop):
+    def test_same(self, shop: tuple[Cipher, Shop]) -> None:
         """The same reward always has the same code, another one another, and store credit none."""
         one = code_of(*shop, row(reward(code_prefix="FERN")))
         assert one == code_of(*shop, row(reward(code_prefix="FERN")))
@@ -221,7 +221,7 @@ class TestCodes:
         assert code_of(*shop, row(reward("store_credit"))) is None
 
     @pytest.mark.parametrize("prefix", ["A", "LAUREL", "EIGHTLET"])
-    def test_cards(self, shop, prefix):
+    def test_cards(self, shop: tuple[Cipher, Shop], prefix: str) -> None:
         """A card's code is 8 to 20 letters and digits."""
         code = code_of(*shop, row(reward("gift_card", code_prefix=prefix)))
         assert code is not None
