@@ -7,20 +7,18 @@ the friend's orders, a merge, the word of staff, the end of its hold. So facts m
 from loyalty.referrals.claiming import ReferralClaimed, claim
 from loyalty.referrals.codes import advocate_of, code_in_use, own_or_given, take_other_code
 from loyalty.referrals.devices import note_device
+from loyalty.referrals.finding import BATCH, due_referrals, shops_with_due
 from loyalty.referrals.forgetting import forget, forget_invitations
 from loyalty.referrals.inviting import MOST_AT_ONCE, share
 from loyalty.referrals.problem import ReferralRefused
 from loyalty.referrals.ruling import rule
 from loyalty.referrals.settling import (
-    BATCH,
     Ready,
     complete,
     complete_due,
-    due_referrals,
     settle_issues,
     settle_members,
     settle_orders,
-    shops_with_due,
 )
 from loyalty.referrals.telling import link_of
 

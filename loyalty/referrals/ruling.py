@@ -7,8 +7,9 @@ from sqlmodel import Session, col
 from loyalty.book import Book
 from loyalty.core.decide.referrals import APPROVED, BLOCKED, SHARED
 from loyalty.models import Referral, Shop
+from loyalty.referrals.finding import locked_rows
 from loyalty.referrals.problem import ReferralRefused
-from loyalty.referrals.settling import Ready, locked_rows, settle
+from loyalty.referrals.settling import Ready, settle
 
 RULINGS = (APPROVED, BLOCKED)
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, or_
-from sqlmodel import Session, col, select
+from sqlalchemy import and_
+from sqlmodel import Session, col
 
 from loyalty.book import Account, Book, OrderRecord
 from loyalty.book.records import ALIVE
@@ -24,15 +24,14 @@ from loyalty.core.facts import Fact, RewardFailed, RewardIssued
 from loyalty.core.program import Program, Referrals
 from loyalty.models import Referral, RewardIssue, Shop
 from loyalty.referrals import evidence
+from loyalty.referrals.finding import BATCH, due_referrals, is_due, keyed, locked_rows, orders_by_code
 from loyalty.referrals.gifts import end_gift, give_friend, reward_advocate
 from loyalty.referrals.telling import tell_accepted, tell_completed
 
-BATCH = 200
 # How long an order that has to be read first keeps a referral from being completed.
 _READING = timedelta(hours=1)
 # A code that works was promised in these states only.
 _KEEPS_CODE = frozenset({CLAIMED, ORDERED, COMPLETED, CANCELLED})
-
 
 # Lets time do its work on members up to an instant (``loyalty.points.settling``), before anything else of theirs is moved.
 Ready = Callable[[Book, Sequence[Account], datetime], None]
@@ -42,11 +41,11 @@ def settle_orders(book: Book, records: Iterable[OrderRecord], ready: Ready) -> N
     """Judge the referrals that these orders are about: as a friend's, or by a friend's code."""
     records = list(records)
     buyers = {r.account.id for r in records if r.account is not None and r.account.id is not None}
-    by_code = _by_code(book, records)
+    by_code = orders_by_code(book, records)
     if not buyers and not by_code:
         return
     rows = locked_rows(
-        book, col(Referral.friend_id).in_(buyers), *([_keyed(book, by_code)] if by_code else ())
+        book, col(Referral.friend_id).in_(buyers), *([keyed(book, by_code)] if by_code else ())
     )
     for row in rows:
         fresh = [order_id for order_id in by_code.get(row.key, ()) if order_id not in row.coupon_orders]
@@ -87,31 +86,13 @@ def settle_issues(book: Book, facts: Sequence[Fact]) -> None:
             tell_completed(book, row, terms, at=at, issue=issue if is_there else None)
 
 
-def shops_with_due(session: Session, *, at: datetime) -> list[int]:
-    """The shops that have the app and in which the hold of a referral is over."""
-    installed = select(Shop.id).where(col(Shop.uninstalled_at).is_(None))
-    due = select(Referral.shop_id).distinct().where(*_due(at), col(Referral.shop_id).in_(installed))
-    return list(session.exec(due).all())
-
-
-def due_referrals(
-    session: Session, shop_id: int, *, at: datetime, most: int = BATCH, without: Collection[int] = ()
-) -> list[int]:
-    """The referrals of a shop whose hold is over at an instant, whichever ended first."""
-    found = select(Referral.id).where(Referral.shop_id == shop_id, *_due(at))
-    if without:
-        found = found.where(col(Referral.id).not_in(without))
-    found = found.order_by(col(Referral.due_at), col(Referral.id)).limit(most)
-    return [row_id for row_id in session.exec(found).all() if row_id is not None]
-
-
 def complete(
     session: Session, shop: Shop, ready: Ready, ids: Collection[int], *, at: datetime, now: datetime
 ) -> frozenset[str]:
     """Complete those of these referrals whose hold is over at an instant, each as of the end of its own hold. Returns the outbox
     channels that have something to send."""
     book = Book(session, shop, now=now)
-    settle(book, locked_rows(book, and_(col(Referral.id).in_(ids), *_due(at))), ready, at=at)
+    settle(book, locked_rows(book, and_(col(Referral.id).in_(ids), *is_due(at))), ready, at=at)
     return book.write()
 
 
@@ -218,42 +199,3 @@ def _note(book: Book, row: Referral, verdict: Verdict) -> None:
     row.order_id = order.order_id if order else None
     row.ordered_at = order.placed_at if order else None
     row.due_at = verdict.due_at if order else None
-
-
-def _by_code(book: Book, records: Sequence[OrderRecord]) -> dict[str, list[int]]:
-    """The orders by the referral whose friend's code they carry."""
-    codes = {code.upper(): r.order_id for r in records for code in r.snapshot.discount_codes}
-    if not codes:
-        return {}
-    found = book.session.exec(
-        select(Referral.key, RewardIssue.code)
-        .join(RewardIssue, col(RewardIssue.id) == col(Referral.friend_issue_id))
-        .where(Referral.shop_id == book.shop_id, col(RewardIssue.code).in_(codes))
-    ).all()
-    by_code: dict[str, list[int]] = {}
-    for key, code in found:
-        by_code.setdefault(key, []).append(codes[code or ""])
-    return by_code
-
-
-def locked_rows(book: Book, *either: ColumnElement[bool]) -> list[Referral]:
-    """Referrals of the shop that meet one of the conditions, and nobody else's to change until the transaction ends: first their people,
-    then they themselves. Each condition is asked for itself: together they would keep SQLite from using the index of either."""
-    who = select(Referral.id, Referral.shop_id, Referral.advocate_id, Referral.friend_id)
-    named = [row for condition in either for row in book.session.exec(who.where(condition)).all()]
-    mine = {row[0]: row for row in named if row[1] == book.shop_id}
-    if not mine:
-        return []
-    book.load_members({row[2] for row in mine.values()} | {row[3] for row in mine.values()})
-    # What was true a moment ago may have ended while we waited for the people.
-    still = (col(Referral.id).in_(mine), or_(*either))
-    statement = select(Referral).where(*still).order_by(col(Referral.id)).with_for_update()
-    return list(book.session.exec(statement.execution_options(populate_existing=True)).all())
-
-
-def _keyed(book: Book, keys: Collection[str]) -> ColumnElement[bool]:
-    return and_(col(Referral.shop_id) == book.shop_id, col(Referral.key).in_(keys))
-
-
-def _due(at: datetime) -> tuple[ColumnElement[bool], ...]:
-    return (col(Referral.state) == ORDERED, col(Referral.due_at) <= at)
