@@ -100,7 +100,7 @@ class Replay:
             case Joined():
                 self._join(fact.joined_at, at)
             case BirthdayTold():
-                self.standing.birthday = Birthday(fact.month, fact.day, fact.told_at)
+                self._birthday(fact)
             case HandTier():
                 self.standing.hand_tier = fact
                 self._climb(at)
