@@ -71,9 +71,7 @@ class TestProgram:
     )
     def test_rate(self, client: FlaskClient, story: Story, rate: str) -> None:
         """A rate of any length is answered at once."""
-        answer = client.get(
-            "/program/example.json", query_string={"rate": rate, "rounding": "up"}
-        )
+        answer = client.get("/program/example.json", query_string={"rate": rate, "rounding": "up"})
 
         assert answer.status_code == 200
 

@@ -21,7 +21,8 @@ class TestEveryPage:
         """Nobody sees or changes anything without having been let in."""
         door.closed = True
         addresses = re.findall(
-            r"/[a-z/]*", "/ /program /program/text /program/versions /members /imports /privacy /klaviyo /klaviyo/events /klaviyo/reviews"
+            r"/[a-z/]*",
+            "/ /program /program/text /program/versions /members /imports /privacy /klaviyo /klaviyo/events /klaviyo/reviews",
         )
         changes = (
             "/program/text",
