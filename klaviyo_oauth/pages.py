@@ -33,6 +33,7 @@ _NOT_EARNING = {
     "waiting_for_member": "Waits until somebody with this e-mail address has an account in your store.",
     "no_email": "The review has no e-mail address, so nobody can be found for it.",
     "rule_off": "Points for reviews were switched off when it came.",
+    "out_of_bounds": "The limit, the dates or the tiers of the rules leave it out.",
     "not_verified": "Klaviyo has not verified that the author bought the product.",
     "not_a_product_review": "Only reviews and ratings of products earn, not questions or reviews of the store.",
     "rejected": "You rejected this review in Klaviyo.",

@@ -7,39 +7,46 @@ from sqlmodel import col, select
 from loyalty.book import Account, Book
 from loyalty.core.decide import decide_review, review_problem, review_source
 from loyalty.core.facts import ReviewSeen
+from loyalty.core.program import REVIEW_WAYS
 from loyalty.models import Review
 
 WAITING = "waiting_for_member"
 NO_EMAIL = "no_email"
 RULE_OFF = "rule_off"
+OUT_OF_BOUNDS = "out_of_bounds"
 
 
-def review_seen(book: Book, fact: ReviewSeen) -> None:
-    """Take note of a review and settle it if its author is a member; otherwise it waits for the person."""
+def review_seen(book: Book, fact: ReviewSeen) -> Account | None:
+    """Take note of a review and settle it if its author is a member, who is returned; otherwise it waits for the person."""
     row = _row(book, fact)
     account = book.account(row.member_id) if row.member_id is not None else book.by_email(fact.email)
     if account is None or account.joined_at is None:
         row.state, row.reason = "pending", WAITING if fact.email else NO_EMAIL
         row.email = fact.email
-        return
+        return None
     _settle(book, row, account, as_fact(row))  # the newest of what was seen, not what came last
+    return account
 
 
-def settle_waiting(book: Book, accounts: Iterable[Account]) -> None:
-    """Settle the reviews that waited for these people."""
+def settle_waiting(book: Book, accounts: Iterable[Account]) -> list[Account]:
+    """Settle the reviews that waited for these people. Returns those for whom there were some."""
     members = {
         account.email: account for account in accounts if account.email and account.joined_at is not None
     }
     if not members:
-        return
+        return []
     waiting = book.session.exec(
         select(Review)
         .where(Review.shop_id == book.shop_id, col(Review.email).in_(members), col(Review.state) == "pending")
         .order_by(col(Review.id))
     ).all()
     book.load_awards([review_source(row.review_id) for row in waiting])
+    settled: list[Account] = []
     for row in waiting:
-        _settle(book, row, members[row.email or ""], as_fact(row))
+        account = members[row.email or ""]
+        _settle(book, row, account, as_fact(row))
+        settled.append(account)
+    return settled
 
 
 def _settle(book: Book, row: Review, account: Account, fact: ReviewSeen) -> None:
@@ -53,7 +60,7 @@ def _settle(book: Book, row: Review, account: Account, fact: ReviewSeen) -> None
     elif problem is not None:
         row.state, row.reason = ("reversed" if given_before else "ineligible"), problem
     else:
-        row.state, row.reason = "ineligible", RULE_OFF
+        row.state, row.reason = "ineligible", OUT_OF_BOUNDS if book.program.rules(*REVIEW_WAYS) else RULE_OFF
     if account.id is None:
         book.ensure_ids()
     row.member_id, row.email = account.id, None
@@ -77,7 +84,8 @@ def _row(book: Book, fact: ReviewSeen) -> Review:
         book.session.add(row)
     if row.status == "" or fact.seen_at >= row.updated_at:
         row.kind, row.rating, row.verified = fact.kind, fact.rating, fact.verified
-        row.has_media, row.status, row.updated_at = fact.has_media, fact.status, fact.seen_at
+        row.has_media, row.has_video = fact.has_media, fact.has_video
+        row.status, row.updated_at = fact.status, fact.seen_at
     return row
 
 
@@ -90,6 +98,7 @@ def as_fact(row: Review) -> ReviewSeen:
         rating=row.rating,
         verified=row.verified,
         has_media=row.has_media,
+        has_video=row.has_video,
         status=row.status,
         submitted_at=row.submitted_at,
         seen_at=row.updated_at,

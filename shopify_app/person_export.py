@@ -117,6 +117,7 @@ _REVIEW = [
     "rating",
     "verified",
     "has_media",
+    "has_video",
     "status",
     "state",
     "reason",

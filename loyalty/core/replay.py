@@ -191,6 +191,7 @@ class Replay:
         if known is None or fact.seen_at >= known.seen_at:
             self.reviews[fact.review_id] = fact
         self.apply(decide_review(self.standing, self.reviews[fact.review_id], self.program, at=at))
+        self._climb(at)
 
     def _action(self, fact: ActionDone, at: datetime) -> None:
         try:

@@ -30,6 +30,7 @@ class Review(SQLModel, table=True):
     rating: int | None = None
     verified: bool = False
     has_media: bool = False
+    has_video: bool = False
     status: str = ""
     state: str = "pending"
     reason: str = ""

@@ -27,6 +27,7 @@ from loyalty.core.facts import (
 from loyalty.core.ledger import Source
 from loyalty.models import Shop
 from loyalty.points.actions import action_done, birthday_told
+from loyalty.points.climbing import climb
 from loyalty.points.orders import order_seen, reread_order
 from loyalty.points.people import customer_deleted, customer_seen, customers_merged
 from loyalty.points.settling import catch_up, settle_accounts
@@ -41,7 +42,8 @@ def absorb(session: Session, shop: Shop, facts: Sequence[Fact], *, now: datetime
     _load(book, facts)
     for fact in facts:
         _settle(book, fact)
-    reviews.settle_waiting(book, _customers(book, facts))
+    for account in reviews.settle_waiting(book, _customers(book, facts)):
+        climb(book, account)
     mark_used(book, facts)
     seen = {fact.order.order_id for fact in facts if isinstance(fact, OrderSeen)}
     referrals.settle_orders(book, [book.orders[order_id] for order_id in sorted(seen)], settle_accounts)
@@ -107,6 +109,12 @@ def _name(identity: Identity, customer_ids: set[int], emails: set[str]) -> None:
         emails.add(identity.email)
 
 
+def _review_seen(book: Book, fact: ReviewSeen) -> None:
+    account = reviews.review_seen(book, fact)
+    if account is not None:
+        climb(book, account)
+
+
 def _order_changed(book: Book, fact: OrderChanged) -> None:
     reread_order(book, fact.order_id, fact.signal)
 
@@ -117,7 +125,7 @@ _SETTLERS: Mapping[type, Callable[[Book, Any], None]] = {
     CustomersMerged: customers_merged,
     OrderSeen: order_seen,
     OrderChanged: _order_changed,
-    ReviewSeen: reviews.review_seen,
+    ReviewSeen: _review_seen,
     ActionDone: action_done,
     BirthdayTold: birthday_told,
     RewardIssued: reward_issued,

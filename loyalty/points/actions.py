@@ -26,8 +26,8 @@ def action_done(book: Book, fact: ActionDone) -> None:
         decision = decide_action(account, fact, book.program, at=book.now)
     except ActionRefused as refused:
         _refuse(book, fact, refused.reason)
-        return
-    book.apply(account, decision)
+    else:
+        book.apply(account, decision)
     climb(book, account)
 
 
