@@ -78,7 +78,7 @@ def _load(book: Book, facts: Sequence[Fact]) -> None:
     if book.program.looks_back:
         book.load_history(book.accounts())
     else:
-        book.load_history(_kept(book, facts))
+        book.load_history(_may_have_had_it(book, facts))
     catch_up(book, book.accounts())
 
 
@@ -91,14 +91,15 @@ def _customers(book: Book, facts: Sequence[Fact]) -> Iterator[Account]:
                 yield account
 
 
-def _kept(book: Book, facts: Sequence[Fact]) -> list[Account]:
-    """The accounts that customers are found under who were merged into them: what they had once, they shall not have again."""
+def _may_have_had_it(book: Book, facts: Sequence[Fact]) -> list[Account]:
+    """The accounts of new customers that were not rewarded for this one: somebody who was merged into them may have been."""
     return [
         account
         for fact in facts
         if isinstance(fact, CustomerSeen)
+        and fact.created_at >= book.shop.first_installed_at
         and (account := book.by_customer(fact.identity.customer_id)) is not None
-        and account.shopify_customer_id != fact.identity.customer_id
+        and not any(account.of_source(signup_source(fact.identity.customer_id)))
     ]
 
 

@@ -202,6 +202,14 @@ class TestAbsorb:
         assert (kept.state, kept.balance, kept.email) == ("member", 100, "ada@fernandfig.shop")
         assert sum(member.balance for member in members(engine)) == 100
 
+    def test_merged_before_known(self, engine: Engine, shop: Shop) -> None:
+        """A customer who is first heard of after somebody was merged into them has had the points for an account."""
+        settle(engine, shop, customer(7002, "second@fernandfig.shop"))
+        settle(engine, shop, CustomersMerged(7001, 7002, NOW))
+        settle(engine, shop, customer())
+
+        assert sum(member.balance for member in members(engine)) == 100
+
     def test_email_moves(self, engine: Engine, shop: Shop) -> None:
         """An e-mail that another customer has now leaves the one who had it before."""
         settle(engine, shop, customer(7001), customer(7002, "second@fernandfig.shop"))
