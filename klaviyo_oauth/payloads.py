@@ -10,7 +10,7 @@ from typing import Any
 
 from klaviyo_oauth.dialect import Dialect
 from klaviyo_oauth.event_properties import event_properties
-from klaviyo_oauth.standing import ShopView, Standing, standing_of
+from klaviyo_oauth.standing import NO_REWARDS, Rewards, ShopView, Standing, standing_of
 from loyalty.delivery import Message, Recipient
 
 MOST_EVENTS = 1_000
@@ -27,16 +27,16 @@ _PROFILES_CLOSE = b"]}}}}"
 
 @dataclass(frozen=True, slots=True)
 class Teller:
-    """Words messages of one shop, by what is true of it now. ``codes`` are the rewards that its members can use, by member."""
+    """Words messages of one shop, by what is true of it now. ``rewards`` is what its members have of these, by member."""
 
     dialect: Dialect
     shop: ShopView = field(default_factory=ShopView)
-    codes: Mapping[int, Sequence[str]] = field(default_factory=dict)
+    rewards: Mapping[int, Rewards] = field(default_factory=dict)
 
     def profile(self, recipient: Recipient) -> dict[str, Any]:
         """The profile resource of a recipient who has an e-mail address."""
         assert recipient.email is not None
-        standing = standing_of(recipient, self.shop, self.codes.get(recipient.member_id, ()))
+        standing = standing_of(recipient, self.shop, self.rewards.get(recipient.member_id, NO_REWARDS))
         return profile_of(self.dialect, recipient.email, recipient.first_name, recipient.last_name, standing)
 
     def event(self, message: Message) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from klaviyo_oauth.gateway import Gateway
 from klaviyo_oauth.lane import Lane
 from klaviyo_oauth.payloads import Teller
 from klaviyo_oauth.single_events import send_single
-from klaviyo_oauth.standing import codes_of, shop_view
+from klaviyo_oauth.standing import rewards_of, shop_view
 from loyalty.delivery import Dropped, Later, Message, Outcome, Refused
 from loyalty.runtime import Runtime
 
@@ -110,8 +110,8 @@ class KlaviyoSender:
         """What the shop's program calls things, and what its members have: read once for all messages of a batch."""
         recipients = {event.recipient.member_id for event in events if event.recipient is not None}
         with self._runtime.reading() as session:
-            codes = codes_of(session, shop_id, recipients)
-            return Teller(LAUREL, shop_view(session, shop_id), codes)
+            rewards = rewards_of(session, shop_id, recipients)
+            return Teller(LAUREL, shop_view(session, shop_id), rewards)
 
     def _forget(self, shop_id: int, message: Message) -> Outcome:
         return forget(self._gateway, self._runtime.cipher, shop_id, LAUREL, message)

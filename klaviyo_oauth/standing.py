@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlmodel import Session, col
 
 from loyalty import programs
@@ -22,6 +22,8 @@ from loyalty.referrals.telling import link_of
 # A profile is no place for a long list, and what ends first is what matters.
 MOST_CODES = 20
 _NEVER = datetime.max.replace(tzinfo=UTC)
+# Points that came back were not redeemed.
+_NOT_REDEEMED = ("failed", "cancelled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,16 @@ def _day(moment: datetime, zone: ZoneInfo) -> str:
 _code = lru_cache(maxsize=256)(own_or_given)
 
 
+class Rewards(NamedTuple):
+    """What a profile shows of a member's rewards: the codes that can be used, and when points were last exchanged for one."""
+
+    codes: Sequence[str] = ()
+    last_redeemed_at: datetime | None = None
+
+
+NO_REWARDS = Rewards()
+
+
 class Standing(NamedTuple):
     """What a profile shows of a member, as true at the moment of sending. A tuple, because a sync makes a million of them."""
 
@@ -82,6 +94,7 @@ class Standing(NamedTuple):
     given_code: str | None
     shop: ShopView
     codes: Sequence[str] = ()
+    last_redeemed_at: datetime | None = None
 
     @property
     def referral_code(self) -> str | None:
@@ -143,20 +156,32 @@ def shop_view(session: Session, shop_id: int) -> ShopView:
     )
 
 
-def ready_codes(session: Session, shop_id: int, whose: Any) -> Mapping[int, Sequence[str]]:
-    """The codes that members have and have not used, what ends first at the front. ``whose`` is a condition on the issues."""
+def rewards_in(session: Session, shop_id: int, whose: Any) -> Mapping[int, Rewards]:
+    """What members have of rewards; who never had one is left out. ``whose`` is a condition on the issues."""
+    mine = (col(RewardIssue.shop_id) == shop_id, whose)
+    codes = _ready_codes(session, mine)
+    redeemed = _last_redeemed(session, mine)
+    return {
+        member_id: Rewards(codes.get(member_id, ()), redeemed.get(member_id))
+        for member_id in codes.keys() | redeemed.keys()
+    }
+
+
+def rewards_of(session: Session, shop_id: int, member_ids: Iterable[int]) -> Mapping[int, Rewards]:
+    """What these members have of rewards."""
+    ids = list(member_ids)
+    return rewards_in(session, shop_id, col(RewardIssue.member_id).in_(ids)) if ids else {}
+
+
+def _ready_codes(session: Session, mine: Sequence[Any]) -> dict[int, Sequence[str]]:
+    """The codes that were not used, what ends first at the front."""
     rows = session.connection().execute(
         select(
             col(RewardIssue.member_id),
             col(RewardIssue.code),
             col(RewardIssue.expires_at),
             col(RewardIssue.created_at),
-        ).where(
-            col(RewardIssue.shop_id) == shop_id,
-            whose,
-            col(RewardIssue.state) == "issued",
-            col(RewardIssue.code).is_not(None),
-        )
+        ).where(*mine, col(RewardIssue.state) == "issued", col(RewardIssue.code).is_not(None))
     )
     found: dict[int, list[tuple[datetime, datetime, str]]] = defaultdict(list)
     for member_id, code, expires_at, created_at in rows:
@@ -167,13 +192,16 @@ def ready_codes(session: Session, shop_id: int, whose: Any) -> Mapping[int, Sequ
     }
 
 
-def codes_of(session: Session, shop_id: int, member_ids: Iterable[int]) -> Mapping[int, Sequence[str]]:
-    """The codes that these members can use."""
-    ids = list(member_ids)
-    return ready_codes(session, shop_id, col(RewardIssue.member_id).in_(ids)) if ids else {}
+def _last_redeemed(session: Session, mine: Sequence[Any]) -> dict[int, datetime]:
+    rows = session.connection().execute(
+        select(col(RewardIssue.member_id), func.max(RewardIssue.created_at))
+        .where(*mine, col(RewardIssue.points) > 0, col(RewardIssue.state).not_in(_NOT_REDEEMED))
+        .group_by(col(RewardIssue.member_id))
+    )
+    return {row[0]: row[1] for row in rows}
 
 
-def standing_of(recipient: Recipient, shop: ShopView, codes: Sequence[str] = ()) -> Standing:
+def standing_of(recipient: Recipient, shop: ShopView, rewards: Rewards = NO_REWARDS) -> Standing:
     """The part of a recipient that a profile shows."""
     return Standing(
         recipient.member_id,
@@ -195,5 +223,5 @@ def standing_of(recipient: Recipient, shop: ShopView, codes: Sequence[str] = ())
         recipient.last_activity_at,
         recipient.referral_code,
         shop,
-        codes,
+        *rewards,
     )

@@ -10,7 +10,7 @@ from sqlmodel import Session, col
 from klaviyo_oauth import addresses, payloads
 from klaviyo_oauth.bulk_profiles import Pair
 from klaviyo_oauth.dialect import Dialect
-from klaviyo_oauth.standing import COLUMNS, Standing, ready_codes, shop_view
+from klaviyo_oauth.standing import COLUMNS, NO_REWARDS, Standing, rewards_in, shop_view
 from loyalty.models import Member, RewardIssue
 from loyalty.runtime import Runtime
 
@@ -72,10 +72,12 @@ def shown(session: Session, shop_id: int, condition: Any, *, size: int) -> Seque
         return ()
     # Neighbours by id are read as a stretch: ten thousand single ids would make the longer question.
     stretch = col(RewardIssue.member_id).between(rows[0].id, rows[-1].id)
-    codes = ready_codes(session, shop_id, stretch)
+    rewards = rewards_in(session, shop_id, stretch)
     shop = shop_view(session, shop_id)
     return [
-        Person(email, first_name, last_name, Standing._make((*parts, shop, codes.get(parts[0], ()))))
+        Person(
+            email, first_name, last_name, Standing._make((*parts, shop, *rewards.get(parts[0], NO_REWARDS)))
+        )
         for email, first_name, last_name, *parts in rows
     ]
 

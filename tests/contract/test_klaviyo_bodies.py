@@ -24,7 +24,7 @@ from klaviyo_oauth.config import KlaviyoConfig
 from klaviyo_oauth.dialect import LAUREL
 from klaviyo_oauth.payloads import Teller
 from klaviyo_oauth.review_facts import WEBHOOK_TOPICS
-from klaviyo_oauth.standing import ShopView
+from klaviyo_oauth.standing import Rewards, ShopView
 from loyalty.core.news import EARNED, NEWS_KINDS
 from loyalty.core.program import PointsName
 from loyalty.delivery import Message, Recipient
@@ -36,7 +36,7 @@ SCALAR = st.one_of(st.integers(-(2**53), 2**53), st.text(max_size=40), st.boolea
 SHOP = ShopView(
     "fern-and-fig.myshopify.com", ZoneInfo("UTC"), {"gold": "Gold"}, PointsName("leaf", "leaves"), True
 )
-TELLER = Teller(LAUREL, SHOP, {7: ("LAUREL-5OFF-AAAA", "LAUREL-5OFF-BBBB")})
+TELLER = Teller(LAUREL, SHOP, {7: Rewards(("LAUREL-5OFF-AAAA", "LAUREL-5OFF-BBBB"))})
 # Whoever has everything that a profile can show, and whoever has as little as there can be.
 FULL = {
     "tier": "gold",

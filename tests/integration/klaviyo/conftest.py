@@ -242,7 +242,12 @@ class World:
 
     def add_code(self, member_id: int, code: str, **values: Any) -> None:
         """A reward that the member has and can use."""
-        given: dict[str, Any] = {"state": "issued", "expires_at": None} | values
+        given: dict[str, Any] = {
+            "state": "issued",
+            "points": 500,
+            "expires_at": None,
+            "created_at": self.clock(),
+        } | values
         with self.runtime.transaction() as session:
             session.add(
                 RewardIssue(
@@ -252,12 +257,10 @@ class World:
                     request_key=code,
                     reward="five_off",
                     title="$5 off",
-                    points=500,
                     amount=Decimal(5),
                     currency="USD",
                     program_version=1,
                     code=code,
-                    created_at=self.clock(),
                     **given,
                 )
             )

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from klaviyo_oauth.dialect import LAUREL
-from klaviyo_oauth.standing import ShopView, Standing, standing_of
+from klaviyo_oauth.standing import Rewards, ShopView, Standing, standing_of
 from loyalty.core.program import PointsName
 from loyalty.delivery import Recipient
 
@@ -26,7 +26,9 @@ SHOP = ShopView(
 )
 
 
-def standing(shop: ShopView = SHOP, codes: tuple[str, ...] = (), **more: Any) -> Standing:
+def standing(
+    shop: ShopView = SHOP, codes: tuple[str, ...] = (), last_redeemed_at: datetime | None = None, **more: Any
+) -> Standing:
     """Somebody without a tier, an end of points, a birthday."""
     values: dict[str, Any] = {
         "member_id": 7,
@@ -40,7 +42,7 @@ def standing(shop: ShopView = SHOP, codes: tuple[str, ...] = (), **more: Any) ->
         "lifetime_spent": 600,
         "joined_at": MIDNIGHT,
     }
-    return standing_of(Recipient(**values | more), shop, codes)
+    return standing_of(Recipient(**values | more), shop, Rewards(codes, last_redeemed_at))
 
 
 EVERYTHING = {
