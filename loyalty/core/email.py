@@ -12,10 +12,7 @@ def normal_email(text: str | None) -> str | None:
         return None
     trimmed = text.strip().lower()
     local, at, host = trimmed.rpartition("@")
-    if (
-        not (local and at and host)
-        or len(trimmed) > LONGEST
-        or any(character.isspace() for character in trimmed)
-    ):
+    has_space = trimmed.split() != [trimmed]
+    if has_space or not (local and at and host) or len(trimmed) > LONGEST:
         return None
     return trimmed

@@ -7,7 +7,6 @@ and shipping takes its share off the goods that remain, so that an amount-only r
 reckoned in exact fractions; only the points are rounded, once, at the end.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil, floor
@@ -15,6 +14,7 @@ from math import ceil, floor
 from loyalty.core.facts import OrderLine, OrderSnapshot
 from loyalty.core.program import Basis, Goods, OrderRule
 
+_NOTHING = Fraction(0)
 _NOTHING_COUNTS = frozenset({"pending", "authorized", "voided", "expired", "refunded", ""})
 # Currencies whose smallest coin is not a hundredth (ISO 4217).
 _WITHOUT_CENTS = frozenset(
@@ -57,26 +57,14 @@ def counted_amount(order: OrderSnapshot, basis: Basis = GOODS_ALONE, goods: Good
     its arguments alone, so every history of an order ends alike.
     """
     if order.test or order.cancelled or order.financial_status in _NOTHING_COUNTS:
-        return Fraction(0)
-    lines = [line for line in order.lines if line.quantity > 0]
-    counting = [
-        line
-        for line in lines
-        if not line.tip and (basis.gift_cards or not line.gift_card) and line_counts(line, goods)
-    ]
-    worth = _price if basis.tax else _amount
-    sold = _total(worth(line) for line in counting)
-    kept = _total(_remaining_share(line) * worth(line) for line in counting)
-    invoiced = _total(_price(line) for line in lines)
-    held = _total(_remaining_share(line) * _price(line) for line in lines)
-    taken_off = _total((1 - _remaining_share(line)) * line.quantity for line in lines)
-    slack = taken_off * _smallest_coin(order.currency)
-    missing = _given_back(order, invoiced, held, slack) + max(Fraction(0), Fraction(order.outstanding))
-    if held <= 0 or missing >= held:
-        return Fraction(0)
-    counted = min(sold, kept * (held - missing) / held)
+        return _NOTHING
+    sums = _sums(order, basis, goods)
+    missing = _given_back(order, sums) + max(_NOTHING, Fraction(order.outstanding))
+    if sums.held <= 0 or missing >= sums.held:
+        return _NOTHING
+    counted = min(sums.sold, sums.kept * (sums.held - missing) / sums.held)
     if basis.shipping and counted > 0:
-        counted += max(Fraction(0), Fraction(order.shipping) - Fraction(order.refunded_shipping))
+        counted += max(_NOTHING, Fraction(order.shipping) - Fraction(order.refunded_shipping))
     return counted
 
 
@@ -121,21 +109,58 @@ def keep_catalogue(order: OrderSnapshot, known: OrderSnapshot) -> OrderSnapshot:
     return order if lines == order.lines else replace(order, lines=lines)
 
 
-def _given_back(order: OrderSnapshot, invoiced: Fraction, held: Fraction, slack: Fraction) -> Fraction:
+@dataclass(slots=True)
+class _Sums:
+    """The lines of an order, summed: of what counts, what was ``sold`` and what of it was ``kept``; of all of it, with tax, what was
+    ``invoiced`` and what is still ``held``; and how many pieces went back."""
+
+    sold: Fraction = _NOTHING
+    kept: Fraction = _NOTHING
+    invoiced: Fraction = _NOTHING
+    held: Fraction = _NOTHING
+    pieces_back: int = 0
+
+
+def _sums(order: OrderSnapshot, basis: Basis, goods: Goods) -> _Sums:
+    sums = _Sums()
+    for line in order.lines:
+        if line.quantity <= 0:
+            continue
+        amount = Fraction(line.amount)
+        price = amount + Fraction(line.tax) if line.tax else amount
+        sums.invoiced += price
+        sums.held += _remaining(line, price)
+        sums.pieces_back += line.quantity - min(max(line.remaining, 0), line.quantity)
+        if not line.tip and (basis.gift_cards or not line.gift_card) and line_counts(line, goods):
+            worth = price if basis.tax else amount
+            sums.sold += worth
+            sums.kept += _remaining(line, worth)
+    return sums
+
+
+def _remaining(line: OrderLine, worth: Fraction) -> Fraction:
+    """The part of a line's worth that is of pieces which the customer has kept."""
+    if line.remaining >= line.quantity:
+        return worth
+    return worth * Fraction(max(line.remaining, 0), line.quantity)
+
+
+def _given_back(order: OrderSnapshot, sums: _Sums) -> Fraction:
     """The money that went back beyond the value of returned pieces.
 
-    Refunds are rounded to the smallest coin, piece by piece, so within ``slack`` (a coin for each piece) the money decides and
+    Refunds are rounded to the smallest coin, piece by piece, so within the slack of a coin for each piece the money decides and
     this may be a little below zero. Further below, the pieces are back and the money is still on its way: the pieces decide.
     """
-    returned = invoiced - held
+    slack = sums.pieces_back * _smallest_coin(order.currency)
+    returned = sums.invoiced - sums.held
     if order.received is not None:
         # Pieces that were taken off before anybody paid for them must not hide money that went back for others.
-        owed = max(Fraction(0), Fraction(order.outstanding))
-        unpaid = max(Fraction(0), invoiced - Fraction(order.received) - owed)
+        owed = max(_NOTHING, Fraction(order.outstanding))
+        unpaid = max(_NOTHING, sums.invoiced - Fraction(order.received) - owed)
         if unpaid > slack:  # less than that is the rounding of cash and of currencies
             returned -= min(returned, unpaid)
     difference = Fraction(order.refunded) - Fraction(order.refunded_shipping) - returned
-    return difference if difference >= -slack else Fraction(0)
+    return difference if difference >= -slack else _NOTHING
 
 
 def _smallest_coin(currency: str) -> Fraction:
@@ -151,19 +176,3 @@ def round_points(points: Fraction, rounding: str) -> int:
     if rounding == "half_up":
         return floor(points + Fraction(1, 2))
     return floor(points)
-
-
-def _total(amounts: Iterable[Fraction]) -> Fraction:
-    return sum(amounts, Fraction(0))
-
-
-def _remaining_share(line: OrderLine) -> Fraction:
-    return Fraction(min(max(line.remaining, 0), line.quantity), line.quantity)
-
-
-def _amount(line: OrderLine) -> Fraction:
-    return Fraction(line.amount)
-
-
-def _price(line: OrderLine) -> Fraction:
-    return Fraction(line.amount) + Fraction(line.tax)
