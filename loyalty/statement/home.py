@@ -11,6 +11,7 @@ from sqlmodel import Session, col
 from loyalty import programs
 from loyalty.core import ledger
 from loyalty.core.program import Program
+from loyalty.core.worth import point_worth
 from loyalty.models import KlaviyoConnection, LedgerEntry, Member, ProgramVersion, Run
 from loyalty.models.columns import UtcDateTime
 from loyalty.statement.formats import Formats
@@ -32,7 +33,7 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What the home page shows of a program. ``worth`` is the most that the outstanding points can be changed for."""
+    """What the home page shows of a program. ``worth`` is that of the outstanding points in money."""
 
     members: int
     outstanding: int
@@ -92,11 +93,9 @@ def figures(session: Session, shop_id: int, formats: Formats, *, now: datetime) 
 
 
 def points_worth(points: int, program: Program | None) -> Decimal | None:
-    """The most money that ``points`` can be changed for, at the best price among the rewards; None without a reward."""
-    if program is None or not program.rewards:
-        return None
-    best = max(reward.amount / reward.points for reward in program.rewards)
-    return max(0, points) * best
+    """What ``points`` are worth, as the report of the liability has it; a debt is worth nothing. None where nothing says what a point is worth."""
+    worth = point_worth(program) if program is not None else None
+    return None if worth is None else worth.of(max(0, points))
 
 
 def setup(session: Session, shop_id: int, *, installer: str) -> Setup:

@@ -140,14 +140,29 @@ class TestExplained:
 
 
 class TestWorth:
-    def test_best_price(self) -> None:
-        """Points are worth what the best reward gives for them; debts are worth nothing, and so are points without a reward."""
+    def test_of_a_reward(self) -> None:
+        """Points are worth what the cheapest reward in money gives for them; debts are worth nothing, and nobody knows without a reward."""
         program = parse_program(DEFAULT_DOCUMENT, version=1)
 
         assert points_worth(1000, program) == Decimal(10)
         assert points_worth(-10, program) == 0
         assert points_worth(10, parse_program(DEFAULT_DOCUMENT | {"rewards": []}, version=1)) is None
         assert points_worth(10, None) is None
+
+    def test_only_given(self) -> None:
+        """A reward that is only given has no price, and says nothing of what points are worth."""
+        given = {
+            "key": "gift",
+            "kind": "percentage_off",
+            "title": "A gift",
+            "percentage": 10,
+            "listed": False,
+        }
+        alone = parse_program(DEFAULT_DOCUMENT | {"rewards": [given]}, version=1)
+        with_value = parse_program(DEFAULT_DOCUMENT | {"rewards": [given], "point_value": "0.05"}, version=1)
+
+        assert points_worth(1000, alone) is None
+        assert points_worth(1000, with_value) == Decimal(50)
 
 
 @pytest.mark.acceptance("S4-39")
