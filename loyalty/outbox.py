@@ -11,11 +11,11 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Boolean, Insert, Integer, String, and_, cast, literal, or_, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlmodel import Session, col, select
+from sqlmodel import Session, SQLModel, col, select
 
 from loyalty.delivery import Delivered, Dropped, Later, Message, Outcome, Recipient, Refused
 from loyalty.models import Member, OutboxMessage
-from loyalty.models.columns import Json, UtcDateTime
+from loyalty.models.columns import Json, UtcDateTime, table_of
 
 KLAVIYO = "klaviyo"
 SHOPIFY = "shopify"
@@ -97,11 +97,11 @@ def tell_balances(session: Session, shop_id: int, *, occasion: str, now: datetim
     session.execute(insert_or_ignore(session, OutboxMessage).from_select(list(columns), with_points))
 
 
-def insert_or_ignore(session: Session, table: type) -> Insert:
+def insert_or_ignore(session: Session, table: type[SQLModel]) -> Insert:
     """An INSERT that leaves an existing row alone, in the dialect of the session's database."""
     dialect = session.get_bind().dialect.name
     make = sqlite.insert if dialect == "sqlite" else postgresql.insert
-    return make(table).on_conflict_do_nothing()
+    return make(table_of(table)).on_conflict_do_nothing()
 
 
 def claim(

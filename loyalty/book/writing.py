@@ -13,6 +13,7 @@ from loyalty.core.ledger import Entry, chain_hash, entry_id
 from loyalty.core.news import News
 from loyalty.core.standing import Award
 from loyalty.models import AwardRow, LedgerEntry, Member, OrderStanding
+from loyalty.models.columns import table_of
 
 
 def insert_accounts(session: Session, shop_id: int, accounts: Sequence[Account], now: datetime) -> None:
@@ -33,7 +34,7 @@ def insert_entries(
     moved = [account for account in accounts if account.unwritten]
     rows = [_chain(shop_id, account, entry, now) for account in moved for entry in account.unwritten]
     if rows:
-        session.execute(insert(LedgerEntry), rows)
+        session.execute(insert(table_of(LedgerEntry)), rows)
     for account in moved:
         account.unwritten = []
     return moved
@@ -61,7 +62,7 @@ def write_orders(session: Session, shop_id: int, orders: Sequence[OrderRecord], 
     if known:
         session.execute(update(OrderStanding), known)
     if new:
-        session.execute(insert(OrderStanding), new)
+        session.execute(insert(table_of(OrderStanding)), new)
     for order in changed:
         order.changed = False
 
@@ -79,7 +80,7 @@ def write_awards(
     if known:
         session.execute(update(AwardRow), known)
     if new:
-        session.execute(insert(AwardRow), new)
+        session.execute(insert(table_of(AwardRow)), new)
 
 
 def news_message(shop_id: int, member_id: int, news: News, now: datetime) -> dict[str, Any]:

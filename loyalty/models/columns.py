@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, DateTime, Integer, String
+from sqlalchemy import JSON, BigInteger, DateTime, Integer, String, Table
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
@@ -29,6 +29,13 @@ Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresq
 
 # As it was written: jsonb would sort the keys.
 OrderedJson = JSON(none_as_null=True)
+
+
+def table_of(model: type[SQLModel]) -> Table:
+    """The table of a model, for statements of many rows: through the model each row passes the unit of work, which costs as much
+    as the rest of its way to the database."""
+    table: Table = model.__table__  # type: ignore[attr-defined]  # SQLModel does not declare it
+    return table
 
 
 class UtcDateTime(TypeDecorator[datetime]):
