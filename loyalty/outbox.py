@@ -13,11 +13,14 @@ from sqlalchemy import BigInteger, Boolean, Insert, Integer, String, and_, cast,
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel, col, select
 
+from loyalty import silent
 from loyalty.delivery import Delivered, Dropped, Later, Message, Outcome, Recipient, Refused
 from loyalty.models import Member, OutboxMessage
 from loyalty.models.columns import Json, UtcDateTime, table_of
 
 KLAVIYO = "klaviyo"
+# Profiles that are written anew without any news.
+PROFILES = silent.CHANNEL
 SHOPIFY = "shopify"
 
 LONGEST_WAIT = timedelta(hours=1)
@@ -125,11 +128,20 @@ def claim(
     ).all()
     if not rows:
         return []
+    if channel == KLAVIYO:
+        # An event writes the profile as well: what only waits to do that is settled with it.
+        told = [message.member_id for message in rows if message.member_id is not None]
+        rows = [*rows, *silent.along(session, shop_id, told)]
     ids = [message.id for message in rows]
     session.execute(
         update(OutboxMessage)
         .where(col(OutboxMessage.id).in_(ids))
-        .values(state="sending", lease_until=now + lease, attempts=OutboxMessage.attempts + 1),
+        .values(
+            state="sending",
+            lease_until=now + lease,
+            attempts=OutboxMessage.attempts + 1,
+            unique_id=silent.taken(),
+        ),
         execution_options={"synchronize_session": False},
     )
     named = {message.member_id for message in rows} | {_about(message) for message in rows}

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from loyalty import outbox, programs
+from loyalty import outbox, programs, silent
 from loyalty.book.reading import (
     read_accounts,
     read_awards_of_members,
@@ -238,8 +238,7 @@ class Book:
             if account.shopify_customer_id is not None:
                 unique_id = f"balance:{account.id}:{account.entry_count}"
                 self.tell_shopify("balance_metafield", unique_id, {}, account)
-        for account in accounts:
-            self._tell_klaviyo(account)
+        silent.want(self.session, self.shop_id, self._tell_klaviyo(accounts), now=self.now)
         update_accounts(self.session, self.shop_id, accounts, self.now)
         write_orders(self.session, self.shop_id, list(self.orders.values()), self.now)
         self._write_awards()
@@ -303,12 +302,20 @@ class Book:
         """What an order from before orders were counted counts."""
         return order_credit(OrderSnapshot.from_json(row.snapshot), self.program_at(row.program_version))
 
-    def _tell_klaviyo(self, account: Account) -> None:
-        if account.news and account.id is not None and self._klaviyo_listens():
-            self.messages.extend(
-                news_message(self.shop_id, account.id, news, self.now) for news in account.news
-            )
-        account.news = []
+    def _tell_klaviyo(self, accounts: Sequence[Account]) -> list[int]:
+        """Queue the news. Returns whose profiles show something else now although there is no news of them."""
+        changed: list[int] = []
+        for account in accounts:
+            assert account.id is not None
+            if account.news and self._klaviyo_listens():
+                self.messages.extend(
+                    news_message(self.shop_id, account.id, news, self.now) for news in account.news
+                )
+            elif account.changed and account.shows_otherwise() and self._klaviyo_listens():
+                changed.append(account.id)
+            if account.news or account.changed:
+                account.is_told()
+        return changed
 
     def _klaviyo_listens(self) -> bool:
         """Whether there is a link to tell news to. One that Klaviyo broke still counts: the news waits until it is mended."""

@@ -80,7 +80,7 @@ def _move_balance(book: Book, source: Account, target: Account) -> None:
 
 def _join_people(source: Account, target: Account) -> None:
     """What is known of the two as people. The kept one's own word counts more."""
-    target.changed = True
+    target.changed = target.rewards_changed = True
     target.birthday = target.birthday or source.birthday
     target.subscribed_at = target.subscribed_at or source.subscribed_at
     target.hand_tier = target.hand_tier or source.hand_tier

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
 from loyalty.core.decide import Pin
@@ -56,6 +57,28 @@ MADE_FIELDS = (
     "birthday_told_at",
 )
 MEMBER_FIELDS = PLAIN_FIELDS + MADE_FIELDS
+# What of an account a profile shows, or is found by.
+_shown = attrgetter(
+    "email",
+    "first_name",
+    "last_name",
+    "state",
+    "joined_at",
+    "balance",
+    "lifetime_earned",
+    "lifetime_spent",
+    "held",
+    "tier",
+    "tier_since",
+    "tier_until",
+    "next_tier",
+    "next_tier_distance",
+    "expires_at",
+    "expiring_points",
+    "birthday",
+    "last_activity_at",
+    "referral_code",
+)
 
 
 @dataclass(eq=False, slots=True)
@@ -63,6 +86,8 @@ class Account(Standing):
     """A member's row and standing while its batch is decided.
 
     ``unwritten`` are entries that are decided and not yet in the ledger. ``has_history``: all that the member has done is loaded.
+    ``as_shown`` is what the row says of what a profile shows; None while there is no row. ``rewards_changed``: the member's rewards, which are
+    on the profile too, are others now, and no news says so.
     """
 
     id: int | None = None
@@ -90,6 +115,21 @@ class Account(Standing):
     has_entries: bool = False
     unwritten: list[Entry] = field(default_factory=list)
     news: list[News] = field(default_factory=list)
+    as_shown: tuple[Any, ...] | None = None
+    rewards_changed: bool = False
+
+    def shows_otherwise(self) -> bool:
+        """Whether a profile would show something else than it did before. Of somebody new there is something to show once there are
+        points or a tier."""
+        if self.email is None or self.merged_into is not None:
+            return False
+        if self.as_shown is None:
+            return bool(self.balance or self.held or self.tier)
+        return self.rewards_changed or self.as_shown != _shown(self)
+
+    def is_told(self) -> None:
+        """From now on only what changes again is told."""
+        self.news, self.as_shown, self.rewards_changed = [], _shown(self), False
 
 
 def account_of(row: dict[str, Any]) -> Account:
@@ -102,6 +142,7 @@ def account_of(row: dict[str, Any]) -> Account:
         account.birthday = Birthday(row["birthday_month"], row["birthday_day"], row["birthday_told_at"])
     if row["hand_tier"] is not None:
         account.hand_tier = HandTier(row["hand_tier"], row["hand_tier_since"], row["hand_tier_until"])
+    account.as_shown = _shown(account)
     return account
 
 

@@ -36,6 +36,8 @@ def cancel(session: Session, shop: Shop, issue: RewardIssue, *, by: str, now: da
         raise CancelRefused(row.state)
     if row.state == "issued":
         row.state, row.cancelled_by = "cancelling", by
+        account = owner(book, row)
+        account.changed = account.rewards_changed = True
     tell_to_end(book, row, again=now.isoformat())
     return book.write()
 
