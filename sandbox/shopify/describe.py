@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.shopify import totals
+from sandbox.shopify import addresses, totals
 from sandbox.shopify.clock import zulu
 from sandbox.shopify.discount import Discount
 from sandbox.shopify.ids import gid
@@ -31,6 +31,7 @@ def customer(shop: Shop, person: Customer) -> dict[str, Any]:
         "orders": person.orders,
         "spent": text(person.spent),
         "email_consent": person.email_consent,
+        "address": addresses.in_order(person.address),
         "created_at": zulu(person.created_at),
         "updated_at": zulu(person.updated_at),
         "metafields": found,
@@ -61,6 +62,7 @@ def order(item: Order) -> dict[str, Any]:
         "created_at": zulu(item.created_at),
         "updated_at": zulu(item.updated_at),
         "test": item.test,
+        "shipping_address": addresses.in_order(item.shipping_address),
         "lines": [
             {
                 "id": line.id,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
+from sandbox.shopify.addresses import Address
 from sandbox.shopify.money import ZERO, portion
 from sandbox.shopify.people import later
 
@@ -35,6 +36,11 @@ class Line:
     allocations: list[tuple[int, Decimal]] = field(default_factory=list)
     refunded: int = 0
     removed: int = 0
+
+    @property
+    def ships(self) -> bool:
+        """Whether it is a thing that goes somewhere."""
+        return not self.gift_card and not self.tip
 
     @property
     def gross(self) -> Decimal:
@@ -202,6 +208,8 @@ class Order:
     source_name: str = "web"
     locale: str = "en"
     attributes: list[dict[str, str]] = field(default_factory=list)
+    shipping_address: Address | None = None
+    billing_address: Address | None = None
     shipping: Shipping | None = None
     tip: Decimal = ZERO
     duties: Decimal = ZERO

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from sandbox.shopify.addresses import Address
 from sandbox.shopify.money import ZERO
 
 GIVEN = (
@@ -64,7 +65,7 @@ class Customer:
     email_consent: str = "not_subscribed"
     sms_consent: str = "not_subscribed"
     consent_at: datetime | None = None
-    address: dict[str, str | None] | None = None
+    address: Address | None = None
     orders: int = 0
     spent: Decimal = ZERO
     last_order_id: int | None = None

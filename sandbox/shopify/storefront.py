@@ -195,6 +195,9 @@ def buy(domain: str) -> BaseResponse:
             spec["email"] = request.form["email"]
         if visitor.code:
             spec["code"] = visitor.code
+        if request.form.get("address1"):
+            named = {name: request.form.get(name) for name in ("address1", "city", "zip")}
+            spec["shipping_address"] = named | {"country_code": shop.country}
         try:
             order = checkout.place(world(), shop, spec)
         except ActionRefused as refusal:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from sandbox.shopify import totals
+from sandbox.shopify import addresses, totals
 from sandbox.shopify.actions import customers
 from sandbox.shopify.clock import parse_instant, zulu
 from sandbox.shopify.discount import Discount
@@ -42,6 +42,8 @@ KNOWN = {
     "attributes",
     "silent",
     "locale",
+    "shipping_address",
+    "billing_address",
 }
 
 
@@ -108,7 +110,9 @@ def place(world: World, shop: Shop, spec: dict[str, Any]) -> Order:
     buyer, made = _buyer(world, shop, spec)
     if buyer is not None:
         order.customer_id, order.email = buyer.id, order.email or buyer.email
+        _send_home(buyer, order)
         _count(buyer, order, world)
+    order.billing_address = order.billing_address or order.shipping_address
     shop.next_order_number += 1
     shop.orders[order.id] = order
     for discount in found:
@@ -159,6 +163,8 @@ def _draft(world: World, shop: Shop, spec: dict[str, Any], lines: list[Line]) ->
         source_name=str(spec.get("source_name", "web")),
         locale=str(spec.get("locale", "en")),
         attributes=list(spec.get("attributes", [])),
+        shipping_address=addresses.read(spec.get("shipping_address")),
+        billing_address=addresses.read(spec.get("billing_address")),
         tip=_amount(spec, "tip", shop.currency),
         duties=_amount(spec, "duties", shop.currency),
         moved_by_amounts=shop.amount_refunds_move_subtotal,
@@ -215,6 +221,15 @@ def _price(world: World, order: Order, spec: dict[str, Any], found: list[Discoun
     if order.tip:
         order.lines.append(_tip_line(world, order.tip))
     order.placed = totals.at_purchase(order)
+
+
+def _send_home(buyer: Customer, order: Order) -> None:
+    """Goods go to the buyer's own address unless another one was given; a first one becomes the buyer's own."""
+    if order.shipping_address is None and order.source_name != "pos":
+        order.shipping_address = buyer.address if any(line.ships for line in order.lines) else None
+    elif buyer.address is None and order.shipping_address is not None:
+        buyer.address = order.shipping_address.of(buyer.first_name, buyer.last_name)
+    order.billing_address = order.billing_address or order.shipping_address or buyer.address
 
 
 def _count(buyer: Customer, order: Order, world: World) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from sandbox.shopify import addresses
 from sandbox.shopify.clock import parse_instant, zulu
 from sandbox.shopify.errors import ActionRefused, NotFound
 from sandbox.shopify.ids import gid
@@ -15,7 +16,7 @@ from sandbox.shopify.world import World
 
 MOST_SYNTHETIC = 1_000_000
 CONSENTS = ("not_subscribed", "pending", "subscribed", "unsubscribed")
-PLAIN = ("first_name", "last_name", "phone", "note", "locale", "state", "verified_email", "address")
+PLAIN = ("first_name", "last_name", "phone", "note", "locale", "state", "verified_email")
 
 
 def find(shop: Shop, who: int | str) -> Customer:
@@ -54,6 +55,9 @@ def _change(world: World, person: Customer, fields: dict[str, Any]) -> None:
     for key, value in fields.items():
         if key in PLAIN:
             setattr(person, key, value)
+        elif key == "address":
+            where = addresses.read(value)
+            person.address = where.of(person.first_name, person.last_name) if where else None
         elif key == "tags":
             person.tags = sorted({str(tag) for tag in value})
         elif key in ("email_consent", "sms_consent"):
@@ -215,6 +219,7 @@ def redact(world: World, shop: Shop, who: int | str) -> None:
     for order in shop.orders.values():
         if order.customer_id == person.id:
             order.email = order.phone = None
+            order.shipping_address = order.billing_address = None
 
 
 def synthesize(world: World, shop: Shop, count: int, *, label: str = "person") -> SyntheticRange:

@@ -6,6 +6,7 @@ from typing import Any
 
 from graphql import GraphQLError
 
+from sandbox.shopify import addresses
 from sandbox.shopify.clock import zulu
 from sandbox.shopify.graphql import connections
 from sandbox.shopify.graphql.context import Context
@@ -55,27 +56,9 @@ def _phone(person: Customer, _context: Context) -> dict[str, Any] | None:
     return {"phoneNumber": person.phone, "marketingState": state, "smsMarketingConsent": consent}
 
 
-def address(person: Customer, _context: Context) -> dict[str, Any] | None:
-    """The default address as a MailingAddress."""
-    if person.address is None:
-        return None
-    given = person.address
-    return {
-        "__typename": "MailingAddress",
-        "id": gid("MailingAddress", person.id + 5),
-        "address1": given.get("address1"),
-        "address2": given.get("address2"),
-        "city": given.get("city"),
-        "country": given.get("country"),
-        "countryCodeV2": given.get("country_code"),
-        "firstName": person.first_name,
-        "lastName": person.last_name,
-        "name": person.display_name,
-        "phone": person.phone,
-        "province": given.get("province"),
-        "provinceCode": given.get("province_code"),
-        "zip": given.get("zip"),
-    }
+def _address(person: Customer, _context: Context) -> dict[str, Any] | None:
+    """The default address."""
+    return addresses.node(person.address, gid("MailingAddress", person.id + 5))
 
 
 def _accounts(person: Customer, context: Context, **page: Any) -> dict[str, Any]:
@@ -84,7 +67,7 @@ def _accounts(person: Customer, context: Context, **page: Any) -> dict[str, Any]
 
 
 def _addresses(person: Customer, context: Context, **page: Any) -> dict[str, Any]:
-    where = address(person, context)
+    where = _address(person, context)
     return connections.page([where] if where else [], lambda item: item["id"], **page)
 
 
@@ -106,7 +89,7 @@ fields(
         "numberOfOrders": lambda p, c: str(p.orders),
         "amountSpent": lambda p, c: money(p.spent, c.shop.currency),
         "lastOrder": lambda p, c: c.shop.orders.get(p.last_order_id) if p.last_order_id else None,
-        "defaultAddress": protected(address),
+        "defaultAddress": protected(_address),
         "addressesV2": protected(_addresses),
         "storeCreditAccounts": _accounts,
         "metafield": lambda p, c, key, namespace=None: metafield(gid("Customer", p.id), c, key, namespace),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from sandbox.shopify import totals
+from sandbox.shopify import addresses, totals
 from sandbox.shopify.clock import zulu
 from sandbox.shopify.graphql import connections
 from sandbox.shopify.graphql.context import Context
@@ -178,8 +178,12 @@ fields(
             {"key": row["name"], "value": row["value"]} for row in o.attributes
         ],
         "paymentGatewayNames": lambda o, c: sorted({item.gateway for item in o.transactions}),
-        "billingAddress": lambda o, c: None,
-        "shippingAddress": lambda o, c: None,
+        "billingAddress": protected(
+            lambda o, c: addresses.node(o.billing_address, gid("MailingAddress", o.id + 2))
+        ),
+        "shippingAddress": protected(
+            lambda o, c: addresses.node(o.shipping_address, gid("MailingAddress", o.id + 1))
+        ),
         "shippingLine": lambda o, c: shipping_line(o) if o.shipping else None,
         "shippingLines": _shipping_lines,
         "taxLines": lambda o, c: _tax_lines(o, [(row, totals.line_tax(o, row)) for row in o.lines]),
@@ -269,7 +273,7 @@ fields(
         "variantTitle": lambda i, c: i.part.variant_title,
         "isGiftCard": lambda i, c: i.part.gift_card,
         "taxable": lambda i, c: i.part.taxable,
-        "requiresShipping": lambda i, c: not i.part.gift_card and not i.part.tip,
+        "requiresShipping": lambda i, c: i.part.ships,
         "product": _product,
         "variant": lambda i, c: variant(found) if (found := _product(i, c)) else None,
         "customAttributes": lambda i, c: [

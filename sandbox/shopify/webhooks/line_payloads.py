@@ -68,7 +68,7 @@ def line_item(order: Order, line: Line) -> dict[str, Any]:
         "product_id": line.product_id,
         "properties": line.properties,
         "quantity": line.quantity,
-        "requires_shipping": not line.gift_card and not line.tip,
+        "requires_shipping": line.ships,
         "sales_line_item_group_id": None,
         "sku": line.sku,
         "taxable": line.taxable,

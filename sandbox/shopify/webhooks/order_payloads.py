@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.shopify import totals
+from sandbox.shopify import addresses, totals
 from sandbox.shopify.clock import local
 from sandbox.shopify.ids import gid
 from sandbox.shopify.money import ZERO, text
@@ -130,8 +130,8 @@ def _circumstances(order: Order) -> dict[str, Any]:
         "fulfillments": [],
         "returns": [],
         "line_item_groups": [],
-        "billing_address": None,
-        "shipping_address": None,
+        "billing_address": addresses.in_order(order.billing_address),
+        "shipping_address": addresses.in_order(order.shipping_address),
     }
 
 

@@ -7,39 +7,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from sandbox.shopify import addresses
 from sandbox.shopify.clock import local
 from sandbox.shopify.ids import gid
 from sandbox.shopify.money import text
 from sandbox.shopify.people import Customer
 from sandbox.shopify.shop import Shop
 
-PERSONAL = ("email", "phone", "first_name", "last_name", "contact_email", "default_address", "addresses")
-
-
-def address(customer: Customer) -> dict[str, Any] | None:
-    """The default address, or None when the person gave none."""
-    if customer.address is None:
-        return None
-    given = customer.address
-    return {
-        "id": customer.id + 5,
-        "customer_id": customer.id,
-        "first_name": customer.first_name,
-        "last_name": customer.last_name,
-        "company": None,
-        "address1": given.get("address1"),
-        "address2": given.get("address2"),
-        "city": given.get("city"),
-        "province": given.get("province"),
-        "country": given.get("country"),
-        "zip": given.get("zip"),
-        "phone": customer.phone,
-        "name": customer.display_name,
-        "province_code": given.get("province_code"),
-        "country_code": given.get("country_code"),
-        "country_name": given.get("country"),
-        "default": True,
-    }
+PERSONAL = frozenset(
+    ("email", "phone", "first_name", "last_name", "contact_email", "default_address", "addresses")
+) | {"shipping_address", "billing_address"}
 
 
 def without_personal_data(shop: Shop, body: dict[str, Any]) -> dict[str, Any]:
@@ -68,7 +45,7 @@ def customer(shop: Shop, person: Customer, *, embedded: bool = False) -> dict[st
         "tax_exemptions": [],
         "admin_graphql_api_id": gid("Customer", person.id),
     }
-    where = address(person)
+    where = addresses.of_customer(person.address, person.id)
     if not embedded:
         body["addresses"] = [where] if where else []
     if where:

@@ -19,6 +19,7 @@ FRIEND = "rowan@fernandfig.shop"
 TERMS = {"friend": "ten_off", "advocate": {"points": 500}, "minimum": "30", "hold_days": 14}
 GIFT = {"key": "ten_off", "kind": "amount_off", "title": "$10 off", "listed": False, "amount": "10.00"}
 AFTER = timedelta(days=20)
+HOME = {"address1": "12 Orchard Lane", "city": "Portland", "zip": "97205", "country_code": "US"}
 
 
 def document(**said: Any) -> dict[str, Any]:
@@ -84,6 +85,11 @@ def complete(store: Any) -> None:
 def states(store: Any) -> list[tuple[str, str]]:
     """The shop's referrals: state and reason."""
     return [(row.state, row.reason) for row in store.rows(Referral)]
+
+
+def found(row: Referral, check: str) -> str:
+    """What a check of a referral said."""
+    return str(next(each["result"] for each in row.checks if each["check"] == check))
 
 
 class TestStory:
@@ -207,6 +213,49 @@ class TestStory:
         assert ask(store, "POST", "/referral/share", shopper, json={"emails": emails}).json == {"sent": 2}
         assert [len(store.outbox(kind)) for kind in ("referral_shared", "referral_received")] == [1, 1]
         assert ask(store, "GET", "/referral", shopper).json["counts"]["shared"] == 1
+
+
+class TestAddress:
+    """Where a friend's order goes, by Shopify's own webhooks."""
+
+    def brought(self, store: Any, shopper: int, **order: Any) -> Referral:
+        """What becomes of a friend whose order the member's own order, to their home, came before."""
+        store.buy("20.00", customer=shopper, shipping_address=HOME)
+        claim(store, shopper)
+        store.buy("50.00", email=FRIEND, **order)
+        store.settle()
+        (row,) = store.rows(Referral)
+        assert isinstance(row, Referral)
+        return row
+
+    @pytest.mark.parametrize("said", [{}, {"address1": "12, ORCHARD LANE", "zip": "97 205"}])
+    def test_same(self, store: Any, shopper: int, said: dict[str, str]) -> None:
+        """An order to the member's own door is refused for that reason, however it is spelled; staff see it, nobody is paid."""
+        row = self.brought(store, shopper, shipping_address=HOME | said)
+        assert (row.state, row.reason) == ("blocked", "address")
+        assert found(row, "address") == "failed"
+        complete(store)
+        assert (store.member(shopper).balance, store.member(shopper).pending) == (0, 0)
+
+    def test_read_again(self, store: Any, shopper: int) -> None:
+        """Reading the order at Shopify, where no address is asked for, does not make it good."""
+        self.brought(store, shopper, shipping_address=HOME)
+        (order,) = store.act("GET", "/orders?limit=1")["orders"]
+        store.act("POST", f"/orders/{order['id']}/refund", amount="1.00")
+        store.settle()
+        assert states(store) == [("blocked", "address")]
+
+    def test_next_door(self, store: Any, shopper: int) -> None:
+        """An order to another door passes the check."""
+        row = self.brought(store, shopper, shipping_address=HOME | {"address1": "14 Orchard Lane"})
+        assert (row.state, row.reason) == ("ordered", "")
+        assert found(row, "address") == "passed"
+
+    def test_nothing_shipped(self, store: Any, shopper: int) -> None:
+        """An order that goes nowhere is not held against the friend."""
+        row = self.brought(store, shopper, lines=[{"price": "50.00", "title": "Workshop"}], source_name="pos")
+        assert (row.state, row.reason) == ("ordered", "")
+        assert found(row, "address") == "unknown"
 
 
 class TestOwn:

@@ -88,6 +88,12 @@ class Rig:
             assert answer.status_code == refused, answer.text
         return answer.json()
 
+    def patch(self, path: str = "", /, **body: Any) -> Any:
+        """Change what is there: the shop itself, or what the path names."""
+        answer = requests.patch(f"{self.base}{path}", json=body, timeout=30)
+        assert answer.ok, answer.text
+        return answer.json()
+
     def exchange(self, **changes: Any) -> requests.Response:
         """Exchange an ID token for access."""
         body = EXCHANGE | {"subject_token": self.post("/id_token")["id_token"]} | changes

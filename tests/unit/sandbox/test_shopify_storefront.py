@@ -135,6 +135,19 @@ class TestStore:
         assert "There is no discount code NOPE." in page.text
         assert "Boston Fern" in page.text
 
+    def test_address(self, shop):
+        """What is typed at checkout is where the order goes, and is there the next time."""
+        browser, _ = logged_in(shop)
+        base = shop.sandbox.storefront_url
+        for given in ({"address1": "7 Fig Street", "zip": "97205"}, {}):
+            browser.post(f"{base}/cart/add", data={"id": "boston-fern"}, timeout=5)
+            page = browser.post(f"{base}/checkout", data=given, timeout=5)
+            assert "Thank you!" in page.text
+        orders = requests.get(f"{shop.base}/orders", timeout=5).json()["orders"]
+        assert [order["shipping_address"]["zip"] for order in orders] == ["97205", "97205"]
+        browser.post(f"{base}/cart/add", data={"id": "boston-fern"}, timeout=5)
+        assert 'value="7 Fig Street"' in browser.get(f"{base}/cart", timeout=5).text
+
     def test_control_is_not_there(self, shop):
         """The shop's own listener shows the shop only."""
         assert requests.get(f"{shop.sandbox.storefront_url}/_sandbox/shops", timeout=5).status_code == 404
