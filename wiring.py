@@ -73,6 +73,7 @@ def build(settings: Settings) -> House:
     senders: dict[str, Sender] = {
         outbox.SHOPIFY: ShopifySender(runtime, shopify, http),
         outbox.KLAVIYO: KlaviyoSender(runtime, klaviyo, redis, http),
+        outbox.PROFILES: KlaviyoSender(runtime, klaviyo, redis, http, channel=outbox.PROFILES),
     }
     return House(
         settings=settings,

@@ -14,6 +14,7 @@ from loyalty.runs import Step
 _CAN_BE_HALVED = frozenset((400, 413, 500))
 _SERVER_ERRORS_IN_A_ROW = 3
 _WHILE_DISCONNECTED = 60.0
+NOT_CONNECTED = "not_connected"
 
 Pair = tuple[int, bytes]
 
@@ -28,10 +29,11 @@ class Posted:
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """The batch has to be sent again after ``seconds``; with ``error`` there is no point in that."""
+    """The batch has to be sent again after ``seconds``, for a ``reason``; with ``error`` there is no point in that."""
 
     seconds: float
     error: str | None = None
+    reason: str = "server errors"
 
     def as_step(self) -> Step:
         """The same, as a run is told it."""
@@ -73,12 +75,12 @@ def post(gateway: Gateway, shop_id: int, pairs: Sequence[Pair]) -> Posted | Stop
 def stopped(answer: Answer) -> Stopped:
     """When to go on after an answer that was no success."""
     match answer:
-        case Wait(seconds=seconds) | Trouble(seconds=seconds):
-            return Stopped(seconds)
+        case Wait(seconds=seconds, reason=reason) | Trouble(seconds=seconds, reason=reason):
+            return Stopped(seconds, reason=reason)
         case NotConnected(problem=None):
-            return Stopped(0.0, "not_connected")
-        case NotConnected():
-            return Stopped(_WHILE_DISCONNECTED)
+            return Stopped(0.0, NOT_CONNECTED)
+        case NotConnected(problem=problem):
+            return Stopped(_WHILE_DISCONNECTED, reason=f"disconnected: {problem}")
         case Reply(status=status) if status >= 500:
             return Stopped(_WHILE_DISCONNECTED)
         case Reply():

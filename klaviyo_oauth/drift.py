@@ -12,6 +12,7 @@ from klaviyo_oauth import addresses, payloads, sync_batches
 from klaviyo_oauth.answers import Answer, Reply
 from klaviyo_oauth.dialect import Dialect, Shown
 from klaviyo_oauth.gateway import Gateway
+from loyalty import outbox
 from loyalty.models import Member, OutboxMessage
 from loyalty.runtime import Runtime
 
@@ -129,7 +130,7 @@ def _on_their_way(session: Session, wrong: Mapping[int, str], now: datetime) -> 
     """Members of whom Klaviyo will hear without us: a message waits, or moved them a moment ago."""
     waiting = select(col(OutboxMessage.member_id)).where(
         col(OutboxMessage.member_id).in_(list(wrong)),
-        col(OutboxMessage.channel) == "klaviyo",
+        col(OutboxMessage.channel).in_((outbox.KLAVIYO, outbox.PROFILES)),
         col(OutboxMessage.state).in_(("due", "sending")),
     )
     moving = select(col(Member.id)).where(

@@ -24,6 +24,7 @@ QUOTAS = {
     "GET accounts": XS,
     "POST events": XL,
     "POST event-bulk-create-jobs": M,
+    "POST profile-import": L,
     "GET profiles": L,
     "PATCH profiles": L,
     "POST profile-bulk-import-jobs": M,

@@ -1,5 +1,5 @@
-"""The outbox's way to Klaviyo. A few events go one by one, at once; many go in bulk. What is refused is told apart from its
-neighbours, and a reply that was lost is sent for again: the unique id makes the repeat harmless.
+"""The outbox's ways to Klaviyo: events, and profiles that are written anew without one. A few go one by one, at once; many go in bulk.
+What is refused is told apart from its neighbours, and a reply that was lost is sent for again: the unique id makes the repeat harmless.
 """
 
 import time
@@ -10,17 +10,20 @@ from random import random
 import requests
 from redis import Redis
 
-from klaviyo_oauth import addresses, health, verdicts
+from klaviyo_oauth import addresses, connections, health, verdicts
 from klaviyo_oauth.answers import NotConnected, Wait
 from klaviyo_oauth.bulk_events import BulkEvents
 from klaviyo_oauth.config import KlaviyoConfig
-from klaviyo_oauth.dialect import LAUREL
+from klaviyo_oauth.dialects import Choice
 from klaviyo_oauth.forgetting import forget
 from klaviyo_oauth.gateway import Gateway
 from klaviyo_oauth.lane import Lane
 from klaviyo_oauth.payloads import Teller
+from klaviyo_oauth.profile_writes import ProfileWrites, by_member, written_by
 from klaviyo_oauth.single_events import send_single
 from klaviyo_oauth.standing import rewards_of, shop_view
+from loyalty import outbox, silent
+from loyalty.core.news import NEWS_KINDS
 from loyalty.delivery import Dropped, Later, Message, Outcome, Refused
 from loyalty.runtime import Runtime
 
@@ -32,14 +35,13 @@ _BUDGET = timedelta(seconds=30)
 # A wait for the bulk endpoint that is longer than this is spent on single requests, for so many messages.
 _LONG_WAIT = 2.0
 _MOST_INSTEAD = 250
+# An import job takes ten times as many profiles as a bulk request takes events; half of that is read and worded in a moment.
+_BATCHES = {outbox.KLAVIYO: 1_000, outbox.PROFILES: 5_000}
 _GONE_STATES = frozenset(("redacted", "merged"))
 
 
 class KlaviyoSender:
-    """Implements ``loyalty.delivery.Sender`` for the channel ``klaviyo``."""
-
-    channel = "klaviyo"
-    batch_size = 1_000
+    """Implements ``loyalty.delivery.Sender`` for the channels ``klaviyo`` (events) and ``klaviyo_profile``."""
 
     def __init__(
         self,
@@ -48,9 +50,12 @@ class KlaviyoSender:
         redis: Redis,
         http: requests.Session | None = None,
         *,
+        channel: str = outbox.KLAVIYO,
         jitter: Callable[[], float] = random,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.channel = channel
+        self.batch_size = _BATCHES[channel]
         self._runtime = runtime
         self._gateway = Gateway(runtime, config, redis, http or requests.Session(), jitter=jitter)
         self._jitter = jitter
@@ -61,18 +66,25 @@ class KlaviyoSender:
         nobody = self._nobody_home(shop_id)
         if nobody is not None:
             return {message.id: nobody for message in messages}
+        choice = self._choice(shop_id)
         outcomes: dict[int, Outcome] = {}
-        forgetting, events = [], []
+        forgetting, profiles, events = [], [], []
         for message in messages:
             if message.kind == FORGET:
                 forgetting.append(message)
             elif (problem := unsendable(message)) is not None:
                 outcomes[message.id] = problem
+            elif message.kind == silent.KIND or not choice.names(message):
+                # What the chosen dialects have no name for still changes what profiles show.
+                profiles.append(message)
             else:
                 events.append(message)
         stop_at = self._monotonic() + _BUDGET.total_seconds()
         outcomes |= self._lane(shop_id, stop_at, self._forget).send(forgetting)
-        outcomes |= self._events(shop_id, events, stop_at)
+        outcomes |= self._events(shop_id, choice, events, stop_at)
+        outcomes |= self._profiles(
+            shop_id, choice, profiles, written_by(events, outcomes), stop_at
+        )
         health.note(self._runtime, shop_id, outcomes.values())
         return {id_: self._spread(outcome) for id_, outcome in outcomes.items()}
 
@@ -84,10 +96,12 @@ class KlaviyoSender:
             return verdicts.not_connected(who)
         return None
 
-    def _events(self, shop_id: int, events: Sequence[Message], stop_at: float) -> dict[int, Outcome]:
+    def _events(
+        self, shop_id: int, choice: Choice, events: Sequence[Message], stop_at: float
+    ) -> dict[int, Outcome]:
         if not events:
             return {}
-        teller = self._teller(shop_id, events)
+        teller = self._teller(shop_id, choice, events)
         singles = self._lane(
             shop_id, stop_at, lambda shop_id, message: send_single(self._gateway, shop_id, teller, message)
         )
@@ -99,6 +113,28 @@ class KlaviyoSender:
         held_up = [event for event in events if _has_to_wait(outcomes[event.id])]
         return outcomes | singles.send(held_up[:_MOST_INSTEAD])
 
+    def _profiles(
+        self,
+        shop_id: int,
+        choice: Choice,
+        profiles: Sequence[Message],
+        written: Mapping[int, Outcome],
+        stop_at: float,
+    ) -> dict[int, Outcome]:
+        """Write the profiles that no event of this sending writes. ``written``: what came of those that one does."""
+        alike = by_member(profiles)
+        to_write = [messages[-1] for member_id, messages in alike.items() if member_id not in written]
+        found: Mapping[int, Outcome] = {}
+        if to_write:
+            writes = ProfileWrites(self._gateway, shop_id, self._teller(shop_id, choice, to_write))
+            singles = self._lane(shop_id, stop_at, lambda _, message: writes.one(message))
+            found = singles.send(to_write) if len(to_write) <= FEW else writes.many(to_write)
+        return {
+            message.id: written[member_id] if member_id in written else found[messages[-1].id]
+            for member_id, messages in alike.items()
+            for message in messages
+        }
+
     def _lane(self, shop_id: int, stop_at: float, send: Callable[[int, Message], Outcome]) -> Lane:
         return Lane(
             lambda message: send(shop_id, message),
@@ -106,15 +142,19 @@ class KlaviyoSender:
             out_of_time=lambda: self._monotonic() >= stop_at,
         )
 
-    def _teller(self, shop_id: int, events: Sequence[Message]) -> Teller:
+    def _teller(self, shop_id: int, choice: Choice, events: Sequence[Message]) -> Teller:
         """What the shop's program calls things, and what its members have: read once for all messages of a batch."""
         recipients = {event.recipient.member_id for event in events if event.recipient is not None}
         with self._runtime.reading() as session:
             rewards = rewards_of(session, shop_id, recipients)
-            return Teller(LAUREL, shop_view(session, shop_id), rewards)
+            return Teller(choice, shop_view(session, shop_id), rewards)
+
+    def _choice(self, shop_id: int) -> Choice:
+        with self._runtime.reading() as session:
+            return connections.choice_of(connections.load(session, shop_id))
 
     def _forget(self, shop_id: int, message: Message) -> Outcome:
-        return forget(self._gateway, self._runtime.cipher, shop_id, LAUREL, message)
+        return forget(self._gateway, self._runtime.cipher, shop_id, self._choice(shop_id), message)
 
     def _spread(self, outcome: Outcome) -> Outcome:
         """Waits of half a minute and more get up to a tenth on top, so that shops do not come back all at once."""
@@ -133,7 +173,7 @@ def unsendable(message: Message) -> Outcome | None:
     recipient = message.recipient
     if recipient is None or recipient.state in _GONE_STATES:
         return Dropped("no_recipient")
-    if message.kind not in LAUREL.metrics:
+    if message.kind != silent.KIND and message.kind not in NEWS_KINDS:
         return Refused(f"unknown kind of news: {message.kind}")
     problem = addresses.problem(recipient.email)
     if problem in {"no_email", "test_address"}:

@@ -1,0 +1,74 @@
+"""Profiles that are written anew without news: a few by a request each, many as an import job. No flow starts, as no event is told."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from klaviyo_oauth import bulk_profiles, payloads, verdicts
+from klaviyo_oauth.bulk_profiles import Stopped
+from klaviyo_oauth.gateway import Gateway
+from klaviyo_oauth.payloads import Teller
+from loyalty.delivery import Delivered, Dropped, Later, Message, Outcome, Refused
+
+_ACCEPTED = 202
+# What only the merchant can mend, a missing permission for example, is not mended by asking often.
+_AFTER_REFUSAL = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileWrites:
+    """One sending of some members' profiles. All have addresses that can be written to."""
+
+    gateway: Gateway
+    shop_id: int
+    teller: Teller
+
+    def one(self, message: Message) -> Outcome:
+        """Write one profile."""
+        assert message.recipient is not None
+        body = {"data": self.teller.profile(message.recipient)}
+        answer = self.gateway.call(self.shop_id, "POST profile-import", "/api/profile-import", json_body=body)
+        return verdicts.outcome(answer, attempts=message.attempts)
+
+    def many(self, messages: Sequence[Message]) -> dict[int, Outcome]:
+        """Write all of them as an import job. When it has to be stopped, all are sent again: that changes nothing."""
+        pairs = [
+            (message.id, payloads.encode(self.teller.profile(message.recipient)))
+            for message in messages
+            if message.recipient is not None
+        ]
+        posted = bulk_profiles.post(self.gateway, self.shop_id, pairs)
+        if isinstance(posted, Stopped):
+            return dict.fromkeys((message.id for message in messages), _later(posted))
+        outcomes: dict[int, Outcome] = {message.id: Delivered(_ACCEPTED) for message in messages}
+        return outcomes | {id_: Refused(reason) for id_, reason in posted.refused}
+
+
+def by_member(messages: Sequence[Message]) -> Mapping[int, Sequence[Message]]:
+    """The messages of each member: one that is tried again, and one of a change since then, are the same."""
+    found: dict[int, list[Message]] = defaultdict(list)
+    for message in messages:
+        if message.recipient is not None:
+            found[message.recipient.member_id].append(message)
+    return found
+
+
+def written_by(events: Sequence[Message], outcomes: Mapping[int, Outcome]) -> Mapping[int, Outcome]:
+    """The members whose profiles these events have written, or will: what came of the event, by member. An event that Klaviyo refused
+    has written nothing."""
+    found: dict[int, Outcome] = {}
+    for event in events:
+        outcome = outcomes[event.id]
+        if event.recipient is not None and isinstance(outcome, Delivered | Later):
+            known = found.get(event.recipient.member_id)
+            if not isinstance(known, Delivered):
+                found[event.recipient.member_id] = outcome
+    return found
+
+
+def _later(stopped: Stopped) -> Outcome:
+    if stopped.error == bulk_profiles.NOT_CONNECTED:
+        return Dropped(stopped.error)
+    if stopped.error is not None:
+        return Later(_AFTER_REFUSAL, stopped.error, counts=False)
+    return Later(stopped.seconds, stopped.reason, counts=False)
