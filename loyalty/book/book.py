@@ -117,7 +117,7 @@ class Book:
         for owner, entry in read_entries(self.session, [one for one in missing if one is not None]):
             earlier[owner].append(entry)
         for account in missing.values():
-            account.entries[:0] = earlier[account.id]
+            account.remember(earlier[account.id])
             account.has_entries = True
 
     def account(self, member_id: int) -> Account:

@@ -34,24 +34,14 @@ class Era:
 Apply = Callable[[Decision, Program, datetime], None]
 
 
-def next_occasion(standing: Standing, program: Program, after: datetime) -> datetime | None:
-    """When time next brings something about; None when it never does. What should have been released or ended before is due at once."""
+def next_occasion(
+    standing: Standing, program: Program, after: datetime, *, climb: Climb | None = None
+) -> datetime | None:
+    """When time next brings something about; None when it never does. What should have been released or ended before is due at once.
+    ``climb`` is for those who have looked already."""
     if next(_overdue(standing, after), None) is not None or _over(standing, after):
         return after
-    return _next(standing, program, after)
-
-
-def occasions_at(standing: Standing, program: Program, at: datetime) -> Iterator[Decision]:
-    """What an instant brings, one thing after the other: the standing takes each one before the next is asked for."""
-    yield from _releases(standing, at)
-    yield decide_issues(standing, program, at)
-    yield _tier(standing, program, at)
-    yield decide_expiry(standing, program, at)
-    yield decide_warnings(standing, program, at)
-    yield decide_birthday(standing, program, at)
-    yield decide_anniversary(standing, program, at)
-    yield _tier(standing, program, at)  # what was given just now may count for it
-    yield decide_balance_reminder(standing, program, at)
+    return _next(standing, program, after, climb or Climb(standing, program))
 
 
 def settle(standing: Standing, eras: Sequence[Era], until: datetime, apply: Apply) -> None:
@@ -62,25 +52,76 @@ def settle(standing: Standing, eras: Sequence[Era], until: datetime, apply: Appl
     if at > until:
         return
     program, later = _in_force(eras, at)
-    for decision in (*_releases(standing, at), Decision(ended=_over(standing, at))):
-        _take(decision, program, at, apply)
+    life = _Life(standing, program, apply)
+    life.take(*_releases(standing, at), Decision(ended=_over(standing, at)), at=at)
     while True:
-        moment = _next(standing, program, at)
+        moment = life.next(at)
         if later and later[0].since <= until and (moment is None or later[0].since <= moment):
             era = later.pop(0)
-            at, program = era.since, era.program
+            at, life = era.since, _Life(standing, era.program, apply)
             # The merchant moved the tiers, not the member: nobody is to be congratulated or consoled.
-            _take(_tier(standing, program, at, history=True), program, at, apply)
-            foresee(standing, program, at)
+            life.climb(at, history=True)
+            foresee(standing, era.program, at)
             if at != moment:
                 continue
         if moment is None or moment > until:
             break
-        for decision in occasions_at(standing, program, moment):
-            _take(decision, program, moment, apply)
-        foresee(standing, program, moment)
+        life.happen(moment)
         standing.calendar_at = at = moment
     standing.calendar_at = until
+
+
+class _Life:
+    """One member under one version of the program, from instant to instant."""
+
+    def __init__(self, standing: Standing, program: Program, apply: Apply) -> None:
+        self.standing = standing
+        self.program = program
+        self._apply = apply
+        self._looked: Climb | None = None
+
+    def next(self, after: datetime) -> datetime | None:
+        """The next instant after another one."""
+        return _next(self.standing, self.program, after, self._look())
+
+    def happen(self, at: datetime) -> None:
+        """What an instant brings, one thing after the other; each is decided when the standing has taken the one before."""
+        standing, program = self.standing, self.program
+        for released in _releases(standing, at):
+            self.take(released, at=at)
+        self.take(decide_issues(standing, program, at), at=at)
+        something = self.climb(at)
+        something |= self.take(decide_expiry(standing, program, at), at=at)
+        self.take(decide_warnings(standing, program, at), at=at)
+        something |= self.take(decide_birthday(standing, program, at), at=at)
+        something |= self.take(decide_anniversary(standing, program, at), at=at)
+        if something:
+            self.climb(at)  # what was given just now may count for it
+        self.take(decide_balance_reminder(standing, program, at), at=at)
+        foresee(standing, program, at)
+
+    def climb(self, at: datetime, *, history: bool = False) -> bool:
+        """Bring the tier to what it is."""
+        if self.program.tiers is None and self.standing.tier is None:
+            return False
+        decision = decide_tier(self.standing, self.program, at, climb=self._look(), history=history)
+        return self.take(decision, at=at)
+
+    def take(self, *decisions: Decision, at: datetime) -> bool:
+        """Let decisions be carried out; whether there was anything to carry out."""
+        something = False
+        for decision in decisions:
+            if decision != _NOTHING:
+                self._apply(decision, self.program, at)
+                something = True
+                if decision.awards or decision.gifts or decision.ended:
+                    self._looked = None  # what counts for tiers may have changed
+        return something
+
+    def _look(self) -> Climb:
+        if self._looked is None:
+            self._looked = Climb(self.standing, self.program)
+        return self._looked
 
 
 def take(standing: Standing, decision: Decision) -> None:
@@ -100,15 +141,10 @@ def move(standing: Standing, decision: Decision) -> None:
         standing.issues = [issue for issue in standing.issues if issue.id not in decision.ended]
 
 
-def _take(decision: Decision, program: Program, at: datetime, apply: Apply) -> None:
-    if decision != _NOTHING:
-        apply(decision, program, at)
-
-
 _NOTHING = Decision()
 
 
-def _next(standing: Standing, program: Program, after: datetime) -> datetime | None:
+def _next(standing: Standing, program: Program, after: datetime, climb: Climb) -> datetime | None:
     """The next instant after another one."""
     moments = [
         min(_release_moments(standing, after), default=None),
@@ -116,18 +152,17 @@ def _next(standing: Standing, program: Program, after: datetime) -> datetime | N
         next_expiry_moment(standing, program, after),
         next_celebration(standing, program, after),
         next_balance_reminder(standing, program, after),
+        next((moment for moment, _ in climb.changes(after)), None),
     ]
-    if program.tiers is not None:
-        moments.append(next((moment for moment, _ in Climb(standing, program).changes(after)), None))
     return min((moment for moment in moments if moment is not None), default=None)
 
 
 def _release_moments(standing: Standing, after: datetime) -> Iterator[datetime]:
-    return (
-        award.release_at
-        for award in standing.awards.values()
-        if award.held and award.release_at is not None and award.release_at > after
-    )
+    if not standing.held:
+        return
+    for award in standing.awards.values():
+        if award.held and award.release_at is not None and award.release_at > after:
+            yield award.release_at
 
 
 def _over(standing: Standing, at: datetime) -> tuple[str, ...]:
@@ -150,12 +185,6 @@ def _releases(standing: Standing, at: datetime) -> Iterator[Decision]:
     for award in ready:
         changed, entries, news = release(standing, award, at=at)
         yield Decision(entries, news, (changed,))
-
-
-def _tier(standing: Standing, program: Program, at: datetime, *, history: bool = False) -> Decision:
-    if program.tiers is None and standing.tier is None:
-        return _NOTHING
-    return decide_tier(standing, program, at, history=history)
 
 
 def _in_force(eras: Sequence[Era], at: datetime) -> tuple[Program, list[Era]]:

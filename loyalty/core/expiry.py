@@ -4,15 +4,16 @@ Points end at the shop's midnight with which the day begins. An end that nobody 
 back, somebody idle was given some) waits until every warning could be given; one that was foreseen comes on its day.
 """
 
-from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from loyalty.core import ledger
 from loyalty.core.decide import Decision
 from loyalty.core.ledger import Entry, Source
-from loyalty.core.lots import lots
 from loyalty.core.moments import add_months, day_of, start_of
 from loyalty.core.news import EXPIRING, News, entry_news
 from loyalty.core.program import Expiry, Program
@@ -30,23 +31,27 @@ class End:
     points: int
 
 
-def ends(standing: Standing, program: Program) -> list[End]:
-    """What ends when, from the first, if nothing more happens. Where points end by age it needs the member's entries."""
+def ends(standing: Standing, program: Program) -> Iterator[End]:
+    """What ends when, from the first, if nothing more happens. Where points end by age it needs the member's entries.
+
+    Older points never end after younger ones, so whoever asks for what comes next looks at the oldest lots and no further.
+    """
     expiry = program.expiry
     if expiry is None or standing.balance <= 0:
-        return []
+        return
     if expiry.kind == "inactivity":
         since = standing.last_activity_at or standing.joined_at
-        return [End(_end(standing, program, since, expiry), standing.balance)] if since is not None else []
-    found: dict[datetime, int] = defaultdict(int)
-    for lot in lots(standing.entries):
-        found[_end(standing, program, lot.at, expiry)] += lot.points
-    return [End(at, points) for at, points in sorted(found.items())]
+        if since is not None:
+            yield End(_end(standing, program, since, expiry), standing.balance)
+        return
+    dated = ((_end(standing, program, lot.at, expiry), lot.points) for lot in standing.lots())
+    for at, lots in groupby(dated, itemgetter(0)):
+        yield End(at, sum(points for _, points in lots))
 
 
 def next_end(standing: Standing, program: Program) -> End | None:
     """What ends next; None when nothing does."""
-    return next(iter(ends(standing, program)), None)
+    return next(ends(standing, program), None)
 
 
 def notice(program: Program, at: datetime) -> datetime:
@@ -75,10 +80,14 @@ def foresee(standing: Standing, program: Program, at: datetime) -> End | None:
 
 def next_expiry_moment(standing: Standing, program: Program, after: datetime) -> datetime | None:
     """When points next end, or are to be announced to end."""
-    expected = ends(standing, program)
-    moments = [end.at for end in expected]
-    moments.extend(moment for end in expected for moment, _ in _warnings(end, program))
-    return min((moment for moment in moments if moment > after), default=None)
+    soonest: datetime | None = None
+    for end in ends(standing, program):
+        moments = [end.at, *(moment for moment, _ in _warnings(end, program))]
+        ahead = [moment for moment in moments if moment > after]
+        soonest = min((*ahead, *((soonest,) if soonest else ())), default=None)
+        if len(ahead) == len(moments):
+            break  # what ends later is announced later, too
+    return soonest
 
 
 def decide_expiry(standing: Standing, program: Program, at: datetime) -> Decision:
@@ -107,11 +116,14 @@ def decide_warnings(standing: Standing, program: Program, at: datetime) -> Decis
     """Announce the end of points on the days for it."""
     news = []
     for end in ends(standing, program):
-        day = day_of(end.at, program.timezone)
-        for moment, which in _warnings(end, program):
+        warnings = _warnings(end, program)
+        for moment, which in warnings:
             if moment == at:
+                day = day_of(end.at, program.timezone)
                 said = _announcement(standing, end, day, at, which, program)
                 news.append(News(EXPIRING, said, at, subject=f"{which}:{day}"))
+        if all(moment > at for moment, _ in warnings):
+            break  # what ends later is announced later, too
     return Decision(news=tuple(news))
 
 

@@ -28,14 +28,32 @@ class Lot:
 
 
 @dataclass(slots=True)
-class _Purse:
-    """The lots, from the oldest; what is owed; and which lots each source of spending took."""
+class Purse:
+    """The lots, from the oldest; what is owed; and which lots each source of spending took. It is given one entry after the other, in the
+    order in which they were recorded, and never looks at one twice."""
 
     lots: list[Lot] = field(default_factory=list)
     debt: int = 0
     taken: dict[Source, list[Lot]] = field(default_factory=dict)
 
-    def put(self, lots: Iterable[Lot]) -> None:
+    def enter(self, entry: Entry, told: "list[Gone] | None" = None) -> None:
+        """Let an entry move points; ``told`` gathers what left its lot by it."""
+        if entry.kind == ledger.RETURN and entry.points > 0:
+            back = self._give_back(entry)
+            if told is not None:
+                told.extend(
+                    Gone(replace(lot, points=-lot.points), ledger.RETURN, entry.occurred_at) for lot in back
+                )
+        elif entry.points > 0:
+            self._put(_new_lots(entry))
+        else:
+            gone = self._take(-entry.points, entry.source if entry.kind in _UNDOING else None)
+            if told is not None:
+                told.extend(Gone(lot, entry.kind, entry.occurred_at) for lot in gone)
+            if entry.kind == ledger.REDEEM:
+                self.taken.setdefault(entry.source, []).extend(gone)
+
+    def _put(self, lots: Iterable[Lot]) -> None:
         """Add lots, after the debt has had its part of the oldest."""
         for lot in sorted(lots, key=_age):
             paid = min(self.debt, lot.points)
@@ -43,7 +61,7 @@ class _Purse:
             if lot.points > paid:
                 insort(self.lots, Lot(lot.at, lot.points - paid, lot.source), key=_age)
 
-    def take(self, points: int, own: Source | None = None) -> list[Lot]:
+    def _take(self, points: int, own: Source | None = None) -> list[Lot]:
         """Take points, those of ``own`` first and then the oldest. What is not there becomes a debt. Returns what was taken."""
         gone: list[Lot] = []
         place = 0
@@ -70,7 +88,7 @@ class _Purse:
             del self.lots[place]
         return part
 
-    def give_back(self, entry: Entry) -> list[Lot]:
+    def _give_back(self, entry: Entry) -> list[Lot]:
         """Give points back to the lots that they were taken from, the youngest first; any beyond that are new. Returns what went back."""
         taken, left, back = self.taken.get(entry.source, []), entry.points, []
         while taken and left:
@@ -81,7 +99,7 @@ class _Purse:
             if lot.points > part:
                 taken.append(Lot(lot.at, lot.points - part, lot.source))
         fresh = [Lot(entry.occurred_at, left, entry.source)] if left else []
-        self.put([*back, *fresh])
+        self._put([*back, *fresh])
         return back
 
 
@@ -111,23 +129,10 @@ def fates(entries: Sequence[Entry]) -> tuple[tuple[Lot, ...], list[Gone]]:
     return tuple(_purse(entries, gone).lots), gone
 
 
-def _purse(entries: Sequence[Entry], told: list[Gone] | None = None) -> _Purse:
-    purse = _Purse()
+def _purse(entries: Sequence[Entry], told: list[Gone] | None = None) -> Purse:
+    purse = Purse()
     for entry in entries:
-        if entry.kind == ledger.RETURN and entry.points > 0:
-            back = purse.give_back(entry)
-            if told is not None:
-                told.extend(
-                    Gone(replace(lot, points=-lot.points), ledger.RETURN, entry.occurred_at) for lot in back
-                )
-        elif entry.points > 0:
-            purse.put(_new_lots(entry))
-        else:
-            gone = purse.take(-entry.points, entry.source if entry.kind in _UNDOING else None)
-            if told is not None:
-                told.extend(Gone(lot, entry.kind, entry.occurred_at) for lot in gone)
-            if entry.kind == ledger.REDEEM:
-                purse.taken.setdefault(entry.source, []).extend(gone)
+        purse.enter(entry, told)
     return purse
 
 

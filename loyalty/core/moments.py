@@ -1,20 +1,28 @@
-"""Days, months and midnights of a shop's calendar. All instants are aware; all of them come and go as UTC."""
+"""Days, months and midnights of a shop's calendar. All instants are aware; all of them come and go as UTC.
+
+What a decision asks most is kept for the next one: a member's few days are asked for again and again, and a zone's rules cost more to
+apply than to remember. An answer depends on what was asked alone, so none can grow old.
+"""
 
 import calendar
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 
+@lru_cache(maxsize=1 << 14)
 def day_of(at: datetime, zone: ZoneInfo) -> date:
     """The shop's day at an instant."""
     return at.astimezone(zone).date()
 
 
+@lru_cache(maxsize=1 << 12)
 def start_of(day: date, zone: ZoneInfo, *, hour: int = 0) -> datetime:
     """The instant at which a day of the shop (or an hour of it) begins. An hour that a clock change skips begins where it would have."""
     return datetime.combine(day, time(hour), tzinfo=zone).astimezone(UTC)
 
 
+@lru_cache(maxsize=1 << 12)
 def add_months(day: date, months: int) -> date:
     """The same day some months later (or earlier); the last day of a month that is too short for it."""
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)

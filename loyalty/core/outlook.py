@@ -30,10 +30,8 @@ def outlook(standing: Standing, program: Program, at: datetime) -> Outlook:
     """What lies ahead at ``at``. What time has to bring about is counted from where the calendar was settled up to, also when that is
     earlier. A program without tiers and expiry costs next to nothing."""
     ending = foresee(standing, program, at)
-    tier = until = following = None
-    if program.tiers is not None:
-        climb = Climb(standing, program)
-        tier, until, following = climb.tier(at), climb.falls(at), climb.ahead(at)
+    climb = Climb(standing, program)
+    tier, until, following = climb.tier(at), climb.falls(at), climb.ahead(at)
     return Outlook(
         tier=tier.key if tier else None,
         tier_until=until,
@@ -42,5 +40,5 @@ def outlook(standing: Standing, program: Program, at: datetime) -> Outlook:
         expires_at=ending.at if ending else None,
         expiring_points=ending.points if ending else 0,
         pending=standing.held,
-        calendar_due=next_occasion(standing, program, standing.calendar_at or at),
+        calendar_due=next_occasion(standing, program, standing.calendar_at or at, climb=climb),
     )

@@ -3,7 +3,7 @@
 A standing is a value of one decision's world, not a row: it is read, decided upon, and told what was decided (``Standing.take``).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from loyalty.core import ledger
 from loyalty.core.ledger import Entry, Source
+from loyalty.core.lots import Lot, Purse
 
 
 class AwardKey(NamedTuple):
@@ -98,7 +99,8 @@ class Standing:
 
     ``name`` names the member in sources that are the member's own (goals, birthdays, expiry); it never changes. ``awards`` and
     ``orders`` are all of the member's when the program ``looks_back``, otherwise those of the source at hand. ``entries`` are the
-    movements of points from the oldest to the newest (only where points expire by age). ``calendar_at`` is up to when the calendar was
+    movements of points from the oldest to the newest (only where points expire by age); they are only ever added to, by ``take`` and
+    ``remember``. ``calendar_at`` is up to when the calendar was
     settled. ``last_activity_at``: the last earning or redeeming; ``last_order_at``: when the newest order was placed. ``held``: the points
     that wait for their release. ``expires_at`` is when points end next, as it was last foreseen, and ``expiry_not_before`` the moment before
     which they do not, because nobody could have foreseen an earlier one (``loyalty.core.expiry``). ``issues`` are the rewards that end
@@ -125,6 +127,8 @@ class Standing:
     awards: dict[AwardKey, Award] = field(default_factory=dict)
     orders: dict[int, OrderCredit] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
+    _purse: Purse = field(default_factory=Purse, init=False)
+    _in_purse: int = field(default=0, init=False)
 
     def award(self, source: Source, rule: str) -> Award | None:
         """The award of a source by a rule, or None."""
@@ -155,3 +159,15 @@ class Standing:
         ):
             self.last_activity_at = entry.occurred_at
         self.entries.append(entry)
+
+    def remember(self, earlier: Sequence[Entry]) -> None:
+        """Take note of movements that were counted long ago, and of which nothing was known here yet."""
+        self.entries[:0] = earlier
+        self._purse, self._in_purse = Purse(), 0
+
+    def lots(self) -> Sequence[Lot]:
+        """The points that are left and how old they are, from the oldest: what all the movements come to. Each is looked at once."""
+        for entry in self.entries[self._in_purse :]:
+            self._purse.enter(entry)
+        self._in_purse = len(self.entries)
+        return self._purse.lots

@@ -11,6 +11,8 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from heapq import merge
 from itertools import accumulate
+from operator import itemgetter
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from loyalty.core.moments import add_months, day_of, start_of
@@ -32,13 +34,12 @@ class Distance:
     missing: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class _Credit:
-    """Something that counts: on which day, how much, and since when it is certain (points on hold are not)."""
+class _Credit(NamedTuple):
+    """Something that counts: since when it is certain (points on hold are not), on which day, and how much."""
 
+    since: datetime
     day: date
     amount: Decimal
-    since: datetime
 
 
 def tier_at(standing: Standing, program: Program, at: datetime) -> Tier | None:
@@ -58,8 +59,7 @@ def next_tier(standing: Standing, program: Program, at: datetime) -> Distance | 
 
 def metric_at(standing: Standing, tiers: Tiers, at: datetime, zone: ZoneInfo) -> Decimal:
     """What counts towards the next tier: since ever, of this calendar year, or of the months that roll."""
-    counting = _credits(standing, tiers, zone)
-    return _Sums([credit for credit in counting if credit.since <= at], tiers).towards(day_of(at, zone))
+    return _Credits(standing, tiers.metric, zone).at(at, tiers).towards(day_of(at, zone))
 
 
 def takes_part(standing: Standing, program: Program) -> bool:
@@ -68,16 +68,31 @@ def takes_part(standing: Standing, program: Program) -> bool:
 
 
 class Climb:
-    """One member's way up and down the ladder (the program's, or that of an earlier day), for several questions about it."""
+    """One member's way up and down the ladder (the program's, or that of an earlier day), for several questions about it.
 
-    def __init__(self, standing: Standing, program: Program, tiers: Tiers | None = None) -> None:
+    It is a look at the standing as it is: once orders, awards or the tier given by hand have changed, one has to look anew.
+    """
+
+    def __init__(
+        self,
+        standing: Standing,
+        program: Program,
+        tiers: Tiers | None = None,
+        *,
+        counted: "_Credits | None" = None,
+    ) -> None:
         self.zone = program.timezone
         self.tiers = tiers or (program.tiers if takes_part(standing, program) else None)
+        self._standing, self._program = standing, program
         self._hand = standing.hand_tier
-        counting = _credits(standing, self.tiers, self.zone) if self.tiers else []
-        self._credits = sorted(counting, key=lambda credit: credit.since)
-        self._since = [credit.since for credit in self._credits]
-        self._sums: dict[int, _Sums] = {}
+        metric = self.tiers.metric if self.tiers else None
+        if counted is None or counted.metric != metric:
+            counted = _Credits(standing, metric, self.zone)
+        self._credits = counted
+
+    def by(self, tiers: Tiers) -> "Climb":
+        """The same member's way up another ladder."""
+        return Climb(self._standing, self._program, tiers, counted=self._credits)
 
     def tier(self, at: datetime) -> Tier | None:
         """See ``tier_at``."""
@@ -105,12 +120,14 @@ class Climb:
 
     def ever_reached(self, threshold: Decimal, begins: datetime, ends: datetime) -> bool:
         """Whether a threshold was reached at any moment of a span. The value only ever rises when something begins to count."""
-        first, last = bisect_right(self._since, begins), bisect_right(self._since, ends)
-        return any(self._best(at) >= threshold for at in (begins, *self._since[first:last], ends))
+        since = self._credits.since
+        first, last = bisect_right(since, begins), bisect_right(since, ends)
+        # The end is asked first: whoever has reached it mostly still does.
+        return any(self._best(at) >= threshold for at in (ends, begins, *since[first:last]))
 
     def towards(self, at: datetime) -> Decimal:
         """What counts towards the next tier."""
-        return self._at(at).towards(day_of(at, self.zone)) if self.tiers else _NOTHING
+        return self._credits.at(at, self.tiers).towards(day_of(at, self.zone)) if self.tiers else _NOTHING
 
     def ahead(self, at: datetime) -> Distance | None:
         """See ``next_tier``."""
@@ -148,7 +165,8 @@ class Climb:
         """When the tier may change: something stops to count, begins to, or what staff gave ends."""
         if self.tiers is None:
             return
-        later = self._since[bisect_right(self._since, at) :]
+        since = self._credits.since
+        later = since[bisect_right(since, at) :]
         if self._hand is not None:
             later.extend(
                 moment
@@ -156,27 +174,45 @@ class Climb:
                 if moment is not None and moment > at
             )
         grace = timedelta(days=self.tiers.grace_days)
-        ends = _Sums(self._credits, self.tiers).end_days(after=day_of(at, self.zone) - grace)
+        ends = self._credits.all(self.tiers).end_days(after=day_of(at, self.zone) - grace)
         yield from merge(sorted(later), (start_of(day + grace, self.zone) for day in ends))
 
     def _best(self, at: datetime) -> Decimal:
         assert self.tiers is not None
         last = day_of(at, self.zone)
-        return self._at(at).best(last - timedelta(days=self.tiers.grace_days), last)
+        return self._credits.at(at, self.tiers).best(last - timedelta(days=self.tiers.grace_days), last)
 
-    def _at(self, at: datetime) -> "_Sums":
-        assert self.tiers is not None
-        number = bisect_right(self._since, at)
-        if number not in self._sums:
-            self._sums[number] = _Sums(self._credits[:number], self.tiers)
-        return self._sums[number]
+
+class _Credits:
+    """Everything that counts by a metric, in the order in which it became certain, and its sums as they were needed."""
+
+    def __init__(self, standing: Standing, metric: str | None, zone: ZoneInfo) -> None:
+        self.metric = metric
+        self._all = sorted(_counting(standing, metric, zone), key=itemgetter(0))
+        self.since = [credit.since for credit in self._all]
+        self._sums: dict[tuple[int, str, int], _Sums] = {}
+
+    def at(self, at: datetime, tiers: Tiers) -> "_Sums":
+        """What was certain at an instant, added up by the window of the tiers."""
+        return self._first(bisect_right(self.since, at), tiers)
+
+    def all(self, tiers: Tiers) -> "_Sums":
+        """The same of everything, also of what is not certain yet."""
+        return self._first(len(self._all), tiers)
+
+    def _first(self, number: int, tiers: Tiers) -> "_Sums":
+        asked = number, tiers.window, tiers.months
+        found = self._sums.get(asked)
+        if found is None:
+            found = self._sums[asked] = _Sums(self._all[:number], tiers)
+        return found
 
 
 class _Sums:
     """What credits add up to on any day, by the window of the tiers."""
 
     def __init__(self, counting: list[_Credit], tiers: Tiers) -> None:
-        ordered = sorted(counting, key=lambda credit: credit.day)
+        ordered = sorted(counting, key=itemgetter(1))
         self._window, self._days = tiers.window, [credit.day for credit in ordered]
         self._sums = [_NOTHING, *accumulate(credit.amount for credit in ordered)]
         self._ends = [_end_day(day, tiers) for day in self._days] if tiers.window != "lifetime" else []
@@ -193,11 +229,10 @@ class _Sums:
 
     def best(self, first: date, last: date) -> Decimal:
         """The most that held on any day from ``first`` to ``last``: on the last one, or on the eve of a day on which something ended."""
-        eves = {
-            end - _ONE_DAY
-            for end in self._ends[bisect_right(self._ends, first) : bisect_right(self._ends, last)]
-        }
-        return max(self.on(day) for day in (last, *eves))
+        begin, stop = bisect_right(self._ends, first), bisect_right(self._ends, last)
+        if begin == stop:
+            return self.on(last)
+        return max(self.on(day) for day in (last, *{end - _ONE_DAY for end in self._ends[begin:stop]}))
 
     def end_days(self, *, after: date) -> Iterator[date]:
         """The days after a day on which something stops to count."""
@@ -219,19 +254,18 @@ def _end_day(day: date, tiers: Tiers) -> date:
     return date(day.year + 2, 1, 1) if tiers.window == "calendar_year" else add_months(day, tiers.months)
 
 
-def _credits(standing: Standing, tiers: Tiers, zone: ZoneInfo) -> list[_Credit]:
-    if tiers.metric == "points":
-        return [
-            _Credit(
-                day_of(award.occurred_at, zone), Decimal(award.worth), award.release_at or award.occurred_at
-            )
-            for award in standing.awards.values()
-            if award.worth > 0 and award.way != TIER_ENTRY
-        ]
-    return [
-        _Credit(
-            day_of(order.placed_at, zone), _ONE if tiers.metric == "orders" else order.amount, order.placed_at
-        )
-        for order in standing.orders.values()
-        if order.amount > 0
-    ]
+def _counting(standing: Standing, metric: str | None, zone: ZoneInfo) -> Iterator[_Credit]:
+    match metric:
+        case "points":
+            for award in standing.awards.values():
+                if award.worth > 0 and award.way != TIER_ENTRY:
+                    since = award.release_at or award.occurred_at
+                    yield _Credit(since, day_of(award.occurred_at, zone), Decimal(award.worth))
+        case "orders":
+            for order in standing.orders.values():
+                if order.amount > 0:
+                    yield _Credit(order.placed_at, day_of(order.placed_at, zone), _ONE)
+        case "spent":
+            for order in standing.orders.values():
+                if order.amount > 0:
+                    yield _Credit(order.placed_at, day_of(order.placed_at, zone), order.amount)

@@ -43,13 +43,15 @@ def tier_slot(key: str) -> str:
     return f"{_SLOT}{key}"
 
 
-def decide_tier(standing: Standing, program: Program, at: datetime, *, history: bool = False) -> Decision:
+def decide_tier(
+    standing: Standing, program: Program, at: datetime, *, climb: Climb | None = None, history: bool = False
+) -> Decision:
     """Bring the member's tier to what it is at ``at``, give what entering it gives, and take back what was given for a tier that, as
-    the orders count now, was not reached. Needs all orders and awards of the member."""
-    climb = Climb(standing, program)
+    the orders count now, was not reached. Needs all orders and awards of the member. ``climb`` is for those who have looked already."""
+    climb = climb or Climb(standing, program)
     tier = climb.tier(at)
     gathered = _Gathered(standing.balance)
-    for award in _undeserved(standing, program, at):
+    for award in _undeserved(standing, climb, at):
         to = Change(0, at, {**award.why, "undone": True}, f"{award.title}: no longer reached")
         gathered.change(award, to, at=at, history=history)
     key = tier.key if tier else None
@@ -134,19 +136,19 @@ def _terms(climb: Climb, rung: Tier, at: datetime) -> dict[str, Any]:
     }
 
 
-def _undeserved(standing: Standing, program: Program, at: datetime) -> Iterator[Award]:
+def _undeserved(standing: Standing, climb: Climb, at: datetime) -> Iterator[Award]:
     """What was given for entering a tier that was not reached at any moment since, as everything counts now."""
     for award in standing.awards.values():
         if award.way != TIER_ENTRY or not award.worth or award.why.get("by_hand", True):
             continue
-        if not _was_reached(standing, program, award, at):
+        if not _was_reached(climb, award, at):
             yield award
 
 
-def _was_reached(standing: Standing, program: Program, award: Award, at: datetime) -> bool:
+def _was_reached(climb: Climb, award: Award, at: datetime) -> bool:
     why: Mapping[str, Any] = award.why
     tiers = Tiers(metric=why["metric"], window=why["window"], months=why["months"])
-    return Climb(standing, program, tiers).ever_reached(Decimal(why["threshold"]), award.occurred_at, at)
+    return climb.by(tiers).ever_reached(Decimal(why["threshold"]), award.occurred_at, at)
 
 
 def _known(standing: Standing, rung: Tier) -> Award | None:

@@ -19,6 +19,7 @@ from loyalty.core.ledger import (
     Source,
 )
 from loyalty.core.lots import carried, lots
+from loyalty.core.standing import Standing
 from tests.unit.core.members import utc
 from tests.unit.core.strategies import SETTINGS
 
@@ -100,3 +101,18 @@ class TestProperties:
             assert sum(lot.points for lot in found) == max(sum(e.points for e in entries[:length]), 0)
             assert all(lot.points > 0 for lot in found)
             assert [lot.at for lot in found] == sorted(lot.at for lot in found)
+
+    @SETTINGS
+    @given(st.lists(movements(), max_size=25), st.integers(0, 25), st.data())
+    def test_asked_between(self, entries, known, data):
+        """A standing that is asked for its lots again and again, and learns late what was before, has those of all its entries."""
+        standing, earlier = Standing(), entries[:known]
+        for one in entries[known:]:
+            standing.take(one)
+            if data.draw(st.booleans()):
+                standing.lots()
+        standing.remember(earlier)
+
+        assert tuple(standing.lots()) == lots(entries)
+        standing.take(A)
+        assert tuple(standing.lots()) == lots([*entries, A])
