@@ -29,6 +29,7 @@ _INCLUDES = ("metric", "profile", "attributions")
 
 @blueprint.post("/api/events")
 def create_event() -> Response:
+    Query()
     reader = EventReader(gate.revision(), gate.state().moment())
     sent = reader.single(gate.body())
     refuse_when(reader.problems)
@@ -40,6 +41,7 @@ def create_event() -> Response:
 
 @blueprint.post("/api/event-bulk-create-jobs")
 def create_events() -> Response:
+    Query()
     reader = EventReader(gate.revision(), gate.state().moment())
     entries = reader.bulk(gate.body())
     refuse_when(reader.problems)

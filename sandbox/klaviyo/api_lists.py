@@ -55,6 +55,7 @@ def _sort_value(item: ProfileList, sort: str | None) -> Any:
 
 @blueprint.post("/api/lists")
 def create_list() -> Response:
+    query = Query(("list",))
     problems: list[Problem] = []
     data = only_data(gate.body(), "", problems)
     if data is not None and resource(data, "list", "/data", problems):
@@ -70,7 +71,7 @@ def create_list() -> Response:
         ident = short_id("list", found.spec.ident, str(len(found.lists)))
         opt_in = given.get("opt_in_process") or "double_opt_in"
         made = found.lists[ident] = ProfileList(ident, given["name"], opt_in, gate.state().now())
-        return one(documents.profile_list(made), status=201)
+        return one(documents.profile_list(made), query, status=201)
 
 
 @blueprint.get("/api/lists/<ident>")
@@ -103,7 +104,7 @@ def list_members(ident: str) -> Response:
 @blueprint.post("/api/lists/<ident>/relationships/profiles")
 def add_members(ident: str) -> Response:
     with gate.state().lock:
-        members, rows = _list(ident).members, _member_rows()
+        rows, members = _member_rows(), _list(ident).members
         for row in rows:
             members.setdefault(row, gate.state().now())
     return nothing(204)
@@ -112,13 +113,14 @@ def add_members(ident: str) -> Response:
 @blueprint.delete("/api/lists/<ident>/relationships/profiles")
 def remove_members(ident: str) -> Response:
     with gate.state().lock:
-        members, rows = _list(ident).members, _member_rows()
+        rows, members = _member_rows(), _list(ident).members
         for row in rows:
             members.pop(row, None)
     return nothing(204)
 
 
 def _member_rows() -> list[int]:
+    Query()
     problems: list[Problem] = []
     data = only_data(gate.body(), "", problems)
     idents = [] if data is None else resource_ids(data, "profile", "/data", problems)

@@ -1,4 +1,4 @@
-"""The profile operations: import one, import many, read, change, erase.
+"""The profile operations: import one, read, change, erase. Many at once are `api_imports`.
 
 Refuses to validate or store by itself: it joins the two.
 """
@@ -10,10 +10,9 @@ from typing import Any
 from flask import Blueprint, Response
 
 from sandbox.klaviyo import documents, gate
-from sandbox.klaviyo.checks import known_members, only_data, relationship_ids, resource, wrong
+from sandbox.klaviyo.checks import only_data, resource, wrong
 from sandbox.klaviyo.errors import Problem, not_found, refuse_when
 from sandbox.klaviyo.filters import Clause
-from sandbox.klaviyo.imports import ImportJob
 from sandbox.klaviyo.profile_checks import ATTRIBUTES, MEMBERS, check_deletion, check_profile
 from sandbox.klaviyo.profiles import Profiles
 from sandbox.klaviyo.query import Query, bad_parameter
@@ -21,7 +20,7 @@ from sandbox.klaviyo.replies import many, nothing, one
 
 blueprint = Blueprint("profiles", __name__)
 
-MAX_IMPORT = 10_000
+_ADDITIONAL = ("subscriptions", "predictive_analytics")
 _FILTERS = {
     "id": ("any", "equals"),
     "email": ("any", "equals"),
@@ -34,6 +33,7 @@ _FILTERS = {
 
 @blueprint.post("/api/profile-import")
 def import_profile() -> Response:
+    query = Query(("profile",), additional=_ADDITIONAL)
     problems: list[Problem] = []
     data = only_data(gate.body(), "", problems)
     if data is not None:
@@ -42,11 +42,12 @@ def import_profile() -> Response:
     with gate.state().lock:
         profiles = gate.account().profiles
         row, created = profiles.upsert(data, gate.state().now())
-        return one(documents.profile(profiles, row), status=201 if created else 200)
+        return one(_shown(profiles, row, query), query, status=201 if created else 200)
 
 
 @blueprint.patch("/api/profiles/<ident>")
 def change_profile(ident: str) -> Response:
+    query = Query(("profile",), additional=_ADDITIONAL)
     problems: list[Problem] = []
     data = only_data(gate.body(), "", problems)
     if data is not None and resource(
@@ -62,12 +63,12 @@ def change_profile(ident: str) -> Response:
         if row is None:
             raise not_found("profile", ident)
         profiles.update(row, data, gate.state().now())
-        return one(documents.profile(profiles, row))
+        return one(_shown(profiles, row, query), query)
 
 
 @blueprint.get("/api/profiles/<ident>")
 def get_profile(ident: str) -> Response:
-    query = Query(("profile",), additional=("subscriptions", "predictive_analytics"))
+    query = Query(("profile",), additional=_ADDITIONAL)
     with gate.state().lock:
         profiles = gate.account().profiles
         row = profiles.alive(ident)
@@ -82,7 +83,7 @@ def list_profiles() -> Response:
         ("profile",),
         filters=_FILTERS,
         sorts=("created", "updated", "email", "id"),
-        additional=("subscriptions", "predictive_analytics"),
+        additional=_ADDITIONAL,
         page_max=100,
         page_default=20,
     )
@@ -161,102 +162,9 @@ def _shown(profiles: Profiles, row: int, query: Query) -> dict[str, Any]:
     return shown
 
 
-@blueprint.post("/api/profile-bulk-import-jobs")
-def create_import() -> Response:
-    problems: list[Problem] = []
-    data = only_data(gate.body(), "", problems)
-    batch, lists = _read_import(data, problems)
-    refuse_when(problems)
-    state = gate.state()
-    with state.lock:
-        found = gate.account()
-        for index, ident in enumerate(lists):
-            if ident not in found.lists:
-                wrong(
-                    problems,
-                    f"/data/relationships/lists/data/{index}/id",
-                    f"A list with id {ident} does not exist.",
-                )
-        refuse_when(problems)
-        job = found.imports.add(batch, tuple(lists), state.settings, state.now())
-        return one(documents.import_job(job, state.now()), status=202)
-
-
-def _read_import(data: Any, problems: list[Problem]) -> tuple[list[dict[str, Any]], list[str]]:
-    kind, at = "profile-bulk-import-job", "/data/attributes"
-    members = frozenset(("type", "attributes", "relationships"))
-    if data is None or not resource(data, kind, "/data", problems, members=members):
-        return [], []
-    if not known_members(data["attributes"], frozenset(("profiles",)), at, problems, kind, ("profiles",)):
-        return [], []
-    batch = only_data(data["attributes"]["profiles"], f"{at}/profiles", problems)
-    here = f"{at}/profiles/data"
-    if not isinstance(batch, list) or not batch:
-        wrong(problems, here, "This must be an array of at least one profile.")
-        return [], []
-    if len(batch) > MAX_IMPORT:
-        wrong(problems, here, f"A job may hold {MAX_IMPORT} profiles at most.")
-        return [], []
-    for index, item in enumerate(batch):
-        check_profile(item, f"{here}/{index}", problems)
-    return batch, _read_lists(data.get("relationships"), problems)
-
-
-def _read_lists(relationships: Any, problems: list[Problem]) -> list[str]:
-    if relationships is None:
-        return []
-    at, kind = "/data/relationships", "profile-bulk-import-job"
-    known = known_members(relationships, frozenset(("lists",)), at, problems, kind)
-    if not known or "lists" not in relationships:
-        return []
-    return relationship_ids(relationships, "lists", "list", at, problems)
-
-
-@blueprint.get("/api/profile-bulk-import-jobs")
-def list_imports() -> Response:
-    query = Query(
-        ("profile-bulk-import-job",),
-        filters={"status": ("any", "equals")},
-        sorts=("created_at",),
-        page_max=100,
-        page_default=20,
-    )
-    with gate.state().lock:
-        jobs = list(gate.account().imports.jobs.values())
-        now = gate.state().now()
-        for clause in query.clauses:
-            wanted = clause.value if clause.operator == "any" else [clause.value]
-            jobs = [job for job in jobs if job.status(now) in wanted]
-        down = query.descending or query.sort is None
-        page, links = query.page(jobs, key=lambda job: [job.created, job.ident], descending=down)
-        return many([documents.import_job(job, now) for job in page], query, links)
-
-
-@blueprint.get("/api/profile-bulk-import-jobs/<ident>")
-def get_import(ident: str) -> Response:
-    query = Query(("profile-bulk-import-job",))
-    with gate.state().lock:
-        return one(documents.import_job(_job(ident), gate.state().now()), query)
-
-
-@blueprint.get("/api/profile-bulk-import-jobs/<ident>/import-errors")
-def list_import_errors(ident: str) -> Response:
-    query = Query(("import-error",), page_max=100, page_default=20)
-    with gate.state().lock:
-        errors = list(enumerate(_job(ident).errors))
-        page, links = query.page(errors, key=lambda item: [item[0]])
-        return many([documents.import_error(failed) for _, failed in page], query, links)
-
-
-def _job(ident: str) -> ImportJob:
-    found = gate.account().imports.jobs.get(ident)
-    if found is None:
-        raise not_found("profile-bulk-import-job", ident)
-    return found
-
-
 @blueprint.post("/api/data-privacy-deletion-jobs")
 def delete_profile() -> Response:
+    Query()
     problems: list[Problem] = []
     named = check_deletion(gate.body(), problems)
     refuse_when(problems)

@@ -64,6 +64,7 @@ def get_review(ident: str) -> Response:
 
 @blueprint.patch("/api/reviews/<ident>")
 def change_review(ident: str) -> Response:
+    query = Query(("review",))
     problems: list[Problem] = []
     members = frozenset(("type", "id", "attributes"))
     data = only_data(gate.body(), "", problems)
@@ -94,7 +95,7 @@ def change_review(ident: str) -> Response:
             change_status(item, status["value"], reason, gate.state().now())
         except ValueError as error:
             raise Refused(400, [Problem(str(error), pointer="/data/attributes/status")]) from error
-        return one(documents.review(item))
+        return one(documents.review(item), query)
 
 
 def _sort_value(item: Review, sort: str | None) -> Any:

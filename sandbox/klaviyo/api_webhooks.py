@@ -32,13 +32,14 @@ def list_webhooks() -> Response:
 
 @blueprint.post("/api/webhooks")
 def create_webhook() -> Response:
+    query = Query(("webhook",))
     with gate.state().lock:
         found, settings = gate.account(), gate.state().settings
         fields = read_webhook(gate.body(), frozenset(found.topics()), settings)
         if len(found.webhooks) >= MAX_WEBHOOKS:
             detail = f"An account may have {MAX_WEBHOOKS} webhooks at most."
             raise Refused(400, [Problem(detail, pointer="/data", code="webhook_limit_reached")])
-        return one(documents.webhook(found.add_webhook(fields, gate.state().now())), status=201)
+        return one(documents.webhook(found.add_webhook(fields, gate.state().now())), query, status=201)
 
 
 @blueprint.get("/api/webhooks/<ident>")
@@ -51,6 +52,7 @@ def get_webhook(ident: str) -> Response:
 
 @blueprint.patch("/api/webhooks/<ident>")
 def change_webhook(ident: str) -> Response:
+    query = Query(("webhook",))
     with gate.state().lock:
         hook, topics = _webhook(ident), frozenset(gate.account().topics())
         fields = read_changes(gate.body(), ident, topics, gate.state().settings)
@@ -61,11 +63,12 @@ def change_webhook(ident: str) -> Response:
         hook.topics = fields.get("topics", hook.topics)
         hook.enable(enabled=fields.get("enabled", hook.enabled))
         hook.updated = gate.state().now()
-        return one(documents.webhook(hook))
+        return one(documents.webhook(hook), query)
 
 
 @blueprint.delete("/api/webhooks/<ident>")
 def delete_webhook(ident: str) -> Response:
+    Query()
     with gate.state().lock:
         _webhook(ident)
         del gate.account().webhooks[ident]

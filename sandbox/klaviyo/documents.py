@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -214,27 +213,3 @@ def webhook(found: Webhook) -> dict[str, Any]:
 
 def topic(name: str) -> dict[str, Any]:
     return {"type": "webhook-topic", "id": name}
-
-
-def linked(resource: Mapping[str, Any], base: str) -> dict[str, Any]:
-    """The resource with its own address."""
-    kind, ident = resource["type"], resource["id"]
-    plural = {"review": "reviews", "webhook-topic": "webhook-topics"}.get(kind, f"{kind}s")
-    return {**resource, "links": {"self": f"{base}/api/{plural}/{ident}/"}}
-
-
-def sparse(resource: dict[str, Any], fields: Iterable[str] | None) -> dict[str, Any]:
-    """The resource with only those attributes; a dotted name asks for one inner value."""
-    if fields is None or "attributes" not in resource:
-        return resource
-    kept: dict[str, Any] = {}
-    for name in fields:
-        outer, _, inner = name.partition(".")
-        if outer not in resource["attributes"]:
-            continue
-        value = resource["attributes"][outer]
-        if not inner:
-            kept[outer] = value
-        elif isinstance(value, dict) and inner in value:
-            kept[outer] = {**kept.get(outer, {}), inner: value[inner]}
-    return {**resource, "attributes": kept}

@@ -6,22 +6,24 @@ control and inbox pages, so that a broken Klaviyo can still be watched and mende
 
 from __future__ import annotations
 
-import re
 import socket
 import struct
 import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from werkzeug.exceptions import HTTPException
+
 from sandbox.klaviyo.errors import CONTENT_TYPE, Problem, document
 from sandbox.klaviyo.faults import Fault
+from sandbox.klaviyo.gate import ACCOUNT, OPERATION
 from sandbox.klaviyo.state import LoggedRequest, State
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
+    from werkzeug.routing import Map
 
 _WATCHED = ("/api/", "/oauth/")
-_IDENT = re.compile(r"(?<=/)(?=[^/]*\d)[^/]{5,}")
 _NAMES = {
     "429": "Too Many Requests",
     "500": "Internal Server Error",
@@ -33,9 +35,10 @@ _NAMES = {
 class Door:
     """WSGI middleware around the Flask application."""
 
-    def __init__(self, app: WSGIApplication, state: State) -> None:
+    def __init__(self, app: WSGIApplication, state: State, places: Map) -> None:
         self._app = app
         self._state = state
+        self._places = places
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
@@ -58,7 +61,7 @@ class Door:
 
     def _serve(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
-        fault = self._state.faults.take(method, path, self._account(environ))
+        fault = self._state.faults.take(method, path, lambda: self._account(environ))
         if fault is None:
             return self._app(environ, start_response)
         if fault.kind == "slow":
@@ -83,10 +86,18 @@ class Door:
         return found.account if found else None
 
     def _log(self, environ: dict[str, Any], path: str, status: int | None, seconds: float) -> None:
-        account = environ.get("klaviyo.account") or self._account(environ)
+        account = environ.get(ACCOUNT) or self._account(environ)
+        entry = LoggedRequest(self._state.now(), environ["REQUEST_METHOD"], path, status, seconds, account)
+        self._state.log(entry, environ.get(OPERATION) or self._operation(environ))
+
+    def _operation(self, environ: dict[str, Any]) -> str:
+        """The name of an operation that the gate did not see: whatever path was tried, the log stays short."""
         method = environ["REQUEST_METHOD"]
-        entry = LoggedRequest(self._state.now(), method, path, status, seconds, account)
-        self._state.log(entry, f"{method} {_IDENT.sub('{id}', path.rstrip('/'))}")
+        try:
+            rule, _ = self._places.bind_to_environ(environ).match(return_rule=True)
+        except HTTPException:
+            return f"{method} (unknown)"
+        return f"{method} {rule.rule}".replace("<ident>", "{id}")
 
 
 def _ignore(*_: object) -> Callable[[bytes], object]:

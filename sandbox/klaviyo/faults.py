@@ -6,7 +6,7 @@ Refuses to act by itself: the door asks before each request whether one is due.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,15 +29,15 @@ class Fault:
     account: str | None
     hit: int = 0
 
-    def matches(self, method: str, path: str, account: str | None) -> bool:
-        if self.account is not None and self.account != account:
-            return False
+    def matches(self, method: str, path: str, account: Callable[[], str | None]) -> bool:
         wanted_method, _, wanted_path = self.place.rpartition(" ")
         if wanted_method and wanted_method != method:
             return False
         if wanted_path.endswith("*"):
-            return path.startswith(wanted_path[:-1])
-        return path.rstrip("/") == wanted_path.rstrip("/")
+            there = path.startswith(wanted_path[:-1])
+        else:
+            there = path.rstrip("/") == wanted_path.rstrip("/")
+        return there and (self.account is None or self.account == account())
 
 
 class Faults:
@@ -76,8 +76,8 @@ class Faults:
             self._faults.append(fault)
             return fault
 
-    def take(self, method: str, path: str, account: str | None) -> Fault | None:
-        """The fault that strikes this call, used up by it."""
+    def take(self, method: str, path: str, account: Callable[[], str | None]) -> Fault | None:
+        """The fault that strikes this call, used up by it. Whose call it is, is only asked when it matters."""
         with self._lock:
             for fault in self._faults:
                 if not fault.matches(method, path, account):

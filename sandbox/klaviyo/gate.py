@@ -32,7 +32,9 @@ REVISIONS = (
     "2026-10-15",
 )
 MAX_BODY = 5_000_000
-_REVISION = re.compile(r"20\d\d-\d\d-\d\d(\.[a-z0-9.-]+)?")
+# What the gate tells the layer outside of it.
+ACCOUNT, OPERATION = "klaviyo.account", "klaviyo.operation"
+_REVISION = re.compile(r"20\d\d-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])(\.[a-z0-9.-]+)?")
 _JSON_TYPES = ("application/vnd.api+json", "application/json")
 
 
@@ -96,7 +98,10 @@ def _enter() -> None:
     if request.routing_exception is not None:
         return  # Flask answers 404 or 405, in our error shape.
     assert request.url_rule is not None
-    operation = OPERATIONS[("GET" if request.method == "HEAD" else request.method, request.url_rule.rule)]
+    operation = OPERATIONS.get(("GET" if request.method == "HEAD" else request.method, request.url_rule.rule))
+    if operation is None:  # Flask would answer OPTIONS by itself.
+        raise MethodNotAllowed
+    request.environ[OPERATION] = operation.name
     _demand_scopes(operation)
     _count(operation)
     with_body = request.method in ("POST", "PATCH", "DELETE") and request.get_data(cache=True)
@@ -121,7 +126,7 @@ def _authenticate() -> Caller:
             found = None
     if found is None:
         raise _unauthorized("authentication_failed", "Incorrect authentication credentials.")
-    request.environ["klaviyo.account"] = found.account
+    request.environ[ACCOUNT] = found.account
     return found
 
 
@@ -168,7 +173,8 @@ def _demand_scopes(operation: Operation) -> None:
 
 
 def _count(operation: Operation) -> None:
-    extra = "include" in request.args or any(name.startswith("additional-fields") for name in request.args)
+    costly = operation.costly
+    extra = costly is not None and costly.value in request.args.get(costly.parameter, "").split(",")
     who = caller()
     verdict = state().limiter.take(who.app, who.account, operation, state().now(), extra=extra)
     if not verdict.allowed:

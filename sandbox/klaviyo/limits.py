@@ -65,8 +65,9 @@ class Limiter:
         """Use one call up, or say how long to wait."""
         if self._scale is None:
             return Verdict(allowed=True, headers={})
-        quota = operation.extra if extra and operation.extra else operation.quota
-        name = operation.name + ("+" if extra and operation.extra else "")
+        costly = operation.costly if extra else None
+        quota = costly.quota if costly else operation.quota
+        name = operation.name + ("+" if costly else "")
         caps = self._caps(quota)
         with self._lock:
             used = [self._used((app, account, name, span), now) for span in _SPANS]

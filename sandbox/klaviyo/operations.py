@@ -25,23 +25,32 @@ XL = Quota(350, 3500)
 
 
 @dataclass(frozen=True)
+class Costly:
+    """A value of a parameter that is computed at length, and the stricter quota of calls that ask for it."""
+
+    parameter: str
+    value: str
+    quota: Quota
+
+
+@dataclass(frozen=True)
 class Operation:
-    """One method on one path; `extra` is the stricter quota that applies when additional fields are asked for."""
+    """One method on one path."""
 
     method: str
     rule: str
     quota: Quota
     scopes: frozenset[str]
-    extra: Quota | None = None
+    costly: Costly | None = None
 
     @property
     def name(self) -> str:
-        return f"{self.method} {self.rule}"
+        return f"{self.method} {self.rule}".replace("<ident>", "{id}")
 
 
-def _op(line: str, quota: Quota, scopes: str, extra: Quota | None = None) -> Operation:
+def _op(line: str, quota: Quota, scopes: str, costly: Costly | None = None) -> Operation:
     method, rule = line.split()
-    return Operation(method, rule, quota, frozenset(scopes.split()), extra)
+    return Operation(method, rule, quota, frozenset(scopes.split()), costly)
 
 
 _ALL = (
@@ -52,8 +61,13 @@ _ALL = (
     _op("GET /api/events/<ident>", M, "events:read"),
     _op("POST /api/event-bulk-create-jobs", M, "events:write"),
     _op("POST /api/profile-import", L, "profiles:write"),
-    _op("GET /api/profiles", L, "profiles:read", M),
-    _op("GET /api/profiles/<ident>", L, "profiles:read", XS),
+    _op(
+        "GET /api/profiles",
+        L,
+        "profiles:read",
+        Costly("additional-fields[profile]", "predictive_analytics", M),
+    ),
+    _op("GET /api/profiles/<ident>", L, "profiles:read"),
     _op("PATCH /api/profiles/<ident>", L, "profiles:write"),
     _op("POST /api/profile-bulk-import-jobs", M, "lists:write profiles:write"),
     _op("GET /api/profile-bulk-import-jobs", M, "lists:read profiles:read"),
@@ -63,8 +77,8 @@ _ALL = (
     _op("GET /api/metrics/<ident>", M, "metrics:read"),
     _op("GET /api/lists", L, "lists:read"),
     _op("POST /api/lists", Quota(10, 150, 150), "lists:write"),
-    _op("GET /api/lists/<ident>", L, "lists:read", XS),
-    _op("GET /api/lists/<ident>/profiles", L, "lists:read profiles:read", M),
+    _op("GET /api/lists/<ident>", L, "lists:read", Costly("additional-fields[list]", "profile_count", XS)),
+    _op("GET /api/lists/<ident>/profiles", L, "lists:read profiles:read"),
     _op("POST /api/lists/<ident>/relationships/profiles", M, "lists:write profiles:write"),
     _op("DELETE /api/lists/<ident>/relationships/profiles", M, "lists:write profiles:write"),
     _op("GET /api/reviews", M, "reviews:read"),
@@ -81,25 +95,13 @@ _ALL = (
 
 OPERATIONS: dict[tuple[str, str], Operation] = {(op.method, op.rule): op for op in _ALL}
 
-# The names a consent page may be asked for; wider than what is served here, since an app may ask for more.
-SCOPES: frozenset[str] = frozenset().union(*(op.scopes for op in _ALL)) | {
+# Every scope that a published operation asks for: wider than what is served here, since an app may ask for more.
+SCOPES: frozenset[str] = frozenset(("accounts:read", "data-privacy:write")) | {
     f"{name}:{right}"
     for right in ("read", "write")
     for name in (
-        "campaigns",
-        "catalogs",
-        "coupon-codes",
-        "coupons",
-        "data-privacy",
-        "flows",
-        "forms",
-        "images",
-        "metrics",
-        "segments",
-        "subscriptions",
-        "tags",
-        "templates",
-        "tracking-settings",
-        "web-feeds",
+        *("campaigns", "catalogs", "conversations", "coupon-codes", "coupons", "custom-objects", "events"),
+        *("flows", "forms", "images", "lists", "metrics", "profiles", "push-tokens", "reviews", "segments"),
+        *("subscriptions", "tags", "templates", "tracking-settings", "web-feeds", "webhooks"),
     )
 }

@@ -22,19 +22,29 @@ Item = TypeVar("Item")
 FIELDS: dict[str, frozenset[str]] = {
     kind: frozenset(names.split())
     for kind, names in {
-        "account": "contact_information industry timezone preferred_currency public_api_key locale test_account",
+        "account": "contact_information contact_information.default_sender_email"
+        " contact_information.default_sender_name contact_information.organization_name"
+        " contact_information.street_address contact_information.street_address.address1"
+        " contact_information.street_address.address2 contact_information.street_address.city"
+        " contact_information.street_address.country contact_information.street_address.region"
+        " contact_information.street_address.zip contact_information.website_url"
+        " industry timezone preferred_currency public_api_key locale test_account",
         "event": "timestamp event_properties datetime uuid",
         "profile": "email phone_number external_id first_name last_name organization locale title image created"
-        " updated last_event_date location properties subscriptions predictive_analytics",
+        " updated last_event_date location location.address1 location.address2 location.city location.country"
+        " location.ip location.latitude location.longitude location.region location.timezone location.zip"
+        " properties subscriptions predictive_analytics",
         "metric": "name created updated integration",
         "list": "name created updated opt_in_process profile_count",
-        "review": "email status verified review_type created updated images product rating author content title"
-        " smart_quote public_reply",
+        "review": "email status status.value status.rejection_reason status.rejection_reason.reason"
+        " status.rejection_reason.status_explanation verified review_type created updated images product"
+        " product.external_id product.image_url product.name product.url rating author content title"
+        " smart_quote public_reply public_reply.author public_reply.content public_reply.updated",
         "webhook": "name description endpoint_url enabled created_at updated_at",
-        "webhook-topic": "id",
+        "webhook-topic": "",
         "profile-bulk-import-job": "status created_at total_count completed_count failed_count completed_at"
         " expires_at started_at",
-        "import-error": "code title detail source original_payload",
+        "import-error": "code title detail source source.pointer original_payload",
     }.items()
 }
 
@@ -48,7 +58,7 @@ class Query:
 
     def __init__(
         self,
-        kinds: Sequence[str],
+        kinds: Sequence[str] = (),
         *,
         filters: Mapping[str, tuple[str, ...]] | None = None,
         sorts: Sequence[str] = (),
@@ -63,7 +73,8 @@ class Query:
         known |= {"filter"} if filters is not None else set()
         known |= {"sort"} if sorts else set()
         known |= {"include"} if includes else set()
-        known |= {f"additional-fields[{kinds[0]}]"} if additional else set()
+        extra = f"additional-fields[{kinds[0]}]" if additional else ""
+        known |= {extra} if additional else set()
         known |= {"page[cursor]"} if page_max or paged else set()
         known |= {"page[size]"} if page_max else set()
         for name in self._args:
@@ -72,7 +83,7 @@ class Query:
         self.clauses: list[Clause] = parse_filter(self._args.get("filter"), filters or {})
         self.sort, self.descending = self._sort(sorts)
         self.include = self._choice("include", includes)
-        self.additional = self._choice(f"additional-fields[{kinds[0]}]", additional)
+        self.additional = self._choice(extra, additional)
         self.size = self._size(page_max, page_default)
         self._fields = {kind: self._sparse(kind) for kind in kinds}
 
@@ -146,6 +157,6 @@ class Query:
             return None
         wanted = [item for item in self._args[name].split(",") if item]
         for item in wanted:
-            if item != "id" and item.partition(".")[0] not in FIELDS[kind]:
+            if item != "id" and item not in FIELDS[kind]:
                 raise bad_parameter(name, f"'{item}' is not a field of '{kind}'.")
         return wanted

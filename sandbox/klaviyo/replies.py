@@ -1,4 +1,7 @@
-"""Answers in JSON:API, from documents to Flask responses. Refuses to build the documents."""
+"""Answers in JSON:API, from documents to Flask responses: with their addresses, and as little of them as was asked for.
+
+Refuses to build the documents.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,6 @@ from typing import Any
 
 from flask import Response, request
 
-from sandbox.klaviyo.documents import linked, sparse
 from sandbox.klaviyo.errors import CONTENT_TYPE
 from sandbox.klaviyo.query import Query
 
@@ -55,5 +57,26 @@ def many(
 
 
 def _shown(resource: Mapping[str, Any], query: Query | None) -> dict[str, Any]:
-    found = linked(resource, base_url())
-    return sparse(found, query.fields(found["type"])) if query else found
+    kind, ident = resource["type"], resource["id"]
+    found = {**resource, "links": {"self": f"{base_url()}/api/{kind}s/{ident}/"}}
+    fields = query.fields(kind) if query else None
+    if fields is None or "attributes" not in found:
+        return found
+    kept: dict[str, Any] = {}
+    for name in fields:
+        _keep(found["attributes"], kept, name.split("."))
+    return {**found, "attributes": kept}
+
+
+def _keep(source: Mapping[str, Any], kept: dict[str, Any], path: list[str]) -> None:
+    """Copy one value, which may lie inside another."""
+    head, *rest = path
+    if head not in source:
+        return
+    value = source[head]
+    if not rest:
+        kept[head] = value
+    elif isinstance(value, dict):
+        inner = kept.setdefault(head, {})
+        if inner is not value:  # Otherwise the whole of it was asked for as well.
+            _keep(value, inner, rest)

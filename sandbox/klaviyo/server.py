@@ -11,6 +11,7 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from sandbox.klaviyo import (
     api_events,
+    api_imports,
     api_lists,
     api_profiles,
     api_reviews,
@@ -28,6 +29,7 @@ _BLUEPRINTS = (
     oauth.blueprint,
     api_events.blueprint,
     api_profiles.blueprint,
+    api_imports.blueprint,
     api_lists.blueprint,
     api_reviews.blueprint,
     api_webhooks.blueprint,
@@ -45,7 +47,7 @@ def create_app(state: State) -> Flask:
     gate.register(app)
     for blueprint in _BLUEPRINTS:
         app.register_blueprint(blueprint)
-    app.wsgi_app = Door(app.wsgi_app, state)  # type: ignore[method-assign]
+    app.wsgi_app = Door(app.wsgi_app, state, app.url_map)  # type: ignore[method-assign]
     return app
 
 

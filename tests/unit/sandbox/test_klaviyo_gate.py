@@ -29,6 +29,7 @@ class TestHeaders:
             ({"Authorization": "Klaviyo-API-Key pk_sandbox_FernFg"}, 200),
             ({"revision": None}, 400),
             ({"revision": "latest"}, 400),
+            ({"revision": "2026-13-45"}, 400),
             ({"revision": "2019-01-01"}, 200),
             ({"revision": "2019-01-01", "X-Klaviyo-Revision-Fall-Forward-Opt-Out": "1"}, 410),
             ({"revision": "2031-01-15", "X-Klaviyo-Revision-Fall-Forward-Opt-Out": "1"}, 400),
@@ -54,11 +55,63 @@ class TestHeaders:
         """Unknown paths and methods are refused in the same shape."""
         assert rig.call("GET", "/api/nothing").json()["errors"][0]["code"] == "not_found"
         assert rig.call("PUT", "/api/events", {}).json()["errors"][0]["code"] == "method_not_allowed"
+        assert rig.call("OPTIONS", "/api/events").json()["errors"][0]["code"] == "method_not_allowed"
 
     def test_unknown_parameter(self, rig):
         """A query parameter that the operation does not know is named."""
         error = rig.call("GET", "/api/metrics?page[size]=10").json()["errors"][0]
         assert error["source"] == {"parameter": "page[size]"}
+
+    @pytest.mark.parametrize(
+        ("method", "path"),
+        [
+            ("POST", "/api/events"),
+            ("POST", "/api/event-bulk-create-jobs"),
+            ("POST", "/api/profile-import"),
+            ("POST", "/api/profile-bulk-import-jobs"),
+            ("PATCH", "/api/profiles/x"),
+            ("POST", "/api/lists"),
+            ("POST", "/api/lists/x/relationships/profiles"),
+            ("DELETE", "/api/lists/x/relationships/profiles"),
+            ("PATCH", "/api/reviews/x"),
+            ("POST", "/api/webhooks"),
+            ("PATCH", "/api/webhooks/x"),
+            ("DELETE", "/api/webhooks/x"),
+            ("POST", "/api/data-privacy-deletion-jobs"),
+        ],
+    )
+    def test_unknown_parameter_of_a_write(self, rig, method, path):
+        """Writes know their parameters, too."""
+        error = rig.call(method, f"{path}?colour=green", {}).json()["errors"][0]
+        assert error["source"] == {"parameter": "colour"}
+
+    def test_sparse_write(self, rig):
+        """A write that answers with a resource shows as little of it as it is asked for."""
+        body = {"data": {"type": "profile", "attributes": {"email": "ann@fernandfig.shop"}}}
+        shown = rig.call("POST", "/api/profile-import?fields[profile]=email", body).json()["data"]
+        assert shown["attributes"] == {"email": "ann@fernandfig.shop"}
+
+    def test_sparse_inside(self, rig):
+        """A dotted name asks for one value inside an attribute, however deep."""
+        names = "contact_information.street_address.city,contact_information.default_sender_name,locale"
+        shown = rig.call("GET", f"/api/accounts?fields[account]={names}").json()["data"][0]
+        assert shown["attributes"] == {
+            "contact_information": {"street_address": {"city": None}, "default_sender_name": "Fern & Fig"},
+            "locale": "en-US",
+        }
+
+    @pytest.mark.parametrize(
+        "query",
+        [
+            "events?fields[event]=event_properties.points",
+            "profiles?fields[profile]=properties.Tier",
+            "profiles?fields[profile]=location.street",
+            "accounts?fields[account]=id.x",
+        ],
+    )
+    def test_unknown_field(self, rig, query):
+        """Only the inner values that are published can be asked for one by one."""
+        assert rig.call("GET", f"/api/{query}").status_code == 400
 
     @pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"data": NaN}'])
     def test_no_json(self, rig, body):
@@ -153,6 +206,23 @@ class TestLimiter:
         assert self.take(Limiter(), "GET /api/profiles", 75, self.NOW)[0] == 75
         assert self.take(Limiter(), "GET /api/profiles", 75, self.NOW, extra=True)[0] == 10
 
+    @pytest.mark.parametrize(
+        ("query", "limit"),
+        [
+            ("/api/profiles?additional-fields[profile]=subscriptions", "75, 75;w=1, 750;w=60"),
+            ("/api/profiles?additional-fields[profile]=predictive_analytics", "10, 10;w=1, 150;w=60"),
+            ("/api/profiles/x?additional-fields[profile]=subscriptions", "75, 75;w=1, 750;w=60"),
+            ("/api/lists/x?additional-fields[list]=profile_count", "1, 1;w=1, 15;w=60"),
+        ],
+    )
+    def test_which_fields_cost(self, query, limit):
+        """Only the fields that Klaviyo computes at length have the stricter quota."""
+        rig = Rig(limits="real")
+        try:
+            assert rig.call("GET", query).headers["RateLimit-Limit"] == limit
+        finally:
+            rig.close()
+
     def test_scale(self):
         """A scale multiplies every quota, and off switches them off."""
         assert self.take(Limiter({"scale": 2}), "GET /api/reviews", 40, self.NOW)[0] == 20
@@ -245,6 +315,14 @@ class TestLog:
         assert {"account": "FernFg", "operation": "POST /api/events", "status": 202, "count": 1} in logged[
             "counts"
         ]
+
+    def test_one_operation(self, rig):
+        """Calls are counted by operation, whatever the id in the path looks like."""
+        for path in ("/api/lists/AbCdEf", "/api/lists/12", "/api/nothing/AbCdEf", "/api/other/1"):
+            rig.call("GET", path)
+        counts = rig.control("GET", "/requests")["counts"]
+        found = {row["operation"]: row["count"] for row in counts if row["status"] == 404}
+        assert found == {"GET /api/lists/{id}": 2, "GET (unknown)": 2}
 
 
 class TestSurroundings:

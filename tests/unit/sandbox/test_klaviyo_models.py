@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from sandbox.klaviyo.api_profiles import _read_import
+from sandbox.klaviyo.api_imports import read_import
 from sandbox.klaviyo.errors import Problem, Refused
 from sandbox.klaviyo.event_checks import EventReader
 from sandbox.klaviyo.profile_checks import check_deletion, check_profile
@@ -51,7 +51,7 @@ def _profile(body: dict[str, Any]) -> bool:
 
 def _import(body: dict[str, Any]) -> bool:
     problems: list[Problem] = []
-    _read_import(body["data"], problems)
+    read_import(body["data"], problems)
     return not problems
 
 
