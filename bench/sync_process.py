@@ -14,7 +14,7 @@ from redis import Redis
 
 from klaviyo_oauth import sync, sync_batches
 from klaviyo_oauth.config import KlaviyoConfig
-from klaviyo_oauth.dialect import LAUREL
+from klaviyo_oauth.dialects import OURS
 from klaviyo_oauth.payloads import MOST_PROFILES, bulk_profiles
 from loyalty import runs
 from loyalty.database import make_engine
@@ -79,7 +79,7 @@ def _cursor(runtime: Runtime, run_id: int) -> dict[str, Any]:
 def _encode(runtime: Runtime, shop_id: int) -> int:
     """The floor: read every member and make the same bodies, and nothing else."""
     after, size = 0, 0
-    while (batch := sync_batches.read(runtime, shop_id, LAUREL, after=after, size=MOST_PROFILES)) is not None:
+    while (batch := sync_batches.read(runtime, shop_id, OURS, after=after, size=MOST_PROFILES)) is not None:
         size += len(bulk_profiles([entry for _, entry in batch.sendable]))
         after = batch.last_id
     return size

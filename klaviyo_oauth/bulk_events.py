@@ -4,6 +4,8 @@ once; when nobody says which entry it was, the batch is halved until it is found
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
 from klaviyo_oauth import payloads, pointers, verdicts
 from klaviyo_oauth.answers import Reply
@@ -15,7 +17,16 @@ _CAN_BE_HALVED = frozenset((400, 413, 500))
 # With one poison entry among good ones, every other part succeeds; this many failures in a row are Klaviyo's own.
 _SERVER_ERRORS_IN_A_ROW = 3
 
-Part = Sequence[tuple[Message, bytes]]
+
+class Entry(NamedTuple):
+    """One message as a part of a request: its bytes, and the names under which it is told, each of which is an event."""
+
+    message: Message
+    body: bytes
+    told: tuple[str, ...] = ("",)
+
+
+Part = Sequence[Entry]
 
 
 class BulkEvents:
@@ -34,7 +45,11 @@ class BulkEvents:
 
     def send(self, messages: Sequence[Message]) -> dict[int, Outcome]:
         """An outcome for every message; all have recipients that can be written to."""
-        parts = deque(parts_of([(message, self._teller.bulk_event(message)) for message in messages]))
+        choice = self._teller.choice
+        entries = [
+            Entry(message, self._teller.bulk_entry(message), choice.names(message)) for message in messages
+        ]
+        parts = deque(parts_of(entries))
         while parts:
             part = parts.popleft()
             if self._stopped is None and self._out_of_time():
@@ -47,7 +62,7 @@ class BulkEvents:
 
     def _send(self, part: Part) -> list[Part]:
         """Send one part. Returns what of it is still to be sent, in other cuts."""
-        body = payloads.bulk_events([entry for _, entry in part])
+        body = payloads.bulk_events([entry.body for entry in part])
         answer = self._gateway.call(
             self._shop_id, "POST event-bulk-create-jobs", "/api/event-bulk-create-jobs", raw_body=body
         )
@@ -74,37 +89,40 @@ class BulkEvents:
         blamed = pointers.blamed(reply, len(part)) if reply.status == 400 else {}
         if blamed:
             for index, reason in blamed.items():
-                self._outcomes[part[index][0].id] = Refused(reason, reply.status)
-            rest = [pair for index, pair in enumerate(part) if index not in blamed]
+                self._outcomes[part[index].message.id] = Refused(reason, reply.status)
+            rest = [entry for index, entry in enumerate(part) if index not in blamed]
             return [rest] if rest else []
         if len(part) == 1:
-            message = part[0][0]
+            message = part[0].message
             self._outcomes[message.id] = verdicts.outcome(reply, attempts=message.attempts)
             return []
         middle = len(part) // 2
         return [part[:middle], part[middle:]]
 
     def _settle(self, part: Part, outcome: Outcome) -> None:
-        for message, _ in part:
-            self._outcomes[message.id] = outcome
+        for entry in part:
+            told = replace(outcome, told=entry.told) if isinstance(outcome, Delivered) else outcome
+            self._outcomes[entry.message.id] = told
 
 
-def parts_of(pairs: Part) -> Iterator[Part]:
+def parts_of(entries: Part) -> Iterator[Part]:
     """Cut into requests that keep Klaviyo's limits, none of which names a unique id twice: a repeat can spoil its whole request."""
-    waiting: list[tuple[Message, bytes]] = list(pairs)
+    waiting: list[Entry] = list(entries)
     while waiting:
-        part: list[tuple[Message, bytes]] = []
-        left: list[tuple[Message, bytes]] = []
-        size, seen = 0, set[str]()
-        for index, (message, entry) in enumerate(waiting):
-            if len(part) >= payloads.MOST_EVENTS or (part and size + len(entry) + 1 > payloads.MOST_BYTES):
+        part: list[Entry] = []
+        left: list[Entry] = []
+        size, count, seen = 0, 0, set[str]()
+        for index, entry in enumerate(waiting):
+            too_many = count + len(entry.told) > payloads.MOST_EVENTS
+            if part and (too_many or size + len(entry.body) + 1 > payloads.MOST_BYTES):
                 left.extend(waiting[index:])
                 break
-            if message.unique_id in seen:
-                left.append((message, entry))
+            if entry.message.unique_id in seen:
+                left.append(entry)
                 continue
-            part.append((message, entry))
-            seen.add(message.unique_id)
-            size += len(entry) + 1
+            part.append(entry)
+            seen.add(entry.message.unique_id)
+            size += len(entry.body) + 1
+            count += len(entry.told)
         yield part
         waiting = left

@@ -1,5 +1,6 @@
 """The life of a shop's link to Klaviyo as changes of its row. It opens no transaction and speaks to nobody."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,6 +10,7 @@ from sqlmodel import Session, col, select
 
 from klaviyo_oauth import farewells, payloads
 from klaviyo_oauth.config import SCOPES
+from klaviyo_oauth.dialects import DIALECTS, OURS, Choice, choice
 from klaviyo_oauth.oauth import Tokens
 from loyalty.encryption import Cipher, SealBroken
 from loyalty.models import KlaviyoConnection, OutboxMessage, Shop
@@ -110,6 +112,27 @@ def unlink(session: Session, cipher: Cipher, row: KlaviyoConnection, *, now: dat
     """The merchant ended the link: news has nobody to go to, and the webhook's address is forgotten. Klaviyo is told later."""
     _leave(session, cipher, row, now)
     _end(row, None, now)
+
+
+def choice_of(row: KlaviyoConnection | None) -> Choice:
+    """The dialects of a link."""
+    return OURS if row is None else choice(row.dialects.split(), row.details.get("dialects_left", ()))
+
+
+def choose(row: KlaviyoConnection, keys: Iterable[str]) -> bool:
+    """Speak these dialects from now on. What was written in those that are left is taken off the profiles by the next sync. False when
+    nothing changes; raises ``ValueError`` for none, or for one that there is not."""
+    wanted = frozenset(keys)
+    if not wanted or not wanted <= DIALECTS.keys():
+        raise ValueError(sorted(wanted - DIALECTS.keys()))
+    before = choice_of(row)
+    left = {each.key for each in before.spoken + before.left} - wanted
+    after = choice(wanted, left)
+    if after == before:
+        return False
+    row.dialects = after.keys
+    change_details(row, dialects_left=sorted(left) or None)
+    return True
 
 
 def change_details(row: KlaviyoConnection, **changes: Any) -> None:

@@ -10,7 +10,7 @@ from sqlmodel import Session, col
 
 from klaviyo_oauth import addresses, payloads, sync_batches
 from klaviyo_oauth.answers import Answer, Reply
-from klaviyo_oauth.dialect import Dialect, Shown
+from klaviyo_oauth.dialects import Choice, Shown
 from klaviyo_oauth.gateway import Gateway
 from loyalty import outbox
 from loyalty.models import Member, OutboxMessage
@@ -38,7 +38,7 @@ class Comparison:
 
 
 def compare(
-    runtime: Runtime, gateway: Gateway, shop_id: int, dialect: Dialect, *, after: int
+    runtime: Runtime, gateway: Gateway, shop_id: int, choice: Choice, *, after: int
 ) -> Comparison | Answer | None:
     """Compare the members after the member ``after``. None at the end; an answer that was no list of profiles is given back."""
     with runtime.reading() as session:
@@ -65,7 +65,7 @@ def compare(
     with runtime.reading() as session:
         # Read again: what changed while Klaviyo was asked is judged by what is true after it answered.
         truth = sync_batches.shown(session, shop_id, col(Member.id).in_(list(asked)), size=len(asked))
-        wrong = dict(_wrong(truth, asked, profiles, dialect))
+        wrong = dict(_wrong(truth, asked, profiles, choice))
         moving = _on_their_way(session, wrong, now) if wrong else set()
     drifted = [pair for pair in wrong.items() if pair[0] not in moving]
     skipped += [(id_, ON_ITS_WAY) for id_ in sorted(moving)]
@@ -77,7 +77,7 @@ def difference(wanted: Shown, found: Mapping[str, Any]) -> str | None:
     parts = [
         f"{name} is {_shown(found.get(name))} instead of {_shown(value)}"
         for name, value in wanted.properties.items()
-        if type(found.get(name)) is bool or found.get(name) != value
+        if isinstance(found.get(name), bool) is not isinstance(value, bool) or found.get(name) != value
     ]
     parts += [
         f"{name} is {_shown(found[name])} instead of not set"
@@ -91,7 +91,7 @@ def _wrong(
     truth: Sequence[sync_batches.Person],
     asked: Mapping[int, str],
     profiles: Mapping[str, Mapping[str, Any]],
-    dialect: Dialect,
+    choice: Choice,
 ) -> Iterator[tuple[int, str]]:
     for email, _first, _last, standing in truth:
         id_ = standing.member_id
@@ -102,7 +102,7 @@ def _wrong(
         if found is None:
             yield id_, NO_PROFILE
             continue
-        words = difference(dialect.show(standing), found)
+        words = difference(choice.show(standing), found)
         if words is not None:
             yield id_, words
 

@@ -13,10 +13,10 @@ import requests
 from redis import Redis
 from sqlmodel import Session, col, select
 
-from klaviyo_oauth import bulk_profiles, drift, sync_batches, sync_jobs
+from klaviyo_oauth import bulk_profiles, connections, drift, sync_batches, sync_jobs
 from klaviyo_oauth.bulk_profiles import Stopped
 from klaviyo_oauth.config import KlaviyoConfig
-from klaviyo_oauth.dialect import LAUREL
+from klaviyo_oauth.dialects import OURS
 from klaviyo_oauth.drift import Comparison
 from klaviyo_oauth.gateway import Gateway
 from klaviyo_oauth.payloads import MOST_PROFILES
@@ -88,6 +88,7 @@ class _Check:
         self._runtime = runtime
         self._gateway = gateway
         self._run = run
+        self._choice = OURS
         self._cursor = _Cursor.read(run.cursor)
 
     def step(self) -> Step:
@@ -97,6 +98,8 @@ class _Check:
         if self._cursor.account not in (None, who.account_id):
             return Step(error=OTHER_ACCOUNT)
         self._cursor.account = who.account_id
+        with self._runtime.reading() as session:
+            self._choice = connections.choice_of(connections.load(session, self._run.shop_id))
         if self._run.total is None:
             with self._runtime.transaction() as session:
                 runs.save(session, self._run.id, total=sync_batches.count(session, self._run.shop_id))
@@ -111,7 +114,7 @@ class _Check:
     def _compare(self) -> Step:
         for _ in range(_PAGES_A_STEP):
             found = drift.compare(
-                self._runtime, self._gateway, self._run.shop_id, LAUREL, after=self._cursor.after
+                self._runtime, self._gateway, self._run.shop_id, self._choice, after=self._cursor.after
             )
             if found is None:
                 self._cursor.compared = True
@@ -152,7 +155,7 @@ class _Check:
             self._save()
             return Step()
         ids = [member_id for _, member_id in rows if member_id is not None]
-        batch = sync_batches.of(self._runtime, self._run.shop_id, LAUREL, ids)
+        batch = sync_batches.of(self._runtime, self._run.shop_id, self._choice, ids)
         sendable = batch.sendable if batch is not None else ()
         posted = bulk_profiles.post(self._gateway, self._run.shop_id, sendable)
         if isinstance(posted, Stopped):

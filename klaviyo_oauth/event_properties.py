@@ -66,14 +66,17 @@ def _birthday(said: Mapping[str, Any]) -> str | None:
     return f"{month:02}-{day:02}" if isinstance(month, int) and isinstance(day, int) else None
 
 
-def _people(message: Message) -> dict[str, Any]:
-    """Both sides of a referral. Somebody who was erased since is not named."""
+def sides(message: Message) -> tuple[Recipient | None, Recipient | None]:
+    """The advocate and the friend of a referral. Somebody who was erased since is not there."""
     if message.kind in _TO_ADVOCATE:
-        advocate, friend = message.recipient, message.about
-    elif message.kind in _TO_FRIEND:
-        advocate, friend = message.about, message.recipient
-    else:
-        return {}
+        return message.recipient, message.about
+    if message.kind in _TO_FRIEND:
+        return message.about, message.recipient
+    return None, None
+
+
+def _people(message: Message) -> dict[str, Any]:
+    advocate, friend = sides(message)
     return _person("advocate", advocate) | _person("friend", friend)
 
 

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 
 from klaviyo_oauth import payloads, verdicts
 from klaviyo_oauth.answers import Reply
-from klaviyo_oauth.dialect import Dialect
+from klaviyo_oauth.dialects import Choice
 from klaviyo_oauth.gateway import Gateway
 from loyalty.delivery import Delivered, Message, Outcome, Refused
 from loyalty.encryption import Cipher, SealBroken
 
 
-def forget(gateway: Gateway, cipher: Cipher, shop_id: int, dialect: Dialect, message: Message) -> Outcome:
+def forget(gateway: Gateway, cipher: Cipher, shop_id: int, choice: Choice, message: Message) -> Outcome:
     """Handle one ``forget_profile`` message; its address is sealed for ``forget:{shop_id}``."""
     sealed = message.payload.get("sealed")
     if not isinstance(sealed, str):
@@ -30,14 +30,14 @@ def forget(gateway: Gateway, cipher: Cipher, shop_id: int, dialect: Dialect, mes
     ids = [profile.get("id") for profile in profiles if isinstance(profile, Mapping)]
     outcome: Outcome = Delivered(found.status)
     for profile_id in ids:
-        outcome = _clean(gateway, shop_id, dialect, str(profile_id), message)
+        outcome = _clean(gateway, shop_id, choice, str(profile_id), message)
         if not isinstance(outcome, Delivered):
             break
     return outcome
 
 
-def _clean(gateway: Gateway, shop_id: int, dialect: Dialect, profile_id: str, message: Message) -> Outcome:
-    body = payloads.forget(dialect, profile_id)
+def _clean(gateway: Gateway, shop_id: int, choice: Choice, profile_id: str, message: Message) -> Outcome:
+    body = payloads.forget(choice, profile_id)
     answer = gateway.call(shop_id, "PATCH profiles", f"/api/profiles/{profile_id}", json_body=body)
     if isinstance(answer, Reply) and answer.status == 404:
         return Delivered(answer.status)

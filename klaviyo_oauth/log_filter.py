@@ -5,21 +5,30 @@ from datetime import date, timedelta
 
 from sqlmodel import Session
 
-from klaviyo_oauth.dialect import LAUREL
+from klaviyo_oauth.dialects import DIALECTS, LAUREL, Choice
 from loyalty.models import Shop
 from loyalty.statement import events
 from loyalty.statement.events import EventFilter
 from loyalty.statement.formats import Formats
 from loyalty.statement.members import member_by_email
 
+# By the kind of news: it finds what was told under whatever name, and what still waits.
+_OURS = {metric.kind: metric.name for metric in LAUREL.metrics}
+_NAMES = frozenset(metric.name for dialect in DIALECTS.values() for metric in dialect.metrics)
 FIELDS = ("metric", "state", "email", "since", "until")
 _LONGEST = 320
+
+
+def metrics(choice: Choice) -> dict[str, str]:
+    """What one can filter by, with its name: what happened, and under which name of the chosen dialects it was told."""
+    told = (metric.name for dialect in choice.spoken for metric in dialect.metrics)
+    return _OURS | {name: name for name in told if name not in _OURS.values()}
 
 
 def read(query: Mapping[str, str]) -> dict[str, str]:
     """The fields as they were asked for; a metric or a state that does not exist is none."""
     asked = {name: query.get(name, "").replace("\x00", "").strip()[:_LONGEST] for name in FIELDS}
-    if asked["metric"] not in LAUREL.metrics:
+    if asked["metric"] not in _OURS and asked["metric"] not in _NAMES:
         asked["metric"] = ""
     if asked["state"] not in events.STATES:
         asked["state"] = ""
@@ -41,7 +50,8 @@ def resolve(session: Session, shop: Shop, asked: Mapping[str, str]) -> tuple[Eve
         if member_id is None:
             return EventFilter(), "No member has this e-mail address."
     wanted = EventFilter(
-        kind=asked["metric"],
+        kind=asked["metric"] if asked["metric"] in _OURS else "",
+        told=asked["metric"] if asked["metric"] not in _OURS else "",
         state=asked["state"],
         member_id=member_id,
         since=formats.start_of_day(since) if since else None,

@@ -13,8 +13,8 @@ from sqlmodel import Session
 
 from klaviyo_oauth import connections, log_filter, status, sync, wording
 from klaviyo_oauth.config import KlaviyoConfig
-from klaviyo_oauth.dialect import LAUREL
-from klaviyo_oauth.event_properties import event_properties
+from klaviyo_oauth.dialects import OURS, Choice
+from klaviyo_oauth.payloads import Teller
 from klaviyo_oauth.standing import shop_view
 from loyalty import outbox
 from loyalty.delivery import Message
@@ -91,14 +91,16 @@ class _Views:
         with self.runtime.reading() as session:
             shop = self.pages.shop(session)
             found = run_statement.latest(session, _id(shop), (sync.KIND,), now=now, limit=5)
+            connection = connections.load(session, _id(shop))
+            choice = connections.choice_of(connection)
             return self.pages.render(
                 "klaviyo/status.html",
                 shop,
                 health=status.status(session, _id(shop), now=now),
-                connected=_is_connected(connections.load(session, _id(shop))),
+                connected=_is_connected(connection),
                 offers_oauth=self.config.offers_oauth,
-                metrics=list(LAUREL.metrics.values()),
-                properties=list(LAUREL.properties),
+                metrics=[metric.name for dialect in choice.spoken for metric in dialect.metrics],
+                properties=choice.properties,
                 most_counted=status.MOST_COUNTED,
                 sync=next((run for run in found if run.is_open), None),
                 syncs=[run for run in found if not run.is_open],
@@ -141,16 +143,19 @@ class _Views:
             log = nothing
             if problem is None:
                 log = events.events_page(session, shop_id, outbox.KLAVIYO, wanted, cursor=cursor)
+            connection = connections.load(session, shop_id)
+            choice = connections.choice_of(connection)
             return self.pages.render(
                 "klaviyo/events.html",
                 shop,
-                connected=_is_connected(connections.load(session, shop_id)),
+                connected=_is_connected(connection),
                 troubled=_is_troubled(session, shop),
                 asked=asked,
                 filtered=any(asked.values()),
                 problem=problem,
                 log=log,
-                metrics=LAUREL.metrics,
+                metrics=log_filter.metrics(choice),
+                names=lambda message: _names(choice, message),
                 states=events.STATES,
                 in_words=wording.reason,
             )
@@ -161,18 +166,14 @@ class _Views:
             row = events.event(session, _id(shop), outbox.KLAVIYO, message_id)
             if row is None:
                 return self.pages.missing(shop, "There is no such message.", back="/klaviyo/events")
+            choice = connections.choice_of(connections.load(session, _id(shop)))
             return self.pages.render(
                 "klaviyo/event.html",
                 shop,
                 message=row.message,
                 member=row.member,
-                metric=LAUREL.metrics.get(row.message.kind, row.message.kind),
-                payload=json.dumps(
-                    event_properties(_message(row.message), shop_view(session, _id(shop))),
-                    indent=2,
-                    sort_keys=True,
-                    ensure_ascii=False,
-                ),
+                names=_names(choice, row.message),
+                events=_worded(Teller(choice, shop_view(session, _id(shop))), row.message),
                 in_words=wording.reason,
             )
 
@@ -235,6 +236,22 @@ def _outcome(name: str) -> dict[str, Any]:
         "outcome_good": name == "connected",
         "outcome_open": name == "repeated",
     }
+
+
+def _names(choice: Choice, row: OutboxMessage) -> list[str]:
+    """Under which names a message was told; before, under which it will be. No name: it changes the profile and is no event."""
+    if row.told is not None:
+        return row.told.splitlines()
+    # What was delivered before names were noted was told under our own.
+    return list((OURS if row.state == "delivered" else choice).names(_message(row)))
+
+
+def _worded(teller: Teller, row: OutboxMessage) -> list[tuple[str, str]]:
+    """The events of a message by their names, in the dialects that are chosen now."""
+    return [
+        (event.metric, json.dumps(event.properties, indent=2, sort_keys=True, ensure_ascii=False))
+        for event in teller.words(_message(row))
+    ]
 
 
 def _message(row: OutboxMessage) -> Message:

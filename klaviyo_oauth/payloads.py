@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from klaviyo_oauth.dialect import Dialect
-from klaviyo_oauth.event_properties import event_properties
+from klaviyo_oauth.dialects import Choice, Event, Person, Telling
+from klaviyo_oauth.event_properties import event_properties, sides
 from klaviyo_oauth.standing import NO_REWARDS, Rewards, ShopView, Standing, standing_of
 from loyalty.delivery import Message, Recipient
 
@@ -29,48 +29,76 @@ _PROFILES_CLOSE = b"]}}}}"
 class Teller:
     """Words messages of one shop, by what is true of it now. ``rewards`` is what its members have of these, by member."""
 
-    dialect: Dialect
+    choice: Choice
     shop: ShopView = field(default_factory=ShopView)
     rewards: Mapping[int, Rewards] = field(default_factory=dict)
 
     def profile(self, recipient: Recipient) -> dict[str, Any]:
         """The profile resource of a recipient who has an e-mail address."""
         assert recipient.email is not None
-        standing = standing_of(recipient, self.shop, self.rewards.get(recipient.member_id, NO_REWARDS))
-        return profile_of(self.dialect, recipient.email, recipient.first_name, recipient.last_name, standing)
+        standing = self._standing(recipient)
+        return profile_of(self.choice, recipient.email, recipient.first_name, recipient.last_name, standing)
 
-    def event(self, message: Message) -> dict[str, Any]:
-        """The body of one event; it refreshes the profile's properties in the same call."""
-        assert message.recipient is not None
-        attributes = self._attributes(message) | {"profile": {"data": self.profile(message.recipient)}}
-        return {"data": {"type": "event", "attributes": attributes}}
+    def words(self, message: Message) -> list[Event]:
+        """The events that a message becomes, one for each name that the chosen dialects have for it."""
+        advocate, friend = sides(message)
+        return self.choice.tell(
+            Telling(
+                message,
+                event_properties(message, self.shop),
+                self.shop,
+                self._person(message.recipient),
+                self._person(advocate),
+                self._person(friend),
+            )
+        )
 
-    def bulk_event(self, message: Message) -> bytes:
-        """One entry of a bulk request. ``backfill`` is said twice because it is not told which of the two wins."""
+    def events(self, message: Message) -> list[dict[str, Any]]:
+        """The bodies of its events. The first one refreshes the profile's properties in the same call."""
+        recipient = message.recipient
+        assert recipient is not None
+        profile, bodies = self.profile(recipient), []
+        for event in self.words(message):
+            attributes = _attributes(message, event) | {"profile": {"data": profile}}
+            bodies.append({"data": {"type": "event", "attributes": attributes}})
+            profile = {"type": "profile", "attributes": {"email": recipient.email}}
+        return bodies
+
+    def bulk_entry(self, message: Message) -> bytes:
+        """One entry of a bulk request: the profile and its events. ``backfill`` is said twice because it is not told which of the two
+        wins."""
         assert message.recipient is not None
+        told = [{"type": "event", "attributes": _attributes(message, event)} for event in self.words(message)]
         entry = {
             "type": "event-bulk-create",
             "attributes": {
                 "backfill": message.backfill,
                 "profile": {"data": self.profile(message.recipient)},
-                "events": {"data": [{"type": "event", "attributes": self._attributes(message)}]},
+                "events": {"data": told},
             },
         }
         return encode(entry)
 
-    def _attributes(self, message: Message) -> dict[str, Any]:
-        name = self.dialect.metrics[message.kind]
-        return {
-            "metric": {"data": {"type": "metric", "attributes": {"name": name}}},
-            "properties": event_properties(message, self.shop),
-            "time": instant(message.occurred_at),
-            "unique_id": message.unique_id,
-            "backfill": message.backfill,
-        }
+    def _person(self, who: Recipient | None) -> Person | None:
+        return None if who is None else Person(who, self._standing(who))
+
+    def _standing(self, who: Recipient) -> Standing:
+        return standing_of(who, self.shop, self.rewards.get(who.member_id, NO_REWARDS))
+
+
+def _attributes(message: Message, event: Event) -> dict[str, Any]:
+    attributes: dict[str, Any] = {
+        "metric": {"data": {"type": "metric", "attributes": {"name": event.metric}}},
+        "properties": event.properties,
+        "time": instant(message.occurred_at),
+        "unique_id": event.unique_id,
+        "backfill": message.backfill,
+    }
+    return attributes if event.value is None else attributes | {"value": event.value}
 
 
 def profile_of(
-    dialect: Dialect, email: str, first_name: str | None, last_name: str | None, standing: Standing
+    choice: Choice, email: str, first_name: str | None, last_name: str | None, standing: Standing
 ) -> dict[str, Any]:
     """A profile resource. A name that is not known is left out; a property that has no value (any more) is taken off."""
     attributes: dict[str, Any] = {"email": email}
@@ -78,7 +106,7 @@ def profile_of(
         attributes["first_name"] = first_name
     if last_name:
         attributes["last_name"] = last_name
-    shown = dialect.show(standing)
+    shown = choice.show(standing)
     attributes["properties"] = shown.properties
     resource: dict[str, Any] = {"type": "profile", "attributes": attributes}
     if shown.unset:
@@ -97,9 +125,9 @@ def bulk_profiles(entries: Sequence[bytes]) -> bytes:
     return b"".join((_PROFILES_OPEN, b",".join(entries), _PROFILES_CLOSE))
 
 
-def forget(dialect: Dialect, profile_id: str) -> dict[str, Any]:
+def forget(choice: Choice, profile_id: str) -> dict[str, Any]:
     """Take our properties, and nothing else, off a profile that exists."""
-    unset = {"patch_properties": {"unset": list(dialect.properties)}}
+    unset = {"patch_properties": {"unset": list(choice.properties)}}
     return {"data": {"type": "profile", "id": profile_id, "attributes": {}, "meta": unset}}
 
 

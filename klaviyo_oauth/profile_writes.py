@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from klaviyo_oauth import bulk_profiles, payloads, verdicts
 from klaviyo_oauth.bulk_profiles import Stopped
@@ -28,7 +28,7 @@ class ProfileWrites:
         assert message.recipient is not None
         body = {"data": self.teller.profile(message.recipient)}
         answer = self.gateway.call(self.shop_id, "POST profile-import", "/api/profile-import", json_body=body)
-        return verdicts.outcome(answer, attempts=message.attempts)
+        return _told_nothing(verdicts.outcome(answer, attempts=message.attempts))
 
     def many(self, messages: Sequence[Message]) -> dict[int, Outcome]:
         """Write all of them as an import job. When it has to be stopped, all are sent again: that changes nothing."""
@@ -40,8 +40,12 @@ class ProfileWrites:
         posted = bulk_profiles.post(self.gateway, self.shop_id, pairs)
         if isinstance(posted, Stopped):
             return dict.fromkeys((message.id for message in messages), _later(posted))
-        outcomes: dict[int, Outcome] = {message.id: Delivered(_ACCEPTED) for message in messages}
+        outcomes: dict[int, Outcome] = {message.id: Delivered(_ACCEPTED, told=()) for message in messages}
         return outcomes | {id_: Refused(reason) for id_, reason in posted.refused}
+
+
+def _told_nothing(outcome: Outcome) -> Outcome:
+    return replace(outcome, told=()) if isinstance(outcome, Delivered) else outcome
 
 
 def by_member(messages: Sequence[Message]) -> Mapping[int, Sequence[Message]]:
@@ -62,7 +66,7 @@ def written_by(events: Sequence[Message], outcomes: Mapping[int, Outcome]) -> Ma
         if event.recipient is not None and isinstance(outcome, Delivered | Later):
             known = found.get(event.recipient.member_id)
             if not isinstance(known, Delivered):
-                found[event.recipient.member_id] = outcome
+                found[event.recipient.member_id] = _told_nothing(outcome)
     return found
 
 

@@ -10,11 +10,11 @@ from random import random
 import requests
 from redis import Redis
 
-from klaviyo_oauth import addresses, health, verdicts
+from klaviyo_oauth import addresses, connections, health, verdicts
 from klaviyo_oauth.answers import NotConnected, Wait
 from klaviyo_oauth.bulk_events import BulkEvents
 from klaviyo_oauth.config import KlaviyoConfig
-from klaviyo_oauth.dialect import LAUREL
+from klaviyo_oauth.dialects import Choice
 from klaviyo_oauth.forgetting import forget
 from klaviyo_oauth.gateway import Gateway
 from klaviyo_oauth.lane import Lane
@@ -23,6 +23,7 @@ from klaviyo_oauth.profile_writes import ProfileWrites, by_member, written_by
 from klaviyo_oauth.single_events import send_single
 from klaviyo_oauth.standing import rewards_of, shop_view
 from loyalty import outbox, silent
+from loyalty.core.news import NEWS_KINDS
 from loyalty.delivery import Dropped, Later, Message, Outcome, Refused
 from loyalty.runtime import Runtime
 
@@ -65,6 +66,7 @@ class KlaviyoSender:
         nobody = self._nobody_home(shop_id)
         if nobody is not None:
             return {message.id: nobody for message in messages}
+        choice = self._choice(shop_id)
         outcomes: dict[int, Outcome] = {}
         forgetting, profiles, events = [], [], []
         for message in messages:
@@ -72,14 +74,15 @@ class KlaviyoSender:
                 forgetting.append(message)
             elif (problem := unsendable(message)) is not None:
                 outcomes[message.id] = problem
-            elif message.kind == silent.KIND:
+            elif message.kind == silent.KIND or not choice.names(message):
+                # What the chosen dialects have no name for still changes what profiles show.
                 profiles.append(message)
             else:
                 events.append(message)
         stop_at = self._monotonic() + _BUDGET.total_seconds()
         outcomes |= self._lane(shop_id, stop_at, self._forget).send(forgetting)
-        outcomes |= self._events(shop_id, events, stop_at)
-        outcomes |= self._profiles(shop_id, profiles, written_by(events, outcomes), stop_at)
+        outcomes |= self._events(shop_id, choice, events, stop_at)
+        outcomes |= self._profiles(shop_id, choice, profiles, written_by(events, outcomes), stop_at)
         health.note(self._runtime, shop_id, outcomes.values())
         return {id_: self._spread(outcome) for id_, outcome in outcomes.items()}
 
@@ -91,10 +94,12 @@ class KlaviyoSender:
             return verdicts.not_connected(who)
         return None
 
-    def _events(self, shop_id: int, events: Sequence[Message], stop_at: float) -> dict[int, Outcome]:
+    def _events(
+        self, shop_id: int, choice: Choice, events: Sequence[Message], stop_at: float
+    ) -> dict[int, Outcome]:
         if not events:
             return {}
-        teller = self._teller(shop_id, events)
+        teller = self._teller(shop_id, choice, events)
         singles = self._lane(
             shop_id, stop_at, lambda shop_id, message: send_single(self._gateway, shop_id, teller, message)
         )
@@ -107,14 +112,19 @@ class KlaviyoSender:
         return outcomes | singles.send(held_up[:_MOST_INSTEAD])
 
     def _profiles(
-        self, shop_id: int, profiles: Sequence[Message], written: Mapping[int, Outcome], stop_at: float
+        self,
+        shop_id: int,
+        choice: Choice,
+        profiles: Sequence[Message],
+        written: Mapping[int, Outcome],
+        stop_at: float,
     ) -> dict[int, Outcome]:
         """Write the profiles that no event of this sending writes. ``written``: what came of those that one does."""
         alike = by_member(profiles)
         to_write = [messages[-1] for member_id, messages in alike.items() if member_id not in written]
         found: Mapping[int, Outcome] = {}
         if to_write:
-            writes = ProfileWrites(self._gateway, shop_id, self._teller(shop_id, to_write))
+            writes = ProfileWrites(self._gateway, shop_id, self._teller(shop_id, choice, to_write))
             singles = self._lane(shop_id, stop_at, lambda _, message: writes.one(message))
             found = singles.send(to_write) if len(to_write) <= FEW else writes.many(to_write)
         return {
@@ -130,15 +140,19 @@ class KlaviyoSender:
             out_of_time=lambda: self._monotonic() >= stop_at,
         )
 
-    def _teller(self, shop_id: int, events: Sequence[Message]) -> Teller:
+    def _teller(self, shop_id: int, choice: Choice, events: Sequence[Message]) -> Teller:
         """What the shop's program calls things, and what its members have: read once for all messages of a batch."""
         recipients = {event.recipient.member_id for event in events if event.recipient is not None}
         with self._runtime.reading() as session:
             rewards = rewards_of(session, shop_id, recipients)
-            return Teller(LAUREL, shop_view(session, shop_id), rewards)
+            return Teller(choice, shop_view(session, shop_id), rewards)
+
+    def _choice(self, shop_id: int) -> Choice:
+        with self._runtime.reading() as session:
+            return connections.choice_of(connections.load(session, shop_id))
 
     def _forget(self, shop_id: int, message: Message) -> Outcome:
-        return forget(self._gateway, self._runtime.cipher, shop_id, LAUREL, message)
+        return forget(self._gateway, self._runtime.cipher, shop_id, self._choice(shop_id), message)
 
     def _spread(self, outcome: Outcome) -> Outcome:
         """Waits of half a minute and more get up to a tenth on top, so that shops do not come back all at once."""
@@ -157,7 +171,7 @@ def unsendable(message: Message) -> Outcome | None:
     recipient = message.recipient
     if recipient is None or recipient.state in _GONE_STATES:
         return Dropped("no_recipient")
-    if message.kind != silent.KIND and message.kind not in LAUREL.metrics:
+    if message.kind != silent.KIND and message.kind not in NEWS_KINDS:
         return Refused(f"unknown kind of news: {message.kind}")
     problem = addresses.problem(recipient.email)
     if problem in {"no_email", "test_address"}:

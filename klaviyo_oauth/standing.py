@@ -14,6 +14,7 @@ from sqlmodel import Session, col
 
 from loyalty import programs
 from loyalty.core.program import PointsName
+from loyalty.core.worth import PointWorth, point_worth
 from loyalty.delivery import Recipient
 from loyalty.models import Member, RewardIssue, Shop
 from loyalty.referrals.codes import own_or_given
@@ -30,7 +31,7 @@ _NOT_REDEEMED = ("failed", "cancelled")
 class ShopView:
     """What is the same for all members of a shop: its address, its calendar, and what its program calls things.
 
-    ``refers``: whether links of members lead to anything.
+    ``refers``: whether links of members lead to anything. ``point_worth``: what a point is worth in money, where that is known.
     """
 
     domain: str = ""
@@ -38,6 +39,7 @@ class ShopView:
     tiers: Mapping[str, str] = field(default_factory=dict)
     points_name: PointsName | None = None
     refers: bool = False
+    point_worth: PointWorth | None = None
 
     def day(self, moment: datetime | None) -> str | None:
         """The shop's day of a moment, in ISO 8601."""
@@ -50,6 +52,10 @@ class ShopView:
     def points(self, number: int) -> str | None:
         """A number of points in the words of the program."""
         return None if self.points_name is None else self.points_name.format(number)
+
+    def worth(self, points: int) -> float | None:
+        """What a number of points is worth in money, to the cent."""
+        return None if self.point_worth is None else float(self.point_worth.of(points))
 
 
 # Points and tiers end at few midnights and for many members; and of each member the code is asked for twice.
@@ -153,6 +159,7 @@ def shop_view(session: Session, shop_id: int) -> ShopView:
         tiers={tier.key: tier.title for tier in ladder},
         points_name=program.points_name,
         refers=program.referrals is not None,
+        point_worth=point_worth(program),
     )
 
 

@@ -17,7 +17,7 @@ from sqlmodel import Session
 from klaviyo_oauth import bulk_profiles, connections, sync_batches, sync_jobs
 from klaviyo_oauth.bulk_profiles import Posted, Stopped
 from klaviyo_oauth.config import KlaviyoConfig
-from klaviyo_oauth.dialect import LAUREL
+from klaviyo_oauth.dialects import OURS
 from klaviyo_oauth.gateway import Gateway
 from klaviyo_oauth.payloads import MOST_PROFILES
 from klaviyo_oauth.sync_batches import Batch
@@ -65,9 +65,11 @@ def create_step(
 
 @dataclass(slots=True)
 class _Cursor:
-    """Where a sync is. ``account``: whom it is shown to; ``sent_all``: every member was read; ``jobs``: what Klaviyo has not finished."""
+    """Where a sync is. ``account``: whom it is shown to; ``dialects``: under which names; ``sent_all``: every member was read; ``jobs``:
+    what Klaviyo has not finished."""
 
     account: str | None = None
+    dialects: str | None = None
     after: int = 0
     sent_all: bool = False
     jobs: list[Job] = field(default_factory=list)
@@ -75,11 +77,23 @@ class _Cursor:
     @staticmethod
     def read(value: dict[str, Any]) -> "_Cursor":
         jobs = [Job.from_json(job) for job in value.get("jobs", ())]
-        return _Cursor(value.get("account"), value.get("after", 0), value.get("sent_all", False), jobs)
+        return _Cursor(
+            value.get("account"),
+            value.get("dialects"),
+            value.get("after", 0),
+            value.get("sent_all", False),
+            jobs,
+        )
 
     def to_json(self) -> dict[str, Any]:
         jobs = [job.to_json() for job in self.jobs]
-        return {"account": self.account, "after": self.after, "sent_all": self.sent_all, "jobs": jobs}
+        return {
+            "account": self.account,
+            "dialects": self.dialects,
+            "after": self.after,
+            "sent_all": self.sent_all,
+            "jobs": jobs,
+        }
 
 
 class _Sync:
@@ -89,6 +103,7 @@ class _Sync:
         self._run = run
         self._batch_size = batch_size
         self._cursor = _Cursor.read(run.cursor)
+        self._choice = OURS
         self._at_the_end = False
 
     def step(self) -> Step:
@@ -99,9 +114,7 @@ class _Sync:
             # The account of today knows nobody of those that the other one was shown; the page asks for a new sync.
             return Step(error=OTHER_ACCOUNT)
         self._cursor.account = who.account_id
-        if self._run.total is None:
-            with self._runtime.transaction() as session:
-                runs.save(session, self._run.id, total=sync_batches.count(session, self._run.shop_id))
+        self._begin()
         if not self._cursor.sent_all and len(self._cursor.jobs) < _JOBS_UNDER_WAY:
             stop = self._send_some()
             return Step() if stop is None else stop.as_step()
@@ -109,6 +122,21 @@ class _Sync:
             return self._follow()
         self._finish()
         return Step(finished=True)
+
+    def _begin(self) -> None:
+        """Count who is to be sent. A sync that is under way when other dialects are chosen begins again: the names that it has written
+        are not all that there are now."""
+        with self._runtime.transaction() as session:
+            row = connections.load(session, self._run.shop_id)
+            self._choice = connections.choice_of(row)
+            changed = self._cursor.dialects not in (None, self._choice.keys)
+            self._cursor.dialects = self._choice.keys
+            if changed:
+                self._cursor.after, self._cursor.sent_all = 0, False
+            if changed or self._run.total is None:
+                handled = self._run.done + self._run.failed + self._run.skipped
+                total = handled + sync_batches.count(session, self._run.shop_id)
+                runs.save(session, self._run.id, cursor=self._cursor.to_json(), total=total)
 
     def _send_some(self) -> Stopped | None:
         """Send a few batches. They are recorded in their order, so the cursor never passes one that was not taken."""
@@ -134,7 +162,7 @@ class _Sync:
         after = self._cursor.after
         for _ in range(_BATCHES_A_STEP):
             batch = sync_batches.read(
-                self._runtime, self._run.shop_id, LAUREL, after=after, size=self._batch_size
+                self._runtime, self._run.shop_id, self._choice, after=after, size=self._batch_size
             )
             if batch is None:
                 self._at_the_end = True
@@ -188,6 +216,9 @@ class _Sync:
                 connections.change_details(
                     row, needs_sync=None, synced_at=now.isoformat(), synced_program=program
                 )
+                if row.dialects == self._cursor.dialects:
+                    # What was written in those that were left is gone from every profile.
+                    connections.change_details(row, dialects_left=None)
 
 
 def _items(outcome: str, pairs: Sequence[tuple[int, str]]) -> list[tuple[str, int | None, str, str]]:

@@ -9,7 +9,7 @@ from sqlmodel import Session, col
 
 from klaviyo_oauth import addresses, payloads
 from klaviyo_oauth.bulk_profiles import Pair
-from klaviyo_oauth.dialect import Dialect
+from klaviyo_oauth.dialects import Choice
 from klaviyo_oauth.standing import COLUMNS, NO_REWARDS, Standing, rewards_in, shop_view
 from loyalty.models import Member, RewardIssue
 from loyalty.runtime import Runtime
@@ -44,18 +44,18 @@ def count(session: Session, shop_id: int) -> int:
     ).scalar_one()
 
 
-def read(runtime: Runtime, shop_id: int, dialect: Dialect, *, after: int, size: int) -> Batch | None:
+def read(runtime: Runtime, shop_id: int, choice: Choice, *, after: int, size: int) -> Batch | None:
     """The next batch after the member ``after``, or None at the end."""
     with runtime.reading() as session:
         rows = shown(session, shop_id, _MEMBER.id > after, size=size)
-    return _encoded(dialect, rows) if rows else None
+    return _encoded(choice, rows) if rows else None
 
 
-def of(runtime: Runtime, shop_id: int, dialect: Dialect, ids: Sequence[int]) -> Batch | None:
+def of(runtime: Runtime, shop_id: int, choice: Choice, ids: Sequence[int]) -> Batch | None:
     """A batch of these members, as far as they are still shown to Klaviyo; None when none of them is."""
     with runtime.reading() as session:
         rows = shown(session, shop_id, _MEMBER.id.in_(ids), size=len(ids))
-    return _encoded(dialect, rows) if rows else None
+    return _encoded(choice, rows) if rows else None
 
 
 def shown(session: Session, shop_id: int, condition: Any, *, size: int) -> Sequence[Person]:
@@ -82,7 +82,7 @@ def shown(session: Session, shop_id: int, condition: Any, *, size: int) -> Seque
     ]
 
 
-def _encoded(dialect: Dialect, rows: Sequence[Person]) -> Batch:
+def _encoded(choice: Choice, rows: Sequence[Person]) -> Batch:
     sendable: list[Pair] = []
     skipped: list[tuple[int, str]] = []
     for email, first_name, last_name, standing in rows:
@@ -91,7 +91,7 @@ def _encoded(dialect: Dialect, rows: Sequence[Person]) -> Batch:
         if email is None or problem is not None:
             skipped.append((id_, problem or "no_email"))
         else:
-            profile = payloads.profile_of(dialect, email, first_name, last_name, standing)
+            profile = payloads.profile_of(choice, email, first_name, last_name, standing)
             # Bytes at once: ten thousand dicts kept for the batch would cost the collector more than the encoding does.
             sendable.append((id_, payloads.encode(profile)))
     return Batch(rows[-1].standing.member_id, sendable, skipped)

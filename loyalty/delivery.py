@@ -15,10 +15,13 @@ from loyalty.core.facts import Fact
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The remote has it. ``facts`` are what we learned by it; they are absorbed in the transaction that records the delivery."""
+    """The remote has it. ``facts`` are what we learned by it; they are absorbed in the transaction that records the delivery. ``told`` are
+    the names under which the remote knows it, where it has names for
+    messages; none at all when it was told nothing that has a name."""
 
     status_code: int | None = None
     facts: tuple[Fact, ...] = ()
+    told: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

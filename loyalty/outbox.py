@@ -246,8 +246,10 @@ def _message(message: OutboxMessage, recipients: Mapping[int, Recipient]) -> Mes
 
 def _change(message: Message, outcome: Outcome, now: datetime) -> dict[str, Any]:
     match outcome:
-        case Delivered(status_code=status):
-            return _ended("delivered", None, status, now)
+        case Delivered(status_code=status, told=told):
+            return _ended("delivered", None, status, now) | (
+                {} if told is None else {"told": "\n".join(told)}
+            )
         case Refused(reason=reason, status_code=status):
             return _ended("refused", reason, status, now)
         case Dropped(reason=reason):

@@ -14,7 +14,7 @@ class KlaviyoConnection(SQLModel, table=True):
     ``road`` is ``oauth`` or ``private_key``; ``state`` is ``connected`` or ``disconnected`` (then ``problem`` says why). Tokens, key
     and webhook secret are sealed, bound to ``klaviyo:{shop_id}``. ``account_id`` is unique while connected, because an app
     installs once per Klaviyo account; it is emptied on disconnect and kept in ``last_account_id``. ``webhook_key`` is the opaque
-    part of our webhook address.
+    part of our webhook address. ``dialects`` are the keys of those in which Klaviyo is told of things.
     """
 
     __tablename__ = "klaviyo_connection"
@@ -32,6 +32,7 @@ class KlaviyoConnection(SQLModel, table=True):
     refresh_token: str | None = None
     api_key: str | None = None
     scopes: str = ""
+    dialects: str = "laurel"
     webhook_key: str | None = Field(default=None, unique=True)
     webhook_id: str | None = None
     webhook_secret: str | None = None

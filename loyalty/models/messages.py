@@ -58,6 +58,7 @@ class OutboxMessage(SQLModel, table=True):
     ``state``: ``due``, ``sending`` (leased until ``lease_until``), ``delivered``, ``refused`` (the remote said no; see ``error``),
     ``parked`` (gave up) or ``dropped`` (nobody is connected, so there was nobody to tell). ``unique_id`` is what makes a repeat
     harmless at the other end. ``payload`` holds no e-mail and no name: those are read from the member at the moment of sending.
+    ``told`` are the names under which the remote was told of it, one a line; None before, and where there are no names.
     """
 
     __tablename__ = "outbox"
@@ -99,5 +100,6 @@ class OutboxMessage(SQLModel, table=True):
     lease_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
     status_code: int | None = None
     error: str | None = None
+    told: str | None = None
     created_at: datetime = Field(sa_type=UtcDateTime)
     finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, literal, select, text
 from sqlmodel import Session, col
 
 from loyalty.models import OutboxMessage
@@ -28,9 +28,11 @@ _IN_TROUBLE = text("state IN ('refused', 'parked')")
 
 @dataclass(frozen=True, slots=True)
 class EventFilter:
-    """What to show of a channel's log. ``since`` (inclusive) and ``until`` (exclusive) are about when a message was written."""
+    """What to show of a channel's log. ``since`` (inclusive) and ``until`` (exclusive) are about when a message was written; ``told`` is a name
+    under which the remote was told."""
 
     kind: str = ""
+    told: str = ""
     state: str = ""
     member_id: int | None = None
     since: datetime | None = None
@@ -72,7 +74,7 @@ def events_page(
     log = _log(session, shop_id, channel, wanted)
     conditions = [*log, *_conditions(wanted)]
     bound = None
-    if not wanted.by_index and (wanted.kind or wanted.state):
+    if not wanted.by_index and (wanted.kind or wanted.told or wanted.state):
         bound = _stretch_end(session, log, cursor, stretch)
     if bound is not None:
         conditions.append(_ID <= bound if cursor and not cursor.older else _ID >= bound)
@@ -130,6 +132,10 @@ def _conditions(wanted: EventFilter) -> list[Any]:
     conditions: list[Any] = []
     if wanted.kind:
         conditions.append(col(OutboxMessage.kind) == wanted.kind)
+    if wanted.told:
+        # One name a line: with a line's end on both sides a name is not taken for the end of a longer one.
+        lines = literal("\n").concat(col(OutboxMessage.told)).concat("\n")
+        conditions.append(lines.contains(f"\n{wanted.told}\n", autoescape=True))
     if wanted.state in STATES:
         conditions.append(col(OutboxMessage.state) == wanted.state)
     if wanted.state in TROUBLE:

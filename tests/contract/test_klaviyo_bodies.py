@@ -21,7 +21,7 @@ from openapi_client.models.webhook_partial_update_query import WebhookPartialUpd
 
 from klaviyo_oauth import payloads
 from klaviyo_oauth.config import KlaviyoConfig
-from klaviyo_oauth.dialect import LAUREL
+from klaviyo_oauth.dialects import OURS
 from klaviyo_oauth.payloads import Teller
 from klaviyo_oauth.review_facts import WEBHOOK_TOPICS
 from klaviyo_oauth.standing import Rewards, ShopView
@@ -36,7 +36,7 @@ SCALAR = st.one_of(st.integers(-(2**53), 2**53), st.text(max_size=40), st.boolea
 SHOP = ShopView(
     "fern-and-fig.myshopify.com", ZoneInfo("UTC"), {"gold": "Gold"}, PointsName("leaf", "leaves"), True
 )
-TELLER = Teller(LAUREL, SHOP, {7: Rewards(("LAUREL-5OFF-AAAA", "LAUREL-5OFF-BBBB"))})
+TELLER = Teller(OURS, SHOP, {7: Rewards(("LAUREL-5OFF-AAAA", "LAUREL-5OFF-BBBB"))})
 # Whoever has everything that a profile can show, and whoever has as little as there can be.
 FULL = {
     "tier": "gold",
@@ -98,7 +98,7 @@ class TestSinglesAndBulk:
     def test_event(self, kind: str, backfill: bool, has: dict[str, Any]) -> None:
         """Every kind of news is a valid event, new or from history, about somebody who has everything or nothing."""
         to = _recipient(**has)
-        body = TELLER.event(_message(kind, {"points": 5, "source": "order"}, backfill=backfill, to=to))
+        body = TELLER.events(_message(kind, {"points": 5, "source": "order"}, backfill=backfill, to=to))[0]
         _holds(EventCreateQueryV2, body)
         attributes = body["data"]["attributes"]
         assert len(attributes["metric"]["data"]["attributes"]["name"]) < 128
@@ -108,14 +108,14 @@ class TestSinglesAndBulk:
     @settings(max_examples=40, deadline=None)
     def test_any_properties(self, payload: dict[str, Any]) -> None:
         """Whatever was frozen into news, the event is valid, and none of its properties is null."""
-        body = TELLER.event(_message(EARNED, payload, to=_recipient(None, None)))
+        body = TELLER.events(_message(EARNED, payload, to=_recipient(None, None)))[0]
         _holds(EventCreateQueryV2, body)
         assert None not in body["data"]["attributes"]["properties"].values()
 
     def test_bulk(self) -> None:
         """A bulk request is valid and says backfill where Klaviyo may look for it."""
         entries = [
-            TELLER.bulk_event(_message(kind, {"points": 5}, backfill=True, to=_recipient(**has)))
+            TELLER.bulk_entry(_message(kind, {"points": 5}, backfill=True, to=_recipient(**has)))
             for kind in NEWS_KINDS
             for has in ({}, FULL)
         ]
@@ -134,7 +134,7 @@ class TestSinglesAndBulk:
             "reason": "x" * 120,
             "order_name": "#1001",
         }
-        entry = TELLER.bulk_event(_message(EARNED, payload, to=_recipient("A" * 60, **FULL)))
+        entry = TELLER.bulk_entry(_message(EARNED, payload, to=_recipient("A" * 60, **FULL)))
         assert len(payloads.bulk_events([entry] * payloads.MOST_EVENTS)) < 2_500_000
 
 
@@ -153,15 +153,15 @@ class TestProfiles:
         profile = TELLER.profile(_recipient())
         unset = set(profile["meta"]["patch_properties"]["unset"])
         assert "Laurel Tier" in unset
-        assert unset | set(profile["attributes"]["properties"]) == set(LAUREL.properties)
+        assert unset | set(profile["attributes"]["properties"]) == set(OURS.properties)
         assert not unset & set(profile["attributes"]["properties"])
         assert "meta" not in TELLER.profile(_recipient(**FULL))
 
     def test_forget(self) -> None:
         """Forgetting unsets every property of ours and writes none."""
-        body = payloads.forget(LAUREL, "01GDDKASAP8TKDDA2GRZDSVP4H")
+        body = payloads.forget(OURS, "01GDDKASAP8TKDDA2GRZDSVP4H")
         _holds(ProfilePartialUpdateQuery, body)
-        assert set(body["data"]["meta"]["patch_properties"]["unset"]) == set(LAUREL.properties)
+        assert set(body["data"]["meta"]["patch_properties"]["unset"]) == set(OURS.properties)
         assert body["data"]["attributes"] == {}
 
     def test_subscribes_nobody(self) -> None:

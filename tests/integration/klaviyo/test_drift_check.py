@@ -11,7 +11,7 @@ from sqlmodel import select
 
 from app import create_app
 from klaviyo_oauth import drift, drift_check, sync
-from klaviyo_oauth.dialect import Shown
+from klaviyo_oauth.dialects import Shown
 from loyalty import runs
 from loyalty.models import Member, Run, RunItem
 from tests.integration.klaviyo.conftest import World

@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 from sqlmodel import col, select
 
-from klaviyo_oauth.dialect import LAUREL
+from klaviyo_oauth.dialects import LAUREL
 from loyalty import outbox
 from loyalty.core import news
 from loyalty.models import OutboxMessage
 from tests.integration.klaviyo.conftest import World
 from tests.integration.klaviyo.life import ADA, BO, Life
+
+METRICS = {metric.kind: metric.name for metric in LAUREL.metrics}
 
 
 def _send(world: World) -> None:
@@ -52,7 +54,7 @@ def _lived(connected: World, road: str) -> World:
 
 def _one(world: World, kind: str, who: Any = ADA) -> dict[str, Any]:
     """The properties of the only event of a kind that somebody was told."""
-    found = [e for e in world.events(metric=LAUREL.metrics[kind]) if e["email"] == who.email]
+    found = [e for e in world.events(metric=METRICS[kind]) if e["email"] == who.email]
     assert len(found) == 1, (kind, found)
     return {name: value for name, value in found[0]["properties"].items() if name != "$event_id"}
 
@@ -84,7 +86,7 @@ class TestEveryEvent:
         assert {message.kind for message in told} == set(news.NEWS_KINDS)
         recorded = lived.events()
         assert Counter(event["metric"] for event in recorded) == Counter(
-            LAUREL.metrics[message.kind] for message in told
+            METRICS[message.kind] for message in told
         )
         assert Counter(event["unique_id"] for event in recorded).most_common(1)[0][1] == 1
         in_bulk = bool(lived.requests_to("/api/event-bulk-create-jobs"))

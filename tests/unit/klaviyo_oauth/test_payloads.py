@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from klaviyo_oauth import addresses, payloads, verdicts
 from klaviyo_oauth.answers import ApiError, NotConnected, Reply, Trouble, Wait
-from klaviyo_oauth.bulk_events import parts_of
+from klaviyo_oauth.bulk_events import Entry, parts_of
 from klaviyo_oauth.config import KlaviyoConfig
 from klaviyo_oauth.connect import with_query
-from klaviyo_oauth.dialect import LAUREL
+from klaviyo_oauth.dialects import LAUREL, OURS
 from klaviyo_oauth.payloads import Teller
 from klaviyo_oauth.review_door import parse, signature_holds
 from klaviyo_oauth.sender import unsendable
@@ -21,7 +21,7 @@ from loyalty.core import news
 from loyalty.delivery import Delivered, Dropped, Later, Message, Recipient, Refused
 
 NOW = datetime(2026, 11, 22, 12, 30, 15, tzinfo=UTC)
-TELLER = Teller(LAUREL)
+TELLER = Teller(OURS)
 
 
 def recipient(**changes: Any) -> Recipient:
@@ -62,7 +62,7 @@ class TestEvent:
         """The event as it happened, the profile as it is, no id of ours that Klaviyo could merge by."""
         asked = message()
         assert asked.recipient is not None
-        attributes = TELLER.event(asked)["data"]["attributes"]
+        attributes = TELLER.events(asked)[0]["data"]["attributes"]
         assert attributes["metric"]["data"]["attributes"] == {"name": "Points Earned"}
         assert attributes["time"] == "2026-11-22T12:30:15+00:00"
         assert (attributes["unique_id"], attributes["backfill"]) == ("entry-1", False)
@@ -75,20 +75,22 @@ class TestEvent:
         """Whatever zone a time comes in, it is sent in UTC."""
         there = NOW.astimezone(timezone(timedelta(hours=9)))
         asked = message(occurred_at=there)
-        sent = TELLER.event(asked)["data"]["attributes"]
+        sent = TELLER.events(asked)[0]["data"]["attributes"]
         assert sent["time"] == "2026-11-22T12:30:15+00:00"
 
     def test_nothing_is_nulled(self) -> None:
         """Null would clear a field at Klaviyo, so no body holds one."""
         nameless = recipient(first_name=None, joined_at=None)
-        body = TELLER.event(message(payload={"points": 0, "rating": None, "note": ""}, recipient=nameless))
+        body = TELLER.events(message(payload={"points": 0, "rating": None, "note": ""}, recipient=nameless))[
+            0
+        ]
         assert "null" not in json.dumps(body)
         assert body["data"]["attributes"]["properties"] == {"points": 0}
 
     def test_every_kind(self) -> None:
         """Every kind of news of the core has a metric, and no two share one."""
-        assert set(LAUREL.metrics) == set(news.NEWS_KINDS)
-        assert len(set(LAUREL.metrics.values())) == len(LAUREL.metrics)
+        assert {metric.kind for metric in LAUREL.metrics} == set(news.NEWS_KINDS)
+        assert len({metric.name for metric in LAUREL.metrics}) == len(LAUREL.metrics) == len(news.NEWS_KINDS)
 
     def test_member_stays_out_of_repr(self) -> None:
         """A message in a log names nobody."""
@@ -101,20 +103,20 @@ class TestParts:
     @given(st.lists(st.integers(0, 40), max_size=120))
     def test_no_repeat_and_nothing_lost(self, ids: list[int]) -> None:
         """No request names a unique id twice, and every message is in exactly one request."""
-        pairs = [(message(id=index, unique_id=f"u{ident}"), b"{}") for index, ident in enumerate(ids)]
+        pairs = [Entry(message(id=index, unique_id=f"u{ident}"), b"{}") for index, ident in enumerate(ids)]
         parts = list(parts_of(pairs))
         for part in parts:
-            names = [asked.unique_id for asked, _ in part]
+            names = [entry.message.unique_id for entry in part]
             assert len(names) == len(set(names))
-        assert sorted(asked.id for part in parts for asked, _ in part) == list(range(len(ids)))
+        assert sorted(entry.message.id for part in parts for entry in part) == list(range(len(ids)))
 
     def test_sizes(self) -> None:
         """Neither a thousand events nor five megabytes are exceeded."""
-        pairs = [(message(id=index, unique_id=str(index)), b"x" * 4_000) for index in range(2_500)]
+        pairs = [Entry(message(id=index, unique_id=str(index)), b"x" * 4_000) for index in range(2_500)]
         parts = list(parts_of(pairs))
         assert max(len(part) for part in parts) == 1_000
-        assert all(len(payloads.bulk_events([entry for _, entry in part])) < 5_000_000 for part in parts)
-        heavy = [(message(id=index, unique_id=str(index)), b"x" * 2_000_000) for index in range(5)]
+        assert all(len(payloads.bulk_events([entry.body for entry in part])) < 5_000_000 for part in parts)
+        heavy = [Entry(message(id=index, unique_id=str(index)), b"x" * 2_000_000) for index in range(5)]
         assert [len(part) for part in parts_of(heavy)] == [2, 2, 1]
 
 

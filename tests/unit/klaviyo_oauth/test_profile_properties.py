@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from klaviyo_oauth.dialect import LAUREL
+from klaviyo_oauth.dialects import LAUREL, OURS
 from klaviyo_oauth.standing import Rewards, ShopView, Standing, standing_of
 from loyalty.core.program import PointsName
 from loyalty.delivery import Recipient
@@ -61,7 +61,7 @@ EVERYTHING = {
 
 
 class TestShown:
-    """``Dialect.show``."""
+    """``Choice.show``."""
 
     @pytest.mark.acceptance(
         "S1-04",
@@ -80,7 +80,7 @@ class TestShown:
     )
     def test_everything(self) -> None:
         """Whoever has everything has every property, numbers as numbers and days as ISO days of the shop."""
-        shown = LAUREL.show(standing(codes=("FIVE-A", "FIVE-B"), **EVERYTHING))
+        shown = OURS.show(standing(codes=("FIVE-A", "FIVE-B"), **EVERYTHING))
         assert shown.unset == []
         code = shown.properties.pop("Laurel Referral Code")
         assert shown.properties == {
@@ -106,7 +106,7 @@ class TestShown:
 
     def test_little(self) -> None:
         """What a member does not have is taken off, so that a lost tier does not stay; a number that is 0 is shown."""
-        shown = LAUREL.show(standing(ShopView("fern-and-fig.myshopify.com"), joined_at=None))
+        shown = OURS.show(standing(ShopView("fern-and-fig.myshopify.com"), joined_at=None))
         assert shown.properties == {
             "Laurel Points Balance": 0,
             "Laurel Lifetime Points": 600,
@@ -119,23 +119,23 @@ class TestShown:
     def test_rest_of_a_tier(self) -> None:
         """Dates and distances of a tier that is not there are not shown, whatever the row still says."""
         left = EVERYTHING | {"tier": None, "next_tier": None, "expires_at": None}
-        shown = LAUREL.show(standing(**left))
+        shown = OURS.show(standing(**left))
         for name in ("Tier", "Tier Since", "Tier Until", "Next Tier Distance", "Expiring Points"):
             assert f"Laurel {name}" in shown.unset
 
     def test_whole_distance(self) -> None:
         """A whole number is one: 120.0000 in the books is 120 for segments."""
-        shown = LAUREL.show(standing(**EVERYTHING | {"next_tier_distance": Decimal("120.0000")}))
+        shown = OURS.show(standing(**EVERYTHING | {"next_tier_distance": Decimal("120.0000")}))
         assert repr(shown.properties["Laurel Next Tier Distance"]) == "120"
 
     def test_tier_of_before(self) -> None:
         """A tier that the program does not have any more is shown by its key rather than not at all."""
-        shown = LAUREL.show(standing(**EVERYTHING | {"tier": "bronze"}))
+        shown = OURS.show(standing(**EVERYTHING | {"tier": "bronze"}))
         assert shown.properties["Laurel Tier"] == "bronze"
 
     def test_given_code(self) -> None:
         """A code that was brought from elsewhere goes before the one from the start."""
-        shown = LAUREL.show(standing(referral_code="ADA-2019"))
+        shown = OURS.show(standing(referral_code="ADA-2019"))
         assert shown.properties["Laurel Referral Code"] == "ADA-2019"
 
 
@@ -145,7 +145,7 @@ class TestDocumented:
     def test_properties(self) -> None:
         """Every property stands in the page with its type, and none that does not exist."""
         rows = dict(re.findall(r"^\| `(Laurel [^`]+)` \| ([^|]+?) \|", DOCS.read_text(), re.MULTILINE))
-        shown = LAUREL.show(standing(codes=("FIVE-A",), **EVERYTHING)).properties
+        shown = OURS.show(standing(codes=("FIVE-A",), **EVERYTHING)).properties
         said = {
             name: "number"
             if isinstance(value, int | float)
@@ -161,4 +161,6 @@ class TestDocumented:
     def test_metrics(self) -> None:
         """So does every metric."""
         listed = re.findall(r"^\| `([A-Z][A-Za-z ]+)` \|", DOCS.read_text(), re.MULTILINE)
-        assert {name for name in listed if not name.startswith("Laurel ")} == set(LAUREL.metrics.values())
+        assert {name for name in listed if not name.startswith("Laurel ")} == {
+            metric.name for metric in LAUREL.metrics
+        }
