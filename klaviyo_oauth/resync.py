@@ -1,5 +1,6 @@
 """Writes every profile anew by itself: once a month, which sets right what somebody changed in Klaviyo by hand or an import overwrote; and
-when another version of the program calls tiers something else, ends points at another time or sends links to friends.
+when another version of the program calls tiers something else, sends links to friends or lives in another time zone. What changes of a
+member by a version, a date or a tier, is written by itself (``loyalty.silent``).
 """
 
 from datetime import datetime, timedelta
@@ -58,5 +59,6 @@ def _shows_otherwise(session: Session, row: KlaviyoConnection) -> bool:
 
 
 def _shown(program: Program) -> tuple[object, ...]:
-    """What of a program is on its members' profiles."""
-    return program.timezone, program.tiers, program.expiry, program.referrals is None
+    """What of a program is on its members' profiles and in none of their rows."""
+    titles = {tier.key: tier.title for tier in program.tiers.ladder} if program.tiers else {}
+    return program.timezone, titles, program.referrals is None

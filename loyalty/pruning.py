@@ -1,15 +1,19 @@
-"""Forgets what nobody needs any longer: finished deliveries, old authorization attempts, and undeliverable remains with personal data."""
+"""Forgets what nobody needs any longer: finished deliveries, profiles that were written, old authorization attempts, and undeliverable
+remains with personal data."""
 
 from datetime import timedelta
 
 from sqlalchemy import delete
 from sqlmodel import col, select
 
-from loyalty.models import ImportBatch, ImportChunk, ImportRow, InboxMessage, OAuthState
+from loyalty import outbox
+from loyalty.models import ImportBatch, ImportChunk, ImportRow, InboxMessage, OAuthState, OutboxMessage, Shop
 from loyalty.runtime import Runtime
 
 # A repeat of a delivery is recognised by its row. Shopify repeats for four hours and may be a day late; a month is generous.
 KEEP_DELIVERIES = timedelta(days=30)
+# That a profile was written tells nothing that the log of events does not tell better.
+KEEP_PROFILES = timedelta(days=30)
 KEEP_UPLOADS = timedelta(days=30)
 ROWS_AT_ONCE = 5_000
 
@@ -33,7 +37,33 @@ def prune(runtime: Runtime) -> None:
         )
     with runtime.transaction() as session:
         session.execute(delete(OAuthState).where(col(OAuthState.expires_at) < now - timedelta(days=1)))
+    _prune_profiles(runtime)
     _prune_uploads(runtime)
+
+
+def _prune_profiles(runtime: Runtime) -> None:
+    """Messages without news that have come to an end, shop by shop, because that is how they are found."""
+    with runtime.reading() as session:
+        shop_ids = session.exec(select(Shop.id)).all()
+    for shop_id in shop_ids:
+        old = (
+            select(OutboxMessage.id)
+            .where(
+                OutboxMessage.shop_id == shop_id,
+                OutboxMessage.channel == outbox.PROFILES,
+                col(OutboxMessage.state).not_in(("due", "sending")),
+                col(OutboxMessage.created_at) < runtime.clock() - KEEP_PROFILES,
+            )
+            .order_by(col(OutboxMessage.id))
+            .limit(ROWS_AT_ONCE)
+        )
+        removed = ROWS_AT_ONCE
+        while removed == ROWS_AT_ONCE:
+            with runtime.transaction() as session:
+                ids = session.exec(old).all()
+                some = delete(OutboxMessage).where(col(OutboxMessage.id).in_(ids))
+                session.execute(some, execution_options={"synchronize_session": False})
+                removed = len(ids)
 
 
 def _prune_uploads(runtime: Runtime) -> None:

@@ -16,6 +16,7 @@ from openapi_client.models.event_create_query_v2 import EventCreateQueryV2
 from openapi_client.models.events_bulk_create_job import EventsBulkCreateJob
 from openapi_client.models.profile_import_job_create_query import ProfileImportJobCreateQuery
 from openapi_client.models.profile_partial_update_query import ProfilePartialUpdateQuery
+from openapi_client.models.profile_upsert_query import ProfileUpsertQuery
 from openapi_client.models.webhook_create_query import WebhookCreateQuery
 from openapi_client.models.webhook_partial_update_query import WebhookPartialUpdateQuery
 
@@ -147,6 +148,11 @@ class TestProfiles:
         raw = payloads.bulk_profiles([payloads.encode(TELLER.profile(_recipient(**has)))])
         _holds(ProfileImportJobCreateQuery, json.loads(raw))
         assert len(raw) < 2_000
+
+    @pytest.mark.parametrize("has", [{}, FULL], ids=["little", "everything"])
+    def test_one(self, has: dict[str, Any]) -> None:
+        """So is the writing of one profile."""
+        _holds(ProfileUpsertQuery, {"data": TELLER.profile(_recipient(**has))})
 
     def test_unset(self) -> None:
         """What a member does not have (any more) is named to be taken off, and nothing is both set and taken off."""

@@ -223,7 +223,8 @@ class TestResync:
         assert (job, _run(connected, run_id).state) == ("advance_run", "queued")
 
     def test_program_changed(self, connected: World) -> None:
-        """When the program says other things of members, all profiles are written anew, once everybody is up to date, and once."""
+        """When the program calls something else, all profiles are written anew, once everybody is up to date, and once; dates that move are
+        written by themselves."""
         world, shop_id = connected, connected.shop.shop_id
         world.add_members(3)
         world.apply(TIERS)
@@ -233,6 +234,9 @@ class TestResync:
         assert not resync_if_due(world.runtime, shop_id)
 
         world.apply(TIERS | {"expiry": {"kind": "inactivity", "months": 12}})
+        assert not resync_if_due(world.runtime, shop_id)
+        ladder = [TIERS["tiers"]["ladder"][0] | {"title": "Gold Leaf"}]
+        world.apply(TIERS | {"tiers": TIERS["tiers"] | {"ladder": ladder}})
         with world.runtime.transaction() as session:
             refresh = calendar.start_refresh(session, shop_id, now=world.clock()).id
         assert refresh is not None
@@ -243,7 +247,7 @@ class TestResync:
         job, run_id = world.nudges[-1]
         assert job == "advance_run"
         _finish(world, run_id)
-        assert "Laurel Points Expire At" in world.profile("member1@fernandfig.shop")["properties"]
+        assert world.profile("member1@fernandfig.shop")["properties"]["Laurel Next Tier"] == "Gold Leaf"
         assert not resync_if_due(world.runtime, shop_id)
 
 
