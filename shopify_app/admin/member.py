@@ -2,26 +2,27 @@
 
 import re
 import secrets
+from collections.abc import Sequence
 
 from flask import Blueprint, request
 from flask.wrappers import Response
 from sqlmodel import Session, col, select
 
-from loyalty import outbox, staff
+from loyalty import outbox, programs, staff
 from loyalty.core.decide import AdjustmentRefused
 from loyalty.core.document import MOST_POINTS
 from loyalty.core.facts import PointsAdjusted
+from loyalty.database import retry_on_conflict
 from loyalty.models import Member, Shop
 from loyalty.programs import NoProgram
 from loyalty.redemption import waits_for_a_person
 from loyalty.statement import members as statement
 from loyalty.statement import standings
-from loyalty.statement.formats import Formats
 from loyalty.statement.home import points_worth
 from loyalty.statement.keyset import parse_cursor
-from loyalty.statement.members import MemberRow
+from loyalty.statement.members import EntryRow, MemberRow
 from shopify_app.admin.answers import done, mistakes, refused
-from shopify_app.admin.explained import explain
+from shopify_app.admin.explained import Known, explain
 from shopify_app.admin.member_rewards import in_words
 from shopify_app.admin.member_tier import tier_in_words
 from shopify_app.admin.page import Pages, points_name, program_in_force
@@ -48,6 +49,7 @@ def add_routes(blueprint: Blueprint, pages: Pages) -> None:
             return _render(pages, session, shop, found)
 
     @blueprint.post("/members/<int:member_id>/adjust")
+    @retry_on_conflict
     def adjust_points(member_id: int) -> Response | tuple[Response, int]:
         merchant = pages.merchant()
         errors, fact = _adjustment(pages, merchant)
@@ -73,9 +75,11 @@ def add_routes(blueprint: Blueprint, pages: Pages) -> None:
 def _render(pages: Pages, session: Session, shop: Shop, member: MemberRow) -> Response:
     assert shop.id is not None
     program = program_in_force(session, shop.id)
-    formats = Formats(shop.currency, shop.timezone)
+    formats = pages.formats(shop)
     customer = pages.in_admin(f"/customers/{member.customer_id}") if member.state == "member" else None
     ahead = standings.ahead(session, shop.id, member.id)
+    entries = statement.entries_page(session, member.id, cursor=parse_cursor(request.args.get("at"), size=1))
+    known = _known(session, shop.id, entries.rows)
     return pages.render(
         "admin/member.html",
         shop,
@@ -84,19 +88,33 @@ def _render(pages: Pages, session: Session, shop: Shop, member: MemberRow) -> Re
         tier=tier_in_words(ahead, program, formats),
         worth=points_worth(member.balance, program),
         points_name=points_name(program),
-        entries=statement.entries_page(
-            session, member.id, cursor=parse_cursor(request.args.get("at"), size=1)
-        ),
+        entries=entries,
         rewards=statement.rewards_of(session, member.id),
         waits_for_a_person=waits_for_a_person,
         failure_in_words=in_words,
         messages=statement.messages_about(session, member.id, outbox.KLAVIYO),
-        explain=lambda entry: explain(entry, formats),
+        explain=lambda entry: explain(entry, formats, known),
         metric_name=lambda kind: kind.replace("_", " ").title(),
         customer_url=customer,
         adjustable=member.state not in _NOT_ADJUSTABLE and program is not None,
         # Made with the page: sending the form twice gives the points once.
         adjustment_key=secrets.token_urlsafe(18),
+    )
+
+
+def _known(session: Session, shop_id: int, entries: Sequence[EntryRow]) -> Known:
+    """The names of what the entries speak of."""
+    versions = {entry.program_version for entry in entries}
+    people = {
+        int(entry.why[side])
+        for entry in entries
+        for side in ("from_member", "to_member")
+        if side in entry.why
+    }
+    return Known(
+        programs={version: programs.at_version(session, shop_id, version) for version in versions},
+        people={each: row.title for each, row in statement.names_of(session, people).items()},
+        failures=in_words,
     )
 
 

@@ -175,7 +175,7 @@ class TestMember:
         assert "<dt>What counted</dt><dd>$24.50</dd>" in page
         assert "<dt>Rate</dt><dd>1 for each $1.00</dd>" in page
         assert "<dt>Rounding</dt><dd>fractions are dropped</dd>" in page
-        assert "<dt>Program</dt><dd>Version 2, rule order</dd>" in page
+        assert "<dt>Program</dt><dd>Version 2, “Place an order”</dd>" in page
         assert re.search(r"Entry 1 of this member, seal [0-9a-f]{16}", page)
         assert "LAUREL-7Q4K9M" in page
 

@@ -7,14 +7,16 @@ from typing import Any
 import pytest
 
 from klaviyo_oauth.checklist import review_checks
-from loyalty.core.document import DEFAULT_DOCUMENT, parse_program
+from loyalty.core.document import DEFAULT_DOCUMENT, parse_program, read_text
 from loyalty.models import KlaviyoConnection
 from loyalty.statement.formats import Formats
 from loyalty.statement.home import Day, points_worth
 from loyalty.statement.members import EntryRow
 from shopify_app.admin.chart import HEIGHT, WIDTH, draw
-from shopify_app.admin.explained import explain
+from shopify_app.admin.explained import Known, explain
 from shopify_app.admin.fresh import FreshEnough
+from shopify_app.admin.member_rewards import in_words
+from tests.merchant_pages import ROOT
 
 NOW = datetime(2026, 11, 22, 3, 30, tzinfo=UTC)
 
@@ -128,15 +130,68 @@ class TestExplained:
         assert found["Rate"] == "2 for each €1.00"
         assert found["Rounding"] == "to the nearest point"
         assert (found["Worth now"], found["Given before"]) == ("169", "164")
-        assert found["State of the order"] == "partially refunded"
+        assert found["The sum"] == "€84.50 × 2 → 169"
+        assert found["Order"] == "#1, partially refunded"
         assert found["Place in the books"] == "Entry 3 of this member, seal abababababababab"
+
+    def test_multiplied(self) -> None:
+        """What multiplied an order's points is named as the program of that time calls it, and stands in the sum."""
+        document = read_text((ROOT / "examples" / "coffee.toml").read_text())
+        known = Known(programs={2: parse_program(document, version=2)})
+        why = {
+            "order": "#9",
+            "basis": "93.3333",
+            "currency": "EUR",
+            "status": "paid",
+            "rate": "1",
+            "rounding": "half_up",
+        }
+        more = {
+            "multiplier": "1.5",
+            "multiplied_by": ["cold_brew_summer"],
+            "tier": "barista",
+            "lines": [1, 2],
+        }
+        found = dict(explain(self.entry(**why, **more, worth=140, already=0), Formats(), known))
+
+        assert found["Multiplier"] == "× 1.5 (Cold brew summer)"
+        assert found["Tier"] == "Barista"
+        assert found["What counted"] == "€93.33, in 2 lines of the order"
+        assert found["The sum"] == "€93.33 × 1 × 1.5 → 140"
+        assert found["Program"] == "Version 2, “Buy coffee and gear”"
+        assert "Given before" not in found
+
+    def test_no_keys(self) -> None:
+        """No key, no word of the tables and no timestamp of a machine is shown."""
+        found = dict(
+            explain(
+                self.entry(
+                    account_created_at="2026-11-22T07:04:52+00:00",
+                    reward="five_off",
+                    because="product_is_gone",
+                    metric="orders",
+                    threshold="6",
+                    by_hand=False,
+                    from_member=4,
+                    to_member=5,
+                ),
+                Formats(timezone="America/New_York"),
+                Known(people={4: "Ada Lovelace"}, failures=in_words),
+            )
+        )
+
+        assert found["Account made"] == "Nov 22, 2026, 2:04 AM"
+        assert found["Because"] == "The product is not in the store any more."
+        assert found["Reached by"] == "number of orders, from 6"
+        assert (found["From"], found["To"]) == ("Ada Lovelace", "Member 5")
+        assert not [value for value in found.values() if "_" in value]
 
     def test_unknown(self) -> None:
         """Reasons that a later version of the program will write do not break the page."""
         found = dict(explain(self.entry(basis="a lot", rounding="sideways", moon="full"), Formats()))
 
         assert found["What counted"] == "a lot"
-        assert found["Rounding"] == "sideways"
+        assert found["Rounding"] == "Sideways"
 
 
 class TestWorth:
