@@ -2,7 +2,7 @@
 
 SHOP = """
 query Shop {
-  shop { id name contactEmail currencyCode ianaTimezone plan { publicDisplayName } }
+  shop { id name contactEmail currencyCode currencyFormats { moneyFormat } ianaTimezone plan { publicDisplayName } }
   currentAppInstallation { id accessScopes { handle } }
 }
 """

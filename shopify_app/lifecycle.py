@@ -46,6 +46,7 @@ def install(session: Session, cipher: Cipher, domain: str, *, now: datetime) -> 
             domain=domain,
             name="",
             currency="USD",
+            money_format="",
             timezone="UTC",
             plan="",
             scopes="",
@@ -127,17 +128,22 @@ def scopes_updated(session: Session, shop: Shop, message: ShopMessage, _now: dat
     session.add(shop)
 
 
-def shop_updated(session: Session, shop: Shop, message: ShopMessage, _now: datetime) -> None:
+def shop_updated(session: Session, shop: Shop, message: ShopMessage, now: datetime) -> None:
     """The shop's own details changed."""
-    take_details(shop, message.payload)
-    session.add(shop)
+    take_details(session, shop, message.payload, now=now)
 
 
-def take_details(shop: Shop, details: Mapping[str, Any]) -> None:
-    """Keep a shop's details; what is not told stays as it was."""
-    for name in ("shopify_id", "name", "contact_email", "currency", "timezone", "plan"):
+def take_details(session: Session, shop: Shop, details: Mapping[str, Any], *, now: datetime) -> None:
+    """Keep a shop's details; what is not told stays as it was. The theme is told when amounts are written otherwise from now on."""
+    before = shop.currency, shop.money_format
+    for name in ("shopify_id", "name", "contact_email", "currency", "money_format", "timezone", "plan"):
         if details.get(name):
             setattr(shop, name, details[name])
+    session.add(shop)
+    session.flush()
+    if before != (shop.currency, shop.money_format):
+        assert shop.id is not None
+        tell_program(session, shop.id, occasion=f"details:{now.isoformat()}", now=now)
 
 
 def bulk_operation_finished(session: Session, shop: Shop, message: ShopMessage, now: datetime) -> None:

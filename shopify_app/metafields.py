@@ -51,7 +51,7 @@ def write_program(api: AdminClient, runtime: Runtime, shop_id: int, *, attempt: 
         except programs.NoProgram:
             return Dropped("no_program")
         today = day_of(runtime.clock(), program.timezone)
-        value = program_metafield(program, currency=shop.currency, today=today)
+        value = program_metafield(program, currency=shop.currency, shop_format=shop.money_format, today=today)
     installation = api.query(documents.INSTALLATION).data["currentAppInstallation"]["id"]
     field = {
         "ownerId": installation,

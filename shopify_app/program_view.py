@@ -15,9 +15,11 @@ PROXY_PATH = "/apps/laurel"
 MOST_BYTES = 15_000
 
 
-def program_view(program: Program, *, currency: str, today: date | None = None) -> dict[str, Any]:
+def program_view(
+    program: Program, *, currency: str, shop_format: str = "", today: date | None = None
+) -> dict[str, Any]:
     """The program as the theme's blocks and the widget read it; ways to earn that are over by ``today`` are left out."""
-    words = Words(program, currency)
+    words = Words(program, currency, shop_format)
     view: dict[str, Any] = {
         "points_name": {"one": program.points_name.one, "many": program.points_name.many},
         "earn": [_way(rule, words) for rule in program.earning if not _is_over(rule, today)],
@@ -39,10 +41,12 @@ def program_view(program: Program, *, currency: str, today: date | None = None) 
     return view
 
 
-def program_metafield(program: Program, *, currency: str, today: date | None = None) -> str:
+def program_metafield(
+    program: Program, *, currency: str, shop_format: str = "", today: date | None = None
+) -> str:
     """The same as JSON that fits into a metafield. A program that is longer loses details first and the ends of its lists last; the
     widget reads the whole of it from the app proxy."""
-    view = program_view(program, currency=currency, today=today)
+    view = program_view(program, currency=currency, shop_format=shop_format, today=today)
     text = _json(view)
     for shorten in _shortenings(view):
         if len(text.encode()) <= MOST_BYTES:

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from babel.dates import format_date
-from babel.numbers import format_currency
 
 from loyalty.core.program import (
     ActionRule,
@@ -21,6 +20,7 @@ from loyalty.core.program import (
     Schedule,
     Tier,
 )
+from loyalty.statement.money import Money
 
 _LOCALE = "en_US"
 _DAY = "MMMM d, y"
@@ -28,18 +28,12 @@ _METRICS = {"points": "Earn {}", "spent": "Spend {}", "orders": "Place {}"}
 
 
 class Words:
-    """The words of one program in the shop's currency."""
+    """The words of one program, its money as the shop writes it (unless the program says otherwise)."""
 
-    def __init__(self, program: Program, currency: str) -> None:
+    def __init__(self, program: Program, currency: str, shop_format: str = "") -> None:
         self.program = program
-        self.currency = currency
+        self.money = Money(currency, shop_format, program.currency).say
         self.points = program.points_name.format
-
-    def money(self, amount: Decimal) -> str:
-        """``$5`` or ``$5.50``."""
-        # Cents in full or not at all: $5, $5.50.
-        digits = "¤#,##0" if amount == amount.to_integral_value() else "¤#,##0.00##"
-        return format_currency(amount, self.currency, format=digits, locale=_LOCALE, currency_digits=False)
 
     def rule(self, rule: Rule) -> str:
         """What a way to earn gives, and for what: ``1 point for every $1 spent``."""

@@ -13,6 +13,7 @@ from loyalty.core.email import normal_email
 from loyalty.core.program import Program, Referrals
 from loyalty.models import Member, Referral, RewardIssue, Shop
 from loyalty.runtime import Runtime
+from loyalty.statement.money import Money
 from shopify_app.origins import device_of, network_of
 from shopify_app.visitors import Visitor, program_of, refuse
 
@@ -37,6 +38,14 @@ class Offer:
         """What the friend gets."""
         reward = self.program.reward(self.terms.friend)
         return reward.title if reward is not None else self.terms.title
+
+
+def minimum_of(visitor: Visitor, program: Program) -> str | None:
+    """What the friend's first order must come to, as the shop writes money; None where any order will do."""
+    terms, shop = program.referrals, visitor.shop
+    if terms is None or not terms.minimum:
+        return None
+    return Money(shop.currency, shop.money_format, program.currency).say(terms.minimum)
 
 
 def offer_of(session: Session, visitor: Visitor, code: str) -> Offer:

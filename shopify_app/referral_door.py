@@ -15,7 +15,7 @@ from loyalty.runtime import Runtime
 from loyalty.statement.referrals import own_referrals
 from shopify_app.config import ShopifyConfig
 from shopify_app.origins import device_of
-from shopify_app.referral_claims import claim_answer, claim_of, offer_of, take_claim
+from shopify_app.referral_claims import claim_answer, claim_of, minimum_of, offer_of, take_claim
 from shopify_app.visitors import Visitor, body_of_request, person_of, program_of, refuse, visitor_of
 
 
@@ -91,6 +91,7 @@ def _add_friend_routes(blueprint: Blueprint, runtime: Runtime, config: ShopifyCo
                     "friend": {"title": offered.friend_title},
                     "minimum": str(terms.minimum) if terms.minimum else None,
                     "currency": visitor.shop.currency,
+                    "amount": minimum_of(visitor, offered.program),
                 }
             )
 
@@ -169,4 +170,5 @@ def _terms(program: Program, terms: Referrals, visitor: Visitor) -> dict[str, An
         "advocate": {"points": terms.advocate.points, "title": gift.title if gift else None},
         "minimum": str(terms.minimum) if terms.minimum else None,
         "currency": visitor.shop.currency,
+        "amount": minimum_of(visitor, program),
     }

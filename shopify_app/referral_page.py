@@ -12,7 +12,15 @@ from flask import Blueprint, Response, make_response, request
 from loyalty.models import Referral
 from loyalty.runtime import Runtime
 from shopify_app.config import ShopifyConfig
-from shopify_app.referral_claims import NOTHING_GIVEN, Offer, claim_answer, claim_of, offer_of, take_claim
+from shopify_app.referral_claims import (
+    NOTHING_GIVEN,
+    Offer,
+    claim_answer,
+    claim_of,
+    minimum_of,
+    offer_of,
+    take_claim,
+)
 from shopify_app.visitors import LARGEST_BODY, Visitor, refuse, visitor_of
 
 _BRACES = str.maketrans({"{": "&#123;", "}": "&#125;", "%": "&#37;"})
@@ -82,9 +90,8 @@ def safe(text: str) -> str:
 
 def _form(visitor: Visitor, offered: Offer, code: str) -> Response:
     terms, gift = offered.terms, offered.friend_title
-    least = (
-        f" for your first order of {visitor.shop.currency} {terms.minimum} or more" if terms.minimum else ""
-    )
+    minimum = minimum_of(visitor, offered.program)
+    least = f" for your first order of {minimum} or more" if minimum else ""
     offer = f"A friend invites you: {gift}{least}."
     return _page(_FORM, title=terms.title, offer=offer, action=_address(visitor, code))
 

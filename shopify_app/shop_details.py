@@ -1,4 +1,4 @@
-"""Reads what a shop says of itself (name, currency, time zone, plan, granted scopes) and keeps it."""
+"""Reads what a shop says of itself (name, currency and how it is written, time zone, plan, granted scopes) and keeps it."""
 
 import requests
 
@@ -23,15 +23,18 @@ def read_details(runtime: Runtime, config: ShopifyConfig, shop_id: int, session:
         if shop is None:
             return
         take_details(
+            database,
             shop,
             {
                 "shopify_id": number_of(found["id"], "Shop"),
                 "name": found["name"],
                 "contact_email": found["contactEmail"],
                 "currency": found["currencyCode"],
+                "money_format": found["currencyFormats"]["moneyFormat"],
                 "timezone": found["ianaTimezone"],
                 "plan": found["plan"]["publicDisplayName"],
             },
+            now=runtime.clock(),
         )
         shop.scopes = ",".join(scopes)
         database.add(shop)

@@ -108,6 +108,7 @@ def shop(message: InboxMessage, payload: _Payload) -> Sequence[Fact]:
         "name": reading.optional_text(payload, "name"),
         "contact_email": reading.optional_text(payload, "email"),
         "currency": reading.optional_text(payload, "currency"),
+        "money_format": reading.optional_text(payload, "money_format"),
         "timezone": reading.optional_text(payload, "iana_timezone"),
         "plan": reading.optional_text(payload, "plan_display_name"),
     }

@@ -14,7 +14,8 @@ class Shop(SQLModel, table=True):
     ``domain`` is the canonical ``x.myshopify.com``. Tokens and ``code_key`` are sealed (see ``loyalty.encryption``), bound to
     ``shop:{domain}``. ``installed_at`` is the start of the latest installation; ``first_installed_at`` never moves and is the
     moment from which new customer accounts earn. ``erasing_at`` is set only while ``shop/redact`` removes the rows of the shop:
-    the append-only guard of the ledger lets go of them then and at no other time.
+    the append-only guard of the ledger lets go of them then and at no other time. ``money_format`` is how Shopify writes the shop's
+    money (``{{amount}} kr``), empty while it is not known.
     """
 
     id: int | None = Field(default=None, primary_key=True, sa_type=BigId)
@@ -23,6 +24,7 @@ class Shop(SQLModel, table=True):
     name: str = ""
     contact_email: str | None = None
     currency: str = "USD"
+    money_format: str = ""
     timezone: str = "UTC"
     plan: str = ""
     access_token: str | None = None

@@ -6,10 +6,16 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel.dates import format_date, format_datetime, format_timedelta
-from babel.numbers import format_compact_decimal, format_currency, format_decimal, format_percent
+from babel.numbers import format_compact_decimal, format_decimal, format_percent
+from sqlmodel import Session
 
-# The pages are written in English; a number in another language's form would be the odd one out.
-LOCALE = "en_US"
+from loyalty import programs
+from loyalty.core.program import CurrencyFormat
+from loyalty.models import Shop
+from loyalty.statement.money import LOCALE, Money
+
+# A number in another language's form would be the odd one out on pages that are written in English.
+_AS_THE_SHOP = CurrencyFormat()
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +24,13 @@ class Formats:
 
     currency: str = "USD"
     timezone: str = "UTC"
+    shop_format: str = ""
+    chosen: CurrencyFormat = _AS_THE_SHOP
+
+    @property
+    def amounts(self) -> Money:
+        """How amounts of money are written."""
+        return Money(self.currency, self.shop_format, self.chosen)
 
     @property
     def zone(self) -> tzinfo:
@@ -45,7 +58,7 @@ class Formats:
 
     def money(self, amount: Decimal, currency: str | None = None) -> str:
         """``$84.50``, with as many decimals as the currency has."""
-        return format_currency(amount, currency or self.currency, locale=LOCALE)
+        return self.amounts.write(amount, currency)
 
     def moment(self, at: datetime) -> str:
         """``Nov 21, 2026, 2:05 PM`` in the shop's time zone."""
@@ -76,3 +89,13 @@ class Formats:
     def today(self, now: datetime) -> date:
         """The day that it is in the shop."""
         return now.astimezone(self.zone).date()
+
+
+def formats_of(session: Session, shop: Shop) -> Formats:
+    """The ways to write of a shop, money as its program says."""
+    assert shop.id is not None
+    try:
+        chosen = programs.current(session, shop.id).currency
+    except programs.NoProgram:
+        chosen = _AS_THE_SHOP
+    return Formats(shop.currency, shop.timezone, shop.money_format, chosen)

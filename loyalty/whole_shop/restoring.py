@@ -19,6 +19,8 @@ from loyalty.whole_shop.tables import BY_NAME, self_links, table_of, value_of, w
 from loyalty.whole_shop.writing import SHOP_COLUMNS, VERSION
 
 ROWS_AT_ONCE = 1_000
+# Older files do not have these.
+_NOT_ALWAYS_TOLD: Mapping[str, Any] = {"money_format": ""}
 _INSTANTS = ("first_installed_at", "installed_at")
 _Line = tuple[int, dict[str, Any]]
 
@@ -105,9 +107,10 @@ def _kind(line: _Line) -> str:
 
 def _shop(session: Session, told: Mapping[str, Any], *, new_key: Callable[[str], str], now: datetime) -> Shop:
     """The shop of the file, which must be empty; a new one waits for its merchant to open the app."""
+    said = {**_NOT_ALWAYS_TOLD, **told}
     try:
         values: dict[str, Any] = {
-            name: datetime.fromisoformat(told[name]) if name in _INSTANTS else told[name]
+            name: datetime.fromisoformat(said[name]) if name in _INSTANTS else said[name]
             for name in SHOP_COLUMNS
         }
     except (KeyError, ValueError, TypeError):

@@ -22,6 +22,7 @@ SHOP_COLUMNS = (
     "name",
     "contact_email",
     "currency",
+    "money_format",
     "timezone",
     "plan",
     "first_installed_at",

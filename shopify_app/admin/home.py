@@ -8,7 +8,6 @@ from sqlmodel import Session
 
 from loyalty.models import Shop
 from loyalty.statement import home, messages, rewards, runs
-from loyalty.statement.formats import Formats
 from loyalty.statement.home import Figures, Setup
 from shopify_app.admin.chart import draw
 from shopify_app.admin.fresh import FreshEnough
@@ -48,7 +47,7 @@ def add_routes(blueprint: Blueprint, pages: Pages) -> None:
 
 def _figures(pages: Pages, session: Session, shop: Shop) -> Figures:
     assert shop.id is not None
-    formats = Formats(shop.currency, shop.timezone)
+    formats = pages.formats(shop)
     return home.figures(session, shop.id, formats, now=pages.runtime.clock())
 
 

@@ -7,7 +7,6 @@ from flask.wrappers import Response
 
 from loyalty import runs
 from loyalty.statement import runs as statement
-from loyalty.statement.formats import Formats
 from shopify_app.admin.answers import done, mistakes
 from shopify_app.admin.page import Pages
 
@@ -30,7 +29,7 @@ def add_routes(blueprint: Blueprint, pages: Pages) -> None:
             assert shop.id is not None
             found = statement.latest(session, shop.id, (CUSTOMERS, ORDERS), now=now)
             sees_all = "read_all_orders" in shop.scopes.split(",")
-            today = Formats(shop.currency, shop.timezone).today(now)
+            today = pages.formats(shop).today(now)
             return pages.render(
                 "admin/imports.html",
                 shop,
@@ -53,7 +52,7 @@ def add_routes(blueprint: Blueprint, pages: Pages) -> None:
         with pages.runtime.reading() as session:
             shop = pages.shop(session)
         since = _day(request.form.get("since", ""))
-        today = Formats(shop.currency, shop.timezone).today(pages.runtime.clock())
+        today = pages.formats(shop).today(pages.runtime.clock())
         if since is None or not _EARLIEST <= since <= today:
             return mistakes({"since": "Enter a day that is not in the future."})
         return _start(pages, ORDERS, {"since": since.isoformat()}, "The import of past orders has begun")

@@ -10,7 +10,6 @@ from loyalty import liability, programs
 from loyalty.core.moments import add_months
 from loyalty.liability import Liability
 from loyalty.models import Shop
-from loyalty.statement.formats import Formats
 from loyalty.statement.home import Day
 from shopify_app.admin.chart import draw
 from shopify_app.admin.fresh import FreshEnough
@@ -70,7 +69,7 @@ def _span(pages: Pages, shop: Shop) -> tuple[str, date, date]:
     """What was asked for; whatever makes no sense is taken as the usual."""
     unit = request.args.get("by", "")
     unit = unit if unit in liability.UNITS else "month"
-    today = Formats(shop.currency, shop.timezone).today(pages.runtime.clock())
+    today = pages.formats(shop).today(pages.runtime.clock())
     last = min(_day(request.args.get("to", "")) or today, today)
     usual = last - timedelta(days=_SPANS["day"]) if unit == "day" else add_months(last, -_SPANS["month"])
     first = _day(request.args.get("from", "")) or usual

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import abort, make_response, render_template, request
+from flask import abort, g, make_response, render_template, request
 from flask.wrappers import Response
 from markupsafe import Markup
 from sqlmodel import Session, col, select
@@ -17,7 +17,7 @@ from loyalty import programs
 from loyalty.core.program import PointsName, Program
 from loyalty.models import Shop
 from loyalty.runtime import Runtime
-from loyalty.statement.formats import Formats
+from loyalty.statement.formats import Formats, formats_of
 from loyalty.statement.runs import describe
 from shopify_app.config import ShopifyConfig
 from shopify_app.embedding import admin_of
@@ -89,17 +89,25 @@ class Pages:
 
     def shop(self, session: Session) -> Shop:
         """The shop of whoever is looking."""
-        return session.exec(select(Shop).where(col(Shop.id) == self.merchant().shop_id)).one()
+        shop = session.exec(select(Shop).where(col(Shop.id) == self.merchant().shop_id)).one()
+        # How it writes money is in its program, and a page is often written when its session is over.
+        g.formats = {shop.id: formats_of(session, shop)}
+        return shop
+
+    def formats(self, shop: Shop) -> Formats:
+        """How the shop, which ``shop`` has read, writes numbers, money and times."""
+        formats: Formats = g.formats[shop.id]
+        return formats
 
     def render(self, template: str, shop: Shop, /, *, status: int = 200, **values: Any) -> Response:
         """A whole page for the shop."""
         html = render_template(
             template,
             page=self._frame,
-            fmt=Formats(shop.currency, shop.timezone),
+            fmt=self.formats(shop),
             link=self.link,
             carry=self.carry,
-            describe=lambda run: describe(run, Formats(shop.currency, shop.timezone)),
+            describe=lambda run: describe(run, self.formats(shop)),
             now=self.runtime.clock(),
             **values,
         )

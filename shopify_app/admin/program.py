@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from flask import Blueprint, jsonify, request
@@ -22,6 +23,7 @@ from shopify_app.admin.program_parts import Part
 from shopify_app.admin.program_saving import document_in_force, version_in_force
 from shopify_app.program_words import Words
 
+_LARGE, _SMALL = Decimal(12345), Decimal(5)
 _RATE = next(field for field in Part("earn", sort="order").fields if field.name == "rate").kind
 
 
@@ -47,12 +49,12 @@ def add_routes(blueprint: Blueprint, pages: Pages) -> None:
             version = version_in_force(session, shop.id or 0)
         # With everything on, so that what is switched off can be told in the same words.
         program = parse_program(_all_on(document), version=version or 0)
-        words = Words(program, shop.currency)
+        words = Words(program, shop.currency, shop.money_format)
         return pages.render(
             "admin/program.html",
             shop,
             version=version,
-            general=_general(document),
+            general=_general(document, pages.formats(shop)),
             earn=_ways(document, program, words),
             campaigns=_campaigns(document, program, words),
             rewards=_rewards(program, words),
@@ -69,8 +71,8 @@ def add_routes(blueprint: Blueprint, pages: Pages) -> None:
             shop = pages.shop(session)
             program = parse_program(document_in_force(session, shop.id or 0), version=0)
         asked = request.args
-        formats = Formats(shop.currency, shop.timezone)
-        return jsonify({"text": example(asked.get("rate", ""), asked.get("rounding", ""), program, formats)})
+        text = example(asked.get("rate", ""), asked.get("rounding", ""), program, pages.formats(shop))
+        return jsonify({"text": text})
 
     program_edit.add_routes(blueprint, pages)
     program_text.add_routes(blueprint, pages)
@@ -137,7 +139,7 @@ def _campaigns(document: Mapping[str, Any], program: Program, words: Words) -> l
     ]
 
 
-def _general(document: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _general(document: Mapping[str, Any], formats: Formats) -> list[tuple[str, str]]:
     """What stands at the top of the document, by name and value."""
     said = []
     for field in Part(GENERAL).fields:
@@ -147,6 +149,8 @@ def _general(document: Mapping[str, Any]) -> list[tuple[str, str]]:
         text = value_in_words(field.kind, field.default) if given is None else in_words(field.kind, given)
         if field.name == "points":
             text = f"{given['one']}, {given['many']}" if given else ""
+        elif field.name == "currency":
+            text = f"{formats.money(_LARGE)}, {formats.amounts.say(_SMALL)}"
         elif field.name == "basis":
             text = _basis(given or {})
         said.append((field.label, text))

@@ -158,7 +158,8 @@ def _input(field: Field, given: Any, choices: Choices, name: str) -> Input:
             return replace(made, widget=widget, value="on" if value is True else "", required=False)
         case Choice(words=words):
             options = tuple(Option(key, label, key == value) for key, label in words)
-            return replace(made, widget="select", value=_text(value), options=options)
+            none = (Option("", _upper_first(field.none), not value),) if field.default is None else ()
+            return replace(made, widget="select", value=_text(value), options=none + options)
         case Reference() as reference:
             options = tuple(Option(key, title, key == value) for key, title in choices.of(reference))
             none = () if field.is_required else (Option("", "None", not value),)
@@ -203,6 +204,10 @@ def _said(field: Field, given: Any) -> Any:
         return given
     written = None if field.is_required or field.default is None else field.kind.write(field.default)
     return None if field.kind.read(written, "", Notes()) is WRONG else written
+
+
+def _upper_first(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _text(value: Any) -> str:

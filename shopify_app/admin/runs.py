@@ -7,7 +7,6 @@ from flask.wrappers import Response
 
 from loyalty import member_import, preview, runs
 from loyalty.statement import runs as statement
-from loyalty.statement.formats import Formats
 from loyalty.statement.keyset import parse_cursor
 from loyalty.statement.members import names_of
 from loyalty.statement.runs import Description, RunView
@@ -35,7 +34,7 @@ def add_routes(blueprint: Blueprint, pages: Pages) -> None:
             run = statement.one(session, shop.id, run_id, now=pages.runtime.clock())
         if run is None:
             abort(404)
-        said = statement.describe(run, Formats(shop.currency, shop.timezone))
+        said = statement.describe(run, pages.formats(shop))
         return jsonify(_progress(run, said))
 
     @blueprint.get("/runs/<int:run_id>")

@@ -8,8 +8,9 @@ from sqlmodel import Session
 
 from loyalty.core.moments import day_of
 from loyalty.core.program import Program, Tier
-from loyalty.models import Member
+from loyalty.models import Member, Shop
 from loyalty.statement import shopper
+from loyalty.statement.money import Money
 from shopify_app.program_view import program_view
 from shopify_app.storefront.issues import issue_answer, issues_of
 from shopify_app.storefront.telling import first_celebration
@@ -20,14 +21,16 @@ def member_answer(session: Session, visitor: Visitor, *, now: datetime) -> dict[
     """``GET /proxy/member``; ``docs/storefront.md`` has every key."""
     program = program_of(session, visitor)
     person = person_of(session, visitor)
-    view = program_view(program, currency=visitor.shop.currency, today=day_of(now, program.timezone))
+    shop = visitor.shop
+    today = day_of(now, program.timezone)
+    view = program_view(program, currency=shop.currency, shop_format=shop.money_format, today=today)
     if visitor.prefix is not None:
         view["proxy"] = visitor.prefix  # merchants may move the proxy
     is_in = visitor.customer_id is not None
     issues = issues_of(session, person) if person is not None else ()
     return {
         "program": view,
-        "member": _member(session, person, program, visitor.shop.currency, now) if is_in else None,
+        "member": _member(session, person, program, shop, now) if is_in else None,
         "rewards": _rewards(session, view["rewards"], person, program, is_in=is_in, now=now),
         "ways": _ways(session, view["earn"], person, program, is_in=is_in, now=now),
         "issues": [issue_answer(issue, now=now) for issue in issues],
@@ -35,7 +38,7 @@ def member_answer(session: Session, visitor: Visitor, *, now: datetime) -> dict[
 
 
 def _member(
-    session: Session, person: Member | None, program: Program, currency: str, now: datetime
+    session: Session, person: Member | None, program: Program, shop: Shop, now: datetime
 ) -> dict[str, Any]:
     """Somebody who is logged in and whom we have not met is a member without points: their record is on its way to us."""
     if person is None:
@@ -54,7 +57,7 @@ def _member(
         "state": person.state,
         "expires_at": _instant(person.expires_at),
         "expiring_points": person.expiring_points,
-        "tier": _tier(person, program, currency),
+        "tier": _tier(person, program, shop),
         "birthday": birthday if person.birthday_month is not None else None,
         "history": [
             {
@@ -68,7 +71,7 @@ def _member(
     }
 
 
-def _tier(person: Member, program: Program, currency: str) -> dict[str, Any] | None:
+def _tier(person: Member, program: Program, shop: Shop) -> dict[str, Any] | None:
     """The member's tier and what is ahead; None where the program has no tiers."""
     if program.tiers is None:
         return None
@@ -79,19 +82,22 @@ def _tier(person: Member, program: Program, currency: str) -> dict[str, Any] | N
         "perks": list(own.perks) if own else [],
         "since": _instant(person.tier_since),
         "until": _instant(person.tier_until),
-        "next": _ahead(ahead, person.next_tier_distance, program, currency) if ahead else None,
+        "next": _ahead(ahead, person.next_tier_distance, program, shop) if ahead else None,
     }
 
 
-def _ahead(tier: Tier, distance: Decimal | None, program: Program, currency: str) -> dict[str, Any]:
+def _ahead(tier: Tier, distance: Decimal | None, program: Program, shop: Shop) -> dict[str, Any]:
     assert program.tiers is not None
+    left = tier.threshold if distance is None else distance
+    is_money = program.tiers.metric == "spent"
     return {
         "key": tier.key,
         "title": tier.title,
         "metric": program.tiers.metric,
         "threshold": str(tier.threshold),
         "distance": None if distance is None else str(distance),
-        "currency": currency,
+        "currency": shop.currency,
+        "amount": Money(shop.currency, shop.money_format, program.currency).write(left) if is_money else None,
     }
 
 

@@ -160,6 +160,7 @@ class Shop:
                 "friend": {"title": "$10 off"},
                 "minimum": "30.00",
                 "currency": "USD",
+                "amount": "$30",
             }
             return 200, {"offer": offer}
         if route == "referral/claim":

@@ -41,7 +41,8 @@ ABOUT: dict[str, Any] = {
     "tier": {
         "key": "silver", "title": "Silver", "perks": ["Early access", "<b>Free</b> gift wrap"], "since": None,
         "until": "2027-12-31T05:00:00+00:00",
-        "next": {"key": "gold", "title": "Gold", "metric": "spent", "threshold": "1000", "distance": "250.5", "currency": "USD"},
+        "next": {"key": "gold", "title": "Gold", "metric": "spent", "threshold": "1000", "distance": "250.5", "currency": "USD",
+                 "amount": "$250.50"},
     },
     "history": [
         {"points": 300, "kind": "earn", "reason": "Order #1001", "at": "2026-11-20T10:00:00+00:00"},
@@ -343,7 +344,7 @@ class TestFriends:
         page.goto(f"{shop.url}/?ref=8K2MZQ4T")
         title = page.get_by_role("heading", name="A friend sends you: $10 off")
         expect(title).to_be_focused()
-        expect(page.get_by_text("On your first order of $30.00 or more.")).to_be_visible()
+        expect(page.get_by_text("On your first order of $30 or more.")).to_be_visible()
         page.get_by_label("Your e-mail").fill("rowan@fernandfig.shop")
         page.get_by_role("button", name="Get my code").click()
 

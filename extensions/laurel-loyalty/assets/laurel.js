@@ -367,13 +367,9 @@
       this.find('tier-perks').replaceChildren(...list);
     }
 
-    distance({ metric, currency }, left) {
+    distance({ metric, amount }, left) {
       if (metric === 'points') return this.points(left);
-      return metric === 'spent' ? this.money(left, currency) : this.word('tierOrders', { count: left });
-    }
-
-    money(amount, currency) {
-      return Number(amount).toLocaleString(this.locale(), { style: 'currency', currency });
+      return metric === 'spent' ? amount : this.word('tierOrders', { count: left });
     }
 
     locale() {
@@ -526,7 +522,7 @@
       this.find('claim').hidden = false;
       this.find('claim-title').textContent = this.word('claimTitle', { reward: offer.friend.title });
       if (offer.minimum) {
-        this.find('claim-minimum').textContent = this.word('claimMinimum', { amount: this.money(offer.minimum, offer.currency) });
+        this.find('claim-minimum').textContent = this.word('claimMinimum', { amount: offer.amount });
       }
       if (this.find('panel')) this.openPanel(this.querySelector('[data-act="open"]'));
       this.find('claim-title').focus();

@@ -14,6 +14,7 @@ from loyalty.core.program import (
     DISCOUNTS,
     BalanceReminder,
     Basis,
+    CurrencyFormat,
     Expiry,
     Gift,
     PointsName,
@@ -41,6 +42,65 @@ POINTS = Table(
         Field("many", Text(40), "Name of several points"),
     ),
     PointsName,
+)
+
+_SHOP = "as the shop writes it"
+
+
+def _check_currency(values: Mapping[str, Any], path: str, notes: Notes) -> None:
+    thousands, decimal = values.get("thousands"), values.get("decimal")
+    if decimal is not None and thousands == decimal:
+        notes.mistake(join(path, "decimal"), decimal, f"not the {thousands} that groups the digits already")
+
+
+CURRENCY = Table(
+    (
+        Field(
+            "display", Choice((("symbol", "Its symbol"), ("code", "Its code"))), "Shown by", "", None, _SHOP
+        ),
+        Field(
+            "decimals",
+            Choice((("always", "Always"), ("when_needed", "Only where they are not zero"))),
+            "Decimals",
+            "",
+            None,
+            "in tables always, in sentences where they are not zero",
+        ),
+        Field(
+            "position",
+            Choice((("before", "Before the number"), ("after", "After the number"))),
+            "Symbol or code",
+            "",
+            None,
+            _SHOP,
+        ),
+        Field(
+            "thousands",
+            Choice(
+                (
+                    ("comma", "A comma: 1,000"),
+                    ("point", "A point: 1.000"),
+                    ("space", "A space: 1 000"),
+                    ("apostrophe", "An apostrophe: 1’000"),
+                    ("none", "Nothing: 1000"),
+                )
+            ),
+            "Between thousands",
+            "",
+            None,
+            _SHOP,
+        ),
+        Field(
+            "decimal",
+            Choice((("point", "A point: 0.50"), ("comma", "A comma: 0,50"))),
+            "Before decimals",
+            "",
+            None,
+            _SHOP,
+        ),
+    ),
+    CurrencyFormat,
+    _check_currency,
 )
 
 BASIS = Table(

@@ -14,6 +14,7 @@ from loyalty.core.document.mistakes import Notes, ProgramInvalid, join
 from loyalty.core.document.policies import (
     BALANCE_REMINDER,
     BASIS,
+    CURRENCY,
     EXPIRY,
     EXPIRY_FIELDS,
     POINTS,
@@ -23,7 +24,7 @@ from loyalty.core.document.policies import (
 )
 from loyalty.core.document.rewards import DEFAULT_KIND, MOST_REWARDS, RewardTable
 from loyalty.core.document.tiers import TIERS_TABLE
-from loyalty.core.program import Basis, Campaign, Program, Reward
+from loyalty.core.program import Basis, Campaign, CurrencyFormat, Program, Reward
 
 MOST_CAMPAIGNS = 100
 _REWARD = RewardTable()
@@ -50,6 +51,7 @@ _DEBTS = Choice(
 # Everything but ``earn``, whose keys are the merchant's.
 FIELDS = (
     Field("points", POINTS, "Points"),
+    Field("currency", CURRENCY, "Money", "How amounts are written. It changes none of them", CurrencyFormat()),
     Field("point_value", Amount(Decimal(1_000_000)), "Value of one point", "For reports", None),
     Field("timezone", Zone(), "Time zone", "Empty: the shop's", None, "the shop's own"),
     Field("guests", _GUESTS, "Guests", "People without an account", "earn"),
@@ -68,7 +70,17 @@ FIELDS = (
 
 # In this order a document is written: what is short and what the rest rests on first.
 ORDER = (
-    *("points", "point_value", "timezone", "guests", "stacking", "debts", "reward_reminder_days", "basis"),
+    *(
+        "points",
+        "currency",
+        "point_value",
+        "timezone",
+        "guests",
+        "stacking",
+        "debts",
+        "reward_reminder_days",
+        "basis",
+    ),
     *("earn", "campaigns", "rewards", "tiers", "referrals", "expiry", "balance_reminder"),
 )
 

@@ -1,5 +1,6 @@
 """The program: what a shop's document says, as frozen values. Reading a document, with every mistake named, is ``document``'s work."""
 
+from loyalty.core.program.currency import CurrencyFormat
 from loyalty.core.program.earning import (
     ACTION_WAYS,
     GOAL_WAYS,
@@ -43,6 +44,7 @@ __all__ = [
     "BirthdayRule",
     "Campaign",
     "Combines",
+    "CurrencyFormat",
     "Expiry",
     "Gift",
     "GoalRule",

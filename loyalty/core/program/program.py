@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from loyalty.core.program.currency import CurrencyFormat
 from loyalty.core.program.earning import (
     GOAL_WAYS,
     ORDER_WAYS,
@@ -20,6 +21,7 @@ from loyalty.core.program.tiers import Tiers
 
 UTC = ZoneInfo("UTC")
 _GOODS_ALONE = Basis()
+_AS_THE_SHOP = CurrencyFormat()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +36,7 @@ class Program:
 
     version: int
     points_name: PointsName
+    currency: CurrencyFormat = _AS_THE_SHOP
     timezone: ZoneInfo = UTC
     point_value: Decimal | None = None
     basis: Basis = _GOODS_ALONE

@@ -384,7 +384,7 @@ class TestPage:
         form = ask(store, "GET", f"/r/{code}")
         assert form.content_type == "application/liquid; charset=utf-8"
         assert f'action="/apps/laurel/r/{code}"' in form.text
-        assert "$10 off for your first order of USD 30 or more" in form.text
+        assert "$10 off for your first order of $30 or more" in form.text
         waiting = ask(store, "POST", f"/r/{code}", data={"email": FRIEND})
         address = waiting.text.partition('href="/apps/laurel')[2].partition('"')[0]
         store.settle()

@@ -343,6 +343,43 @@ class TestBirthday:
         assert (answer.status_code, answer.json["error"]) == (422, "bad_birthday")
 
 
+class TestMoney:
+    """How amounts are written."""
+
+    def details(self, store) -> list[str]:
+        """The ways to earn in words, as the widget gets them."""
+        return [way["detail"] for way in ask(store, "GET", "/member", None).json["ways"]]
+
+    def test_shop(self, store):
+        """A format that the merchant chooses at Shopify is used from then on, and the theme is told."""
+        store.settle()
+        assert "1 point for every $1 spent" in self.details(store)
+        told = len(store.outbox("program_metafield"))
+        store.act(
+            "POST", "/webhooks", topic="shop/update", payload={"id": 1, "money_format": "{{amount}} Taler"}
+        )
+        store.settle()
+        assert "1 point for every 1\u00a0Taler spent" in self.details(store)
+        assert told + 1 == len(store.outbox("program_metafield"))
+        store.act(
+            "POST", "/webhooks", topic="shop/update", payload={"id": 1, "money_format": "{{amount}} Taler"}
+        )
+        store.settle()
+        assert told + 1 == len(store.outbox("program_metafield"))
+
+    def test_program(self, store):
+        """What the program says comes first."""
+        store.settle()
+        shop_id = store.shop().id
+        with store.runtime.transaction() as session:
+            said = {
+                **programs.document(session, shop_id),
+                "currency": {"display": "code", "decimals": "always"},
+            }
+            programs.apply(session, shop_id, said, author="test", now=store.runtime.clock())
+        assert "1 point for every USD\u00a01.00 spent" in self.details(store)
+
+
 class TestWholeProgram:
     """Tiers, pending points, rewards of which one can have more or less."""
 
@@ -356,6 +393,7 @@ class TestWholeProgram:
         assert (member["tier"]["key"], member["tier"]["perks"]) == ("silver", ["Early access"])
         ahead = member["tier"]["next"]
         assert (ahead["key"], Decimal(ahead["distance"]), ahead["metric"]) == ("gold", 850, "spent")
+        assert "$850.00" == ahead["amount"]
         assert [(move["points"], move["reason"]) for move in member["history"]] == [(300, "Welcome")]
 
     @pytest.mark.parametrize(

@@ -150,6 +150,17 @@ class TestSaving:
         assert "Somebody saved another version" in answer.json["message"]
         assert document(runtime, bare)["points"]["one"] == "leaf"
 
+    def test_money(self, client: FlaskClient, bare: Story, runtime: Runtime) -> None:
+        """What is chosen for money holds on every page, and what is left to the shop is not said."""
+        assert [""] == form(client, "/program/part/general").sent()["currency.display"]
+        save(client, "/program/part/general", **{"currency.display": "code", "currency.position": "after"})
+
+        assert document(runtime, bare)["currency"] == {"display": "code", "position": "after"}
+        page = client.get("/program").text
+        assert "12,345.00\u00a0USD, 5\u00a0USD" in page
+        assert "1 point for every 1\u00a0USD spent" in page
+        assert "\u00a0USD" in client.get("/").text
+
     def test_switched_off(self, client: FlaskClient, bare: Story, runtime: Runtime) -> None:
         """A switch that is off is not sent at all; the way to earn is off, and keeps its settings."""
         save(client, "/program/part/earn/signup", enabled=None)

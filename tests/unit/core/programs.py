@@ -19,6 +19,7 @@ from loyalty.core.program import (
     BirthdayRule,
     Campaign,
     Combines,
+    CurrencyFormat,
     Expiry,
     Gift,
     GoalRule,
@@ -54,6 +55,23 @@ def amounts(most: int = 100_000) -> st.SearchStrategy[Decimal]:
 def subsets(keys: list[str]) -> st.SearchStrategy[frozenset[str]]:
     """Some of these keys, or none."""
     return st.frozensets(st.sampled_from(keys), max_size=2) if keys else st.just(frozenset())
+
+
+@st.composite
+def currency_formats(draw: st.DrawFn) -> CurrencyFormat:
+    """Any way to write money."""
+    marks = st.none() | st.tuples(
+        st.sampled_from([None, "comma", "point", "space", "apostrophe", "none"]),
+        st.sampled_from([None, "point", "comma"]),
+    ).filter(lambda pair: pair[0] is None or pair[0] != pair[1])
+    thousands, decimal = draw(marks) or (None, None)
+    return CurrencyFormat(
+        display=draw(st.sampled_from([None, "symbol", "code"])),
+        decimals=draw(st.sampled_from([None, "always", "when_needed"])),
+        position=draw(st.sampled_from([None, "before", "after"])),
+        thousands=thousands,
+        decimal=decimal,
+    )
 
 
 @st.composite
@@ -215,6 +233,7 @@ def programs(draw: st.DrawFn) -> Program:
         version=3,
         points_name=PointsName(draw(TITLES).strip(), draw(TITLES).strip()),
         timezone=ZoneInfo(draw(st.sampled_from(["UTC", "Europe/Berlin", "America/Los_Angeles"]))),
+        currency=draw(st.just(CurrencyFormat()) | currency_formats()),
         point_value=draw(st.none() | amounts(10)),
         basis=Basis(draw(st.booleans()), draw(st.booleans()), draw(st.booleans())),
         guests=draw(st.sampled_from(["earn", "wait", "never"])),

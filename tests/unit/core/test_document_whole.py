@@ -36,6 +36,7 @@ debts = "forgive"
 reward_reminder_days = 5
 points = { one = "bean", many = "beans" }
 basis = { tax = true }
+currency = { thousands = "comma", decimals = "when_needed" }
 
 [earn.order]
 title = "Place an order"
@@ -158,6 +159,11 @@ CASES = [
     (["point_value"], 0.01, "point_value"),
     (["reward_reminder_days"], 0, "reward_reminder_days"),
     (["basis", "tips"], True, "basis.tips"),
+    (["currency"], {"display": "sign"}, "currency.display"),
+    (["currency"], {"thousands": "point", "decimal": "point"}, "currency.decimal"),
+    (["currency"], {"decimals": 2}, "currency.decimals"),
+    (["currency"], {"symbol": "$"}, "currency.symbol"),
+    (["currency"], "EUR", "currency"),
     (["earn", "order", "limit", "per"], "fortnight", "earn.order.limit.per"),
     (["earn", "order", "limit", "times"], 0, "earn.order.limit.times"),
     (["earn", "order", "limit", "days"], None, "earn.order.limit.days"),

@@ -34,6 +34,7 @@ DETAILS = {
             "name": "Fern & Fig",
             "contactEmail": "hello@fernandfig.shop",
             "currencyCode": "EUR",
+            "currencyFormats": {"moneyFormat": "€{{amount_with_comma_separator}}"},
             "ianaTimezone": "Europe/Berlin",
             "plan": {"publicDisplayName": "Basic"},
         },

@@ -123,7 +123,7 @@ class TestView:
         """Money is written in the shop's currency, also in one that nobody knows."""
         program = parse_program(DEFAULT_DOCUMENT, version=1)
         assert "1 point for every ¥1 spent" == Words(program, "JPY").rule(program.earning[0])
-        assert "1 point for every XQQ1 spent" == Words(program, "XQQ").rule(program.earning[0])
+        assert "1 point for every XQQ\u00a01 spent" == Words(program, "XQQ").rule(program.earning[0])
 
 
 class TestMetafield:
