@@ -12,7 +12,8 @@ from flask import Blueprint, Response
 
 from sandbox.klaviyo import documents, gate
 from sandbox.klaviyo.account import Account
-from sandbox.klaviyo.errors import Problem, Refused, not_found, refuse_when
+from sandbox.klaviyo.checks import wrong
+from sandbox.klaviyo.errors import not_found, refuse_when
 from sandbox.klaviyo.event_checks import EventReader
 from sandbox.klaviyo.events import Event, Metric, row_of_key
 from sandbox.klaviyo.filters import Clause
@@ -47,10 +48,12 @@ def create_events() -> Response:
     refuse_when(reader.problems)
     with gate.state().lock:
         found = gate.account()
-        for entry in entries:
+        for index, entry in enumerate(entries):
             ident = entry.profile.get("id")
             if ident and found.profiles.alive(ident) is None:
-                raise Refused(400, [Problem(f"A profile with id {ident} does not exist.")])
+                at = f"/data/attributes/events-bulk-create/data/{index}/attributes/profile/data/id"
+                wrong(reader.problems, at, f"A profile with id {ident} does not exist.")
+        refuse_when(reader.problems)
         for entry in entries:
             found.receive(entry, gate.caller().app_name, gate.state().now())
     return nothing(202)

@@ -13,7 +13,7 @@ from sandbox.klaviyo import documents, gate
 from sandbox.klaviyo.checks import only_data, resource, wrong
 from sandbox.klaviyo.errors import Problem, not_found, refuse_when
 from sandbox.klaviyo.filters import Clause
-from sandbox.klaviyo.profile_checks import ATTRIBUTES, MEMBERS, check_deletion, check_profile
+from sandbox.klaviyo.profile_checks import ATTRIBUTES, MAX_PROFILE, MEMBERS, check_deletion, check_profile
 from sandbox.klaviyo.profiles import Profiles
 from sandbox.klaviyo.query import Query, bad_parameter
 from sandbox.klaviyo.replies import many, nothing, one
@@ -35,7 +35,7 @@ _FILTERS = {
 def import_profile() -> Response:
     query = Query(("profile",), additional=_ADDITIONAL)
     problems: list[Problem] = []
-    data = only_data(gate.body(), "", problems)
+    data = only_data(gate.body(MAX_PROFILE), "", problems)
     if data is not None:
         check_profile(data, "/data", problems)
     refuse_when(problems)
@@ -49,7 +49,7 @@ def import_profile() -> Response:
 def change_profile(ident: str) -> Response:
     query = Query(("profile",), additional=_ADDITIONAL)
     problems: list[Problem] = []
-    data = only_data(gate.body(), "", problems)
+    data = only_data(gate.body(MAX_PROFILE), "", problems)
     if data is not None and resource(
         data, "profile", "/data", problems, members=MEMBERS, required=("type", "id", "attributes")
     ):

@@ -10,11 +10,11 @@ from flask import Blueprint, Response
 from sandbox.klaviyo import documents, gate
 from sandbox.klaviyo.account import Account
 from sandbox.klaviyo.checks import known_members, only_data, resource, wrong
-from sandbox.klaviyo.errors import Problem, Refused, not_found, refuse_when
+from sandbox.klaviyo.errors import Problem, not_found, refuse_when
 from sandbox.klaviyo.filters import Clause
 from sandbox.klaviyo.query import Query, bad_parameter
 from sandbox.klaviyo.replies import many, one
-from sandbox.klaviyo.reviews import Review, change_status
+from sandbox.klaviyo.reviews import STATUSES, TYPES, Review, change_status, check_status
 
 blueprint = Blueprint("reviews", __name__)
 
@@ -42,8 +42,8 @@ def list_reviews() -> Response:
         page_default=20,
     )
     with gate.state().lock:
-        found = gate.account()
-        chosen = [item for item in found.reviews.values() if all(_holds(item, c) for c in query.clauses)]
+        found, clauses = gate.account(), _checked(query.clauses)
+        chosen = [item for item in found.reviews.values() if all(_holds(item, c) for c in clauses)]
         down = query.descending or query.sort is None
         page, links = query.page(
             chosen, key=lambda item: [_sort_value(item, query.sort), item.ident], descending=down
@@ -68,7 +68,7 @@ def change_review(ident: str) -> Response:
     problems: list[Problem] = []
     members = frozenset(("type", "id", "attributes"))
     data = only_data(gate.body(), "", problems)
-    status: dict[str, Any] = {}
+    status: dict[str, Any] | None = None
     if data is not None and resource(
         data, "review", "/data", problems, members=members, required=tuple(members)
     ):
@@ -77,24 +77,16 @@ def change_review(ident: str) -> Response:
             wrong(problems, "/data/id", "The id differs from the one in the path.")
         if known_members(data["attributes"], frozenset(("status",)), at, problems, "review", ("status",)):
             status = data["attributes"]["status"]
-            known_members(
-                status,
-                frozenset(("value", "rejection_reason")),
-                f"{at}/status",
-                problems,
-                "status",
-                ("value",),
-            )
+            if status is not None:
+                check_status(status, f"{at}/status", problems)
     refuse_when(problems)
     with gate.state().lock:
         item = gate.account().reviews.get(ident)
         if item is None:
             raise not_found("review", ident)
-        reason = (status.get("rejection_reason") or {}).get("reason")
-        try:
+        if status is not None:
+            reason = status.get("rejection_reason", {}).get("reason")
             change_status(item, status["value"], reason, gate.state().now())
-        except ValueError as error:
-            raise Refused(400, [Problem(str(error), pointer="/data/attributes/status")]) from error
         return one(documents.review(item), query)
 
 
@@ -102,35 +94,47 @@ def _sort_value(item: Review, sort: str | None) -> Any:
     return {"rating": item.rating or 0, "updated": item.updated}.get(sort or "", item.created)
 
 
+def _checked(clauses: list[Clause]) -> list[Clause]:
+    """The clauses, after a look at what they compare with: one that could never hold is a mistake."""
+    for clause in clauses:
+        values = clause.value if clause.operator == "any" else [clause.value]
+        if not all(_comparable(clause.field, value) for value in values):
+            raise bad_parameter("filter", f"'{clause.field}' is not compared with that.")
+    return clauses
+
+
+def _comparable(field: str, value: Any) -> bool:
+    if field == "created":
+        return isinstance(value, datetime)
+    if field == "rating":
+        return isinstance(value, int) and not isinstance(value, bool)
+    if field == "verified":
+        return isinstance(value, bool)
+    known = {"status": STATUSES, "review_type": TYPES}.get(field)
+    return isinstance(value, str) and (known is None or value in known)
+
+
 def _holds(item: Review, clause: Clause) -> bool:
-    value = clause.value
-    if clause.field == "created":
-        if not isinstance(value, datetime):
-            raise bad_parameter("filter", "'created' is compared with a date and time without quotes.")
-        limit = value.timestamp()
-        return item.created >= limit if clause.operator == "greater-or-equal" else item.created <= limit
-    if clause.field == "rating":
-        return item.rating is not None and _rated(item.rating, clause)
-    if clause.field == "content":
-        return str(value).lower() in (item.content or "").lower()
     actual = {
+        "created": item.created,
+        "rating": item.rating,
+        "content": (item.content or "").lower(),
         "id": item.ident,
         "item.id": f"$shopify:::$default:::{(item.product or {}).get('external_id')}",
         "status": item.status,
         "review_type": item.kind,
         "verified": item.verified,
     }[clause.field]
-    return actual in value if clause.operator == "any" else actual == value
-
-
-def _rated(rating: int, clause: Clause) -> bool:
+    value = clause.value.timestamp() if clause.field == "created" else clause.value
+    if actual is None:
+        return False
     if clause.operator == "any":
-        return rating in clause.value
+        return actual in value
+    if clause.operator == "contains":
+        return str(value).lower() in str(actual)
     if clause.operator == "equals":
-        return bool(rating == clause.value)
-    if isinstance(clause.value, bool) or not isinstance(clause.value, int):
-        raise bad_parameter("filter", "'rating' is compared with a number.")
-    return rating >= clause.value if clause.operator == "greater-or-equal" else rating <= clause.value
+        return bool(actual == value)
+    return bool(actual >= value if clause.operator == "greater-or-equal" else actual <= value)
 
 
 def _events(found: Account, reviews: list[Review], query: Query) -> list[dict[str, Any]]:

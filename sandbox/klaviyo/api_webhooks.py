@@ -36,6 +36,7 @@ def create_webhook() -> Response:
     with gate.state().lock:
         found, settings = gate.account(), gate.state().settings
         fields = read_webhook(gate.body(), frozenset(found.topics()), settings)
+        _demand_reading(fields["topics"])
         if len(found.webhooks) >= MAX_WEBHOOKS:
             detail = f"An account may have {MAX_WEBHOOKS} webhooks at most."
             raise Refused(400, [Problem(detail, pointer="/data", code="webhook_limit_reached")])
@@ -56,6 +57,7 @@ def change_webhook(ident: str) -> Response:
     with gate.state().lock:
         hook, topics = _webhook(ident), frozenset(gate.account().topics())
         fields = read_changes(gate.body(), ident, topics, gate.state().settings)
+        _demand_reading(fields.get("topics", ()))
         hook.name = fields.get("name", hook.name)
         hook.description = fields.get("description", hook.description)
         hook.endpoint_url = fields.get("endpoint_url", hook.endpoint_url)
@@ -73,6 +75,12 @@ def delete_webhook(ident: str) -> Response:
         _webhook(ident)
         del gate.account().webhooks[ident]
     return nothing(204)
+
+
+def _demand_reading(topics: tuple[str, ...]) -> None:
+    """Whoever wants to hear of events must be allowed to read them."""
+    if any(topic.startswith("event:") for topic in topics):
+        gate.demand_scopes(frozenset(("events:read",)))
 
 
 def _topics(hooks: list[Webhook], query: Query) -> list[dict[str, Any]]:

@@ -40,6 +40,9 @@ class Dispatcher:
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
+        self._http = requests.Session()
+        # No proxy of the environment stands between this and an endpoint on loopback.
+        self._http.trust_env = False
         self.log: deque[Attempt] = deque(maxlen=1000)
 
     def start(self) -> None:
@@ -92,7 +95,7 @@ class Dispatcher:
         headers = batch_headers(webhook, body, now)
         status: int | None
         try:
-            reply = requests.post(
+            reply = self._http.post(
                 webhook.endpoint_url,
                 data=body,
                 headers=headers,
@@ -107,7 +110,7 @@ class Dispatcher:
             done = self._state.now()
             webhook.attempts += 1
             if status in _TAKEN:
-                webhook.succeed(len(items), status)
+                webhook.succeed(items, status)
             else:
                 webhook.fail(status, done, settings)
             self.log.append(Attempt(account.spec.ident, webhook.ident, len(items), status, done))

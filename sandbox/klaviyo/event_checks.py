@@ -5,6 +5,7 @@ Refuses to record anything: it turns a good body into the plain values that the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,16 +13,26 @@ from typing import Any
 
 from sandbox.klaviyo.checks import instant, known_members, nullable_string, only_data, resource, wrong
 from sandbox.klaviyo.errors import Problem
-from sandbox.klaviyo.profile_checks import ATTRIBUTES, MEMBERS, check_profile, check_properties
+from sandbox.klaviyo.profile_checks import (
+    ATTRIBUTES,
+    MAX_PROFILE_OF_EVENT,
+    MEMBERS,
+    check_profile,
+    check_properties,
+)
 
 MAX_EVENTS = 1000
 MAX_PROPERTIES = 400
 MAX_METRIC_NAME = 128
 MAX_UNIQUE_ID = 255
-_EARLIEST = datetime(1991, 1, 1, tzinfo=UTC)
+# The published descriptions differ; this is the later one.
+_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 # Until this revision a profile inside an event carried its `meta` among the attributes, later beside them.
 META_BESIDE_ATTRIBUTES = "2026-10-15"
+_AHEAD = timedelta(days=365)
 BACKFILL_SINCE = "2026-07-15"
+_CURRENCY = re.compile("[A-Z]{3}")
+_OF_EVENT = ATTRIBUTES | {"anonymous_id"}
 _COMMON = frozenset(("properties", "time", "value", "value_currency", "unique_id", "metric"))
 
 
@@ -121,12 +132,17 @@ class EventReader:
         data = only_data(given["profile"], f"{at}/profile", self.problems)
         if data is None:
             return None
-        attributes, members = ATTRIBUTES, MEMBERS
-        if not bulk:
-            attributes = ATTRIBUTES | {"anonymous_id"}
-            if self._revision < META_BESIDE_ATTRIBUTES:
-                attributes, members = attributes | {"meta"}, MEMBERS - {"meta"}
-        check_profile(data, f"{at}/profile/data", self.problems, attributes=attributes, members=members)
+        attributes, members = _OF_EVENT, MEMBERS
+        if not bulk and self._revision < META_BESIDE_ATTRIBUTES:
+            attributes, members = _OF_EVENT | {"meta"}, MEMBERS - {"meta"}
+        check_profile(
+            data,
+            f"{at}/profile/data",
+            self.problems,
+            attributes=attributes,
+            members=members,
+            largest=MAX_PROFILE_OF_EVENT,
+        )
         return data if isinstance(data, dict) else None
 
     def _event(
@@ -171,15 +187,15 @@ class EventReader:
         if moment is None:
             wrong(self.problems, f"{at}/time", "This must be an ISO 8601 date and time with its offset.")
             return self._now
-        if moment < _EARLIEST or moment > self._now + timedelta(days=366):
-            wrong(self.problems, f"{at}/time", "The time must be after 1990 and at most one year ahead.")
+        if moment < _EARLIEST or moment > self._now + _AHEAD:
+            wrong(
+                self.problems, f"{at}/time", "The time must not be before 2000, and at most one year ahead."
+            )
         return moment
 
     def _value(self, given: Mapping[str, Any], at: str) -> float | None:
         currency = given.get("value_currency")
-        if currency is not None and not (
-            isinstance(currency, str) and len(currency) == 3 and currency.isalpha()
-        ):
+        if currency is not None and not (isinstance(currency, str) and _CURRENCY.fullmatch(currency)):
             wrong(self.problems, f"{at}/value_currency", "This must be an ISO 4217 currency code.")
         value = given.get("value")
         if value is None:

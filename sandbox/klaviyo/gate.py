@@ -59,15 +59,14 @@ def revision() -> str:
     return found
 
 
-def body() -> dict[str, Any]:
-    """The JSON body of the request, unzipped, at most 5 MB."""
+def body(most: int = MAX_BODY) -> dict[str, Any]:
+    """The JSON body of the request, unzipped, at most 5 MB or fewer bytes."""
     raw = request.get_data(cache=True)
     if request.headers.get("Content-Encoding", "").lower() == "gzip":
         raw = _unzip(raw)
-    if len(raw) > MAX_BODY:
-        raise Refused(
-            400, [Problem("The payload may not be larger than 5 MB.", pointer="/", code="payload_too_large")]
-        )
+    if len(raw) > most:
+        detail = f"The payload may not be larger than {most} bytes here."
+        raise Refused(400, [Problem(detail, pointer="/", code="payload_too_large")])
     return parse_json(raw)
 
 
@@ -102,7 +101,7 @@ def _enter() -> None:
     if operation is None:  # Flask would answer OPTIONS by itself.
         raise MethodNotAllowed
     request.environ[OPERATION] = operation.name
-    _demand_scopes(operation)
+    demand_scopes(operation.scopes)
     _count(operation)
     with_body = request.method in ("POST", "PATCH", "DELETE") and request.get_data(cache=True)
     if with_body and request.mimetype not in _JSON_TYPES:
@@ -156,8 +155,9 @@ def _revision() -> str:
     return later[0] if later else REVISIONS[-1]
 
 
-def _demand_scopes(operation: Operation) -> None:
-    missing = operation.scopes - caller().scopes
+def demand_scopes(scopes: frozenset[str]) -> None:
+    """Refuse a caller to whom one of the scopes was not granted."""
+    missing = scopes - caller().scopes
     if missing:
         detail = f"This operation needs the scopes: {', '.join(sorted(missing))}."
         raise Refused(

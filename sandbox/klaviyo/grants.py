@@ -20,7 +20,7 @@ _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 
 @dataclass(frozen=True)
 class Client:
-    """An OAuth app as its developer registered it; no scopes means that every known scope may be asked for."""
+    """An OAuth app as its developer registered it. `scopes` None: every known scope may be asked for."""
 
     ident: str
     secret: str
@@ -109,6 +109,7 @@ class Grants:
         self, account: str, redirect_uri: str, scopes: frozenset[str], challenge: str, now: float
     ) -> str:
         """A code for an account whose owner pressed Allow."""
+        self._codes = {code: held for code, held in self._codes.items() if held.expires > now}
         code = secrets.token_urlsafe(32)
         self._codes[code] = Code(
             self.client.ident, account, redirect_uri, scopes, challenge, now + CODE_SECONDS
@@ -146,6 +147,8 @@ class Grants:
             raise TokenError("invalid_grant", "The refresh token was not used for too long.")
         self._limit(grant, now)
         grant.last_used = now
+        if self._settings.refresh_kills_access_tokens:
+            self.expire_access(grant.account)
         if not self._settings.rotate_refresh_tokens:
             return self._issue(grant, token, now)
         del self._by_refresh[token]

@@ -151,7 +151,7 @@ def _read(args: Mapping[str, str]) -> Demand:
     ):
         raise refused("invalid_request", "PKCE with code_challenge_method=S256 is required.")
     scopes = frozenset(args.get("scope", "").split())
-    if not scopes or scopes - (client.scopes or SCOPES):
+    if not scopes or scopes - (SCOPES if client.scopes is None else client.scopes):
         raise refused("invalid_scope", "A scope is missing, unknown or not on the app's list.")
     return Demand(uri, app_state, scopes | {BASE_SCOPE}, args["code_challenge"])
 
@@ -182,6 +182,8 @@ def _same_client(client: Client, ident: str, secret: str) -> bool:
 def _form() -> Mapping[str, str]:
     if request.mimetype != "application/x-www-form-urlencoded":
         raise TokenError("invalid_grant_type", "The body must be application/x-www-form-urlencoded.")
+    if any(len(values) > 1 for _, values in request.form.lists()):
+        raise TokenError("invalid_request", "A parameter may be there once.")
     return request.form
 
 

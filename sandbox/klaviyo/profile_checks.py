@@ -14,6 +14,8 @@ from sandbox.klaviyo.checks import json_value, known_members, nullable_string, o
 from sandbox.klaviyo.errors import Problem
 
 MAX_PROFILE = 100 * 1024
+# What comes with an event has a little less room.
+MAX_PROFILE_OF_EVENT = 95 * 1024
 MAX_EMAIL = 100
 IDENTIFIERS = ("email", "phone_number", "external_id", "_kx", "anonymous_id")
 TEXTS = frozenset(
@@ -48,8 +50,9 @@ def check_profile(
     attributes: frozenset[str] = ATTRIBUTES,
     members: frozenset[str] = MEMBERS,
     identified: bool = True,
+    largest: int = MAX_PROFILE,
 ) -> None:
-    """A profile resource: known attributes of the right types, an identifier, at most 100 KB."""
+    """A profile resource: known attributes of the right types, an identifier, no more than so many bytes."""
     if attributes is ATTRIBUTES and _plainly_good(data):
         return
     if not resource(data, "profile", at, problems, members=members, required=_REQUIRED):
@@ -66,11 +69,8 @@ def check_profile(
     if "meta" in given and "meta" in attributes:
         _check_meta(given["meta"], f"{here}/meta", problems)
     # The printed form costs little and is never four times smaller than the JSON.
-    if (
-        len(repr(given)) > MAX_PROFILE // 4
-        and len(json.dumps(given, ensure_ascii=False).encode()) > MAX_PROFILE
-    ):
-        wrong(problems, at, "A profile may not be larger than 100 KB.")
+    if len(repr(given)) > largest // 4 and len(json.dumps(given, ensure_ascii=False).encode()) > largest:
+        wrong(problems, at, f"A profile may not be larger than {largest // 1024} KB here.")
 
 
 def _plainly_good(data: Any) -> bool:
@@ -134,7 +134,11 @@ def _check_location(value: Any, at: str, problems: list[Problem]) -> None:
 
 def _check_meta(value: Any, at: str, problems: list[Problem]) -> None:
     allowed = frozenset(("patch_properties", "patch_identifiers"))
-    if not known_members(value, allowed, at, problems, "meta") or "patch_properties" not in value:
+    if not known_members(value, allowed, at, problems, "meta"):
+        return
+    if "patch_identifiers" in value:
+        wrong(problems, f"{at}/patch_identifiers", "The sandbox does not offer patch_identifiers.")
+    if "patch_properties" not in value:
         return
     patch, here = value["patch_properties"], f"{at}/patch_properties"
     if not known_members(

@@ -122,7 +122,7 @@ class Profiles:
             owner = self.with_identifier(name, value) if value else None
             if owner is None:
                 continue
-            if found is not None and owner != found and name == "phone_number":
+            if found is not None and owner != found:
                 raise _duplicate(owner)
             found = owner if found is None else found
         return found

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.klaviyo.errors import NotUnderstood
+from sandbox.klaviyo.checks import known_members, nullable_string, wrong
+from sandbox.klaviyo.errors import NotUnderstood, Problem
 from sandbox.klaviyo.profile_checks import valid_email
 
 TYPES = ("review", "rating", "question", "store")
@@ -53,6 +54,26 @@ class Review:
         if self.status == "rejected":
             return {"value": "rejected", "rejection_reason": {"reason": self.rejection or "other"}}
         return {"value": self.status}
+
+
+def check_status(status: Any, at: str, problems: list[Problem]) -> None:
+    """A status as an app may set it: a rejection has one of the known reasons, and nothing else has one."""
+    rejected = isinstance(status, dict) and status.get("value") == "rejected"
+    members = frozenset(("value", "rejection_reason")) if rejected else frozenset(("value",))
+    if not known_members(status, members, at, problems, "status", tuple(sorted(members))):
+        return
+    if status["value"] not in STATUSES:
+        wrong(problems, f"{at}/value", f"This must be one of {', '.join(STATUSES)}.")
+    if not rejected:
+        return
+    given, here = status["rejection_reason"], f"{at}/rejection_reason"
+    other = isinstance(given, dict) and given.get("reason") == "other"
+    known = frozenset(("reason", "status_explanation")) if other else frozenset(("reason",))
+    if not known_members(given, known, here, problems, "rejection_reason", ("reason",)):
+        return
+    if given["reason"] not in REASONS:
+        wrong(problems, f"{here}/reason", f"This must be one of {', '.join(REASONS)}.")
+    nullable_string(given.get("status_explanation"), f"{here}/status_explanation", problems)
 
 
 def change_status(review: Review, status: str, reason: str | None, now: float) -> None:

@@ -18,6 +18,7 @@ class Settings:
 
     access_token_seconds: int = 3600
     rotate_refresh_tokens: bool = True
+    refresh_kills_access_tokens: bool = True
     refreshes_per_minute: int = 10
     unused_grant_days: int = 90
     regrant_kills_old_tokens: bool = True

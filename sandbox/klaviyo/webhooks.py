@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -23,6 +24,7 @@ MAX_WEBHOOKS = 10
 MAX_BATCH = 1000
 MIN_SECRET = 16
 _CREATE = frozenset(("name", "description", "endpoint_url", "secret_key"))
+_PRINTED = re.compile(r"[!-~]+")
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -40,7 +42,6 @@ class Webhook:
     updated: float
     enabled: bool = True
     waiting: list[dict[str, Any]] = field(default_factory=list)
-    waiting_since: float = 0.0
     due: float = 0.0
     failures: int = 0
     failing_since: float | None = None
@@ -53,14 +54,15 @@ class Webhook:
         if not self.enabled:
             return
         if not self.waiting:
-            self.waiting_since = now
             self.due = max(self.due, now + settings.webhook_batch_seconds)
         self.waiting.append(item)
 
-    def succeed(self, count: int, status: int) -> None:
-        """The endpoint took the first `count` waiting events."""
-        del self.waiting[:count]
-        self.delivered += count
+    def succeed(self, sent: list[dict[str, Any]], status: int) -> None:
+        """The endpoint took these events, the first that waited when they were sent."""
+        # Switched off and on meanwhile, the webhook has forgotten them and other events wait.
+        if self.waiting and self.waiting[0] is sent[0]:
+            del self.waiting[: len(sent)]
+        self.delivered += len(sent)
         self.failures, self.failing_since, self.last_status = 0, None, status
 
     def fail(self, status: int | None, now: float, settings: Settings) -> None:
@@ -179,8 +181,10 @@ def _check_fields(found: Mapping[str, Any], settings: Settings, problems: list[P
 def _good_endpoint(url: str, settings: Settings) -> bool:
     try:
         parts = urlsplit(url)
-        host = parts.hostname
+        host, port = parts.hostname, parts.port
     except ValueError:
+        return False
+    if port == 0 or parts.username is not None or not _PRINTED.fullmatch(url):
         return False
     if parts.scheme == "https":
         return bool(host)

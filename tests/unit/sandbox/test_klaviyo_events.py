@@ -126,10 +126,18 @@ class TestRefused:
             ({"name": " "}, "/data/attributes/metric/data/attributes/name"),
             ({"time": "yesterday"}, "/data/attributes/time"),
             ({"time": "2026-11-21T10:00:00"}, "/data/attributes/time"),
-            ({"time": "1989-01-01T00:00:00Z"}, "/data/attributes/time"),
-            ({"time": "2028-01-01T00:00:00Z"}, "/data/attributes/time"),
+            ({"time": "1999-12-31T23:59:59Z"}, "/data/attributes/time"),
+            ({"time": "2027-11-21T10:00:00Z"}, None),
+            ({"time": "2027-11-21T10:00:01Z"}, "/data/attributes/time"),
+            ({"time": "2026-W47-6T10:00:00+00:00"}, "/data/attributes/time"),
+            ({"time": "2026-11-21T10:00+00:00"}, "/data/attributes/time"),
+            ({"time": "2026-11-21T10:00:00,5+00:00"}, "/data/attributes/time"),
+            ({"time": "2026-11-21T09:00:00.5-01:00"}, None),
             ({"value": "9.99"}, "/data/attributes/value"),
             ({"value_currency": "dollars"}, "/data/attributes/value_currency"),
+            ({"value_currency": "éur"}, "/data/attributes/value_currency"),
+            ({"value_currency": "usd"}, "/data/attributes/value_currency"),
+            ({"value": 9.99, "value_currency": "EUR"}, None),
             ({"unique_id": ""}, "/data/attributes/unique_id"),
             ({"unique_id": "u" * 256}, "/data/attributes/unique_id"),
             ({"unique_id": 7}, "/data/attributes/unique_id"),
@@ -154,6 +162,31 @@ class TestRefused:
         else:
             assert (reply.status_code, pointers(reply)) == (400, [pointer])
             assert rig.counts["events"]["received"] == 0
+
+    def test_size_of_profile(self, rig):
+        """A profile inside an event may have 95 KB, a little less than one that comes alone."""
+        for size, status in ((94, 202), (96, 400)):
+            big = {f"p{n}": "u" * 1016 for n in range(size)}
+            assert rig.send(who=profile(**big), unique_id=str(size)).status_code == status
+            entry = bulk_entry({"unique_id": f"bulk {size}"}, who=profile(**big))
+            assert rig.call("POST", "/api/event-bulk-create-jobs", bulk_events(entry)).status_code == status
+
+    def test_unknown_person(self, rig):
+        """An id that is nobody's is refused where it stands."""
+        entry = bulk_entry({"unique_id": "a"}, who={"type": "profile", "id": "01X", "attributes": {}})
+        body = bulk_events(bulk_entry({"unique_id": "b"}), entry)
+        reply = rig.call("POST", "/api/event-bulk-create-jobs", body)
+        at = "/data/attributes/events-bulk-create/data/1/attributes/profile/data/id"
+        assert (reply.status_code, pointers(reply)) == (400, [at])
+        assert rig.counts["events"]["received"] == 0
+
+    def test_anonymous(self, rig):
+        """A browser's id is enough to know somebody by, on both roads."""
+        who = {"type": "profile", "attributes": {"anonymous_id": "browser-1"}}
+        assert rig.send(who=who, unique_id="a").status_code == 202
+        body = bulk_events(bulk_entry({"unique_id": "b"}, who=who))
+        assert rig.call("POST", "/api/event-bulk-create-jobs", body).status_code == 202
+        assert (rig.counts["profiles"], rig.counts["events"]["recorded"]) == (1, 2)
 
     def test_nesting(self, rig):
         """Properties ten levels deep pass, deeper ones do not."""

@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
+from sandbox import klaviyo
 from tests.unit.sandbox.klaviyo_rig import CALLBACK, CLIENT, Rig, code_in
 
 
@@ -66,6 +67,21 @@ class TestConsent:
         found = answer(rig.authorize(**changed))
         assert (found["error"], found["state"]) == ([error], ["st"])
 
+    @pytest.mark.parametrize("scope", ["data-privacy:read", "segments:delete", "EVENTS:READ"])
+    def test_no_such_scope(self, rig, scope):
+        """Only scopes that Klaviyo knows can be asked for."""
+        assert answer(rig.authorize(scope=scope))["error"] == ["invalid_scope"]
+
+    def test_no_scopes_at_all(self):
+        """An app whose list is empty may ask for nothing, which is not the same as having no list."""
+        with klaviyo.start(redirect_uris=[CALLBACK], scopes=[]) as found:
+            query = {"response_type": "code", "client_id": klaviyo.DEFAULT_CLIENT_ID, "scope": "events:read"}
+            query |= {"redirect_uri": CALLBACK, "code_challenge_method": "S256", "code_challenge": "c" * 43}
+            reply = requests.get(
+                f"{found.url}/oauth/authorize", params=query, allow_redirects=False, timeout=10
+            )
+            assert "error=invalid_scope" in reply.headers["Location"]
+
     def test_deny(self, rig):
         """Deny comes back as access_denied with the state."""
         found = answer(rig.authorize(decision="deny"))
@@ -112,6 +128,13 @@ class TestClient:
         reply = requests.post(f"{rig.url}/oauth/token", data=form, auth=(CLIENT[0], "wrong"), timeout=10)
         assert (reply.status_code, reply.json()["error"]) == (401, "invalid_client")
 
+    def test_twice(self, rig):
+        """A parameter that is there twice is refused."""
+        form = [("grant_type", "refresh_token"), ("refresh_token", rig.tokens["refresh_token"])] * 2
+        reply = requests.post(f"{rig.url}/oauth/token", data=form, auth=CLIENT, timeout=10)
+        assert (reply.status_code, reply.json()["error"]) == (400, "invalid_request")
+        assert rig.refresh(rig.tokens["refresh_token"]).status_code == 200
+
     def test_json_body(self, rig):
         """The token endpoint reads forms only."""
         reply = requests.post(
@@ -126,6 +149,15 @@ class TestRefresh:
         fresh = rig.refresh(rig.tokens["refresh_token"]).json()
         assert fresh["refresh_token"] != rig.tokens["refresh_token"]
         assert rig.refresh(rig.tokens["refresh_token"]).json()["error"] == "invalid_grant"
+
+    def test_access_token(self, rig):
+        """By default a refresh ends the access token before it; switched off, both live on."""
+        rig.refresh(rig.tokens["refresh_token"])
+        assert rig.call("GET", "/api/accounts").status_code == 401
+        rig.tokens = rig.connect()
+        rig.control("PATCH", "/settings", refresh_kills_access_tokens=False)
+        rig.refresh(rig.tokens["refresh_token"])
+        assert rig.call("GET", "/api/accounts").status_code == 200
 
     def test_no_rotation(self, rig):
         """Switched off, the same refresh token comes back and goes on working."""

@@ -61,6 +61,17 @@ class TestImport:
         assert (reply.status_code, reply.json()["errors"][0]["code"]) == (409, "duplicate_profile")
         assert reply.json()["errors"][0]["meta"] == {"duplicate_profile_id": other}
 
+    def test_two_owners_by_external_id(self, rig):
+        """So are an address and an outside id: neither profile is changed, and neither loses its address."""
+        put(rig, profile(A=1))
+        other = {"type": "profile", "attributes": {"external_id": "x-1", "email": "ben@fernandfig.shop"}}
+        put(rig, other)
+        both = {"email": "ann@fernandfig.shop", "external_id": "x-1"}
+        assert put(rig, {"type": "profile", "attributes": both}).status_code == 409
+        assert put(rig, profile()).json()["data"]["attributes"]["properties"] == {"A": 1}
+        assert put(rig, profile("ben@fernandfig.shop")).status_code == 200
+        assert rig.counts["profiles"] == 2
+
     @pytest.mark.parametrize(
         ("attributes", "pointer"),
         [
@@ -84,8 +95,27 @@ class TestImport:
     def test_hundred_kilobytes(self, rig):
         """A profile above 100 KB is refused even when each string is small."""
         big = {f"p{n}": "ü" * 1000 for n in range(60)}
-        assert pointers(put(rig, profile(**big))) == ["/data"]
+        batch = import_job(profile(), profile("big@fernandfig.shop", **big))
+        refused = rig.call("POST", "/api/profile-bulk-import-jobs", batch)
+        assert pointers(refused) == ["/data/attributes/profiles/data/1"]
+        assert put(rig, profile(**big)).status_code == 400
         assert put(rig, profile(**dict.fromkeys(big, "u" * 1000))).status_code == 201
+
+    def test_hundred_kilobytes_in_all(self, rig):
+        """Alone, a profile's whole body has to fit, what it takes off included."""
+        ident = put(rig, profile()).json()["data"]["id"]
+        patch = {"patch_properties": {"unset": [f"property {n:04d}" for n in range(7000)]}}
+        sent = {"data": {**profile(), "meta": patch}}
+        assert (
+            rig.call("POST", "/api/profile-import", sent).json()["errors"][0]["code"] == "payload_too_large"
+        )
+        sent["data"]["id"] = ident
+        assert rig.call("PATCH", f"/api/profiles/{ident}", sent).status_code == 400
+
+    def test_not_offered(self, rig):
+        """What the sandbox would have to ignore, it refuses."""
+        meta = {"patch_identifiers": {"append": {"email": ["b@fernandfig.shop"]}}}
+        assert pointers(put(rig, {**profile(), "meta": meta})) == ["/data/meta/patch_identifiers"]
 
 
 class TestChange:

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import requests
 
-from sandbox.klaviyo.webhooks import signature
+from sandbox.klaviyo.settings import Settings
+from sandbox.klaviyo.webhooks import Webhook, signature
 from tests.unit.sandbox.klaviyo_rig import Receiver, Rig, pointers, profile, wait_for, webhook
 
 
@@ -109,6 +110,47 @@ class TestReviews:
         assert change("adored").status_code == 400
 
     @pytest.mark.parametrize(
+        ("status", "code"),
+        [
+            ({"value": "rejected", "rejection_reason": {"reason": "fake"}}, 200),
+            (
+                {"value": "rejected", "rejection_reason": {"reason": "other", "status_explanation": "why"}},
+                200,
+            ),
+            ({"value": "rejected"}, 400),
+            ({"value": "rejected", "rejection_reason": "fake"}, 400),
+            ({"value": "rejected", "rejection_reason": {"reason": "dull"}}, 400),
+            ({"value": "rejected", "rejection_reason": {"reason": "fake", "status_explanation": "why"}}, 400),
+            ({"value": "published", "rejection_reason": {"reason": "fake"}}, 400),
+            ({"value": ["published"]}, 400),
+            (None, 200),
+        ],
+    )
+    def test_rejection(self, rig, status, code):
+        """A rejection has one of the known reasons, and nothing else has one."""
+        made = submit(rig)
+        data = {"type": "review", "id": made["id"], "attributes": {"status": status}}
+        reply = rig.call("PATCH", f"/api/reviews/{made['id']}", {"data": data})
+        assert reply.status_code == code, reply.text
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            'equals(status,"adored")',
+            'equals(review_type,"poem")',
+            'equals(verified,"true")',
+            'equals(rating,"5")',
+            'any(rating,[4,"5"])',
+            "contains(content,5)",
+            "equals(id,5)",
+        ],
+    )
+    def test_types_of_filters(self, rig, wrong):
+        """A filter that could never hold is a mistake, not an empty list."""
+        submit(rig)
+        assert rig.call("GET", "/api/reviews", params={"filter": wrong}).status_code == 400
+
+    @pytest.mark.parametrize(
         "wrong", [{"rating": 6}, {"rating": None}, {"email": "x"}, {"stars": 5}, {"verified": 1}]
     )
     def test_nonsense(self, rig, wrong):
@@ -142,12 +184,24 @@ class TestWebhooks:
             ({"url": "http://hooks.fernandfig.shop/x"}, "/data/attributes/endpoint_url"),
             ({"topics": ("event:klaviyo.nothing",)}, "/data/relationships/webhook-topics/data/0/id"),
             ({"topics": ()}, "/data/relationships/webhook-topics/data"),
+            ({"url": "https://hooks.fernandfig.shop:99999/x"}, "/data/attributes/endpoint_url"),
+            ({"url": "https://user:word@hooks.fernandfig.shop/x"}, "/data/attributes/endpoint_url"),
+            ({"url": "https://hooks fernandfig.shop/x"}, "/data/attributes/endpoint_url"),
         ],
     )
     def test_refused(self, rig, given, pointer):
         """A short secret, a plain address off loopback or an unknown topic is refused."""
         wanted = {"url": "https://hooks.fernandfig.shop/x"} | given
         assert pointers(rig.call("POST", "/api/webhooks", webhook(**wanted))) == [pointer]
+
+    def test_scope_of_topics(self, receiver):
+        """Hearing of events needs the right to read them."""
+        rig = Rig(scopes="webhooks:read webhooks:write")
+        try:
+            reply = rig.call("POST", "/api/webhooks", webhook(receiver.url))
+            assert (reply.status_code, "events:read" in reply.text) == (403, True)
+        finally:
+            rig.close()
 
     def test_ten(self, rig):
         """The eleventh webhook of an account is refused; deleting one makes room."""
@@ -228,6 +282,28 @@ class TestDelivery:
         last = submit(rig)
         wait_for(lambda: len(receiver.got) == 2)
         assert last["id"] in receiver.got[1][1].decode()
+
+    def test_no_proxy(self, rig, receiver, monkeypatch):
+        """Deliveries go straight to their endpoint, whatever the environment says of proxies."""
+        assert rig.call("POST", "/api/webhooks", webhook(receiver.url)).status_code == 201
+        monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+        monkeypatch.setenv("no_proxy", "")
+        state = rig.sandbox.state
+        with state.lock:
+            state.account("FernFg").submit_review({"email": "ann@fernandfig.shop", "rating": 5}, state.now())
+        wait_for(lambda: receiver.got)
+
+    def test_switched_off_meanwhile(self, receiver):
+        """What came after a switch off and on is not taken for what was on its way."""
+        hook = Webhook("i", "n", None, receiver.url, "s" * 32, ("t",), 0.0, 0.0)
+        settings = Settings()
+        hook.enqueue({"n": 1}, 0.0, settings)
+        sent = list(hook.waiting)
+        hook.enable(enabled=False)
+        hook.enable(enabled=True)
+        hook.enqueue({"n": 2}, 1.0, settings)
+        hook.succeed(sent, 202)
+        assert (hook.waiting, hook.delivered) == ([{"n": 2}], 1)
 
 
 class TestInbox:
