@@ -15,11 +15,12 @@ from sqlalchemy import Select, case, delete, func, insert, select, text, update
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
-from loyalty import programs, runs
+from loyalty import bulk, programs, runs
 from loyalty.core.program import Program
 from loyalty.ledger.reading import stream
 from loyalty.member_file import Broken, Layout, Record, Rules, Table, read_row
 from loyalty.models import ImportBatch, ImportChunk, ImportRow, Member
+from loyalty.models.columns import table_of
 from loyalty.runs import RunView, Step
 from loyalty.runtime import Runtime
 
@@ -63,7 +64,7 @@ def _read_lines(runtime: Runtime, view: RunView, batch: ImportBatch, program: Pr
         bad = sum(row["state"] == "bad" for row in rows)
         with runtime.transaction() as session:
             if rows:
-                session.execute(insert(ImportRow), rows)
+                session.execute(insert(table_of(ImportRow)), rows)
             runs.save(
                 session,
                 view.id,
@@ -175,8 +176,9 @@ def _mark(session: Session, batch: ImportBatch, column: Any) -> int:
     with closing(stream(session, select(rows).where(rows.c.sharers > 1))) as found:
         while some := list(islice(found, LINES_AT_ONCE)):
             good += sum(row.state == "good" for row in some)
-            session.execute(
-                update(ImportRow),
+            bulk.update_rows(
+                session,
+                ImportRow,
                 [
                     {
                         "id": row.id,

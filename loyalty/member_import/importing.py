@@ -10,22 +10,22 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import Row, update
 from sqlmodel import Session, col, select
 
-from loyalty import runs
+from loyalty import bulk, runs
 from loyalty.book import Account, Book
 from loyalty.core.decide.imports import Brought, ImportRefused, decide_import, import_source
 from loyalty.core.standing import Birthday, HandTier
 from loyalty.member_file import FileRow
 from loyalty.member_import.checking import SHARE_OF_LEASE
+from loyalty.member_import.lines import ROWS_AT_ONCE, next_lines
 from loyalty.models import ImportBatch, ImportRow, Member, Shop
 from loyalty.points.climbing import climb
 from loyalty.runs import RunView, Step
 from loyalty.runtime import Runtime
 
 IMPORT = "member_import"
-ROWS_AT_ONCE = 500
 
 
 def import_step(runtime: Runtime, view: RunView) -> Step:
@@ -38,7 +38,7 @@ def import_step(runtime: Runtime, view: RunView) -> Step:
             batch = session.get(ImportBatch, view.params["batch"])
             if batch is None or batch.state != "importing" or shop.erasing_at is not None:
                 return Step(error="no_such_import")
-            rows = _next(session, batch, after=number)
+            rows = next_lines(session, batch, "good", after=number, limit=ROWS_AT_ONCE)
             if not rows:
                 _finish(session, batch, now=runtime.clock())
                 return Step(finished=True)
@@ -61,7 +61,7 @@ def import_step(runtime: Runtime, view: RunView) -> Step:
 class _Outcome:
     """What became of a line."""
 
-    row: ImportRow
+    row: Row[Any]
     state: str = "done"
     reason: str = ""
     account: Account | None = None
@@ -69,22 +69,8 @@ class _Outcome:
     before: dict[str, Any] = field(default_factory=dict)
 
 
-def _next(session: Session, batch: ImportBatch, *, after: int) -> Sequence[ImportRow]:
-    statement = (
-        select(ImportRow)
-        .where(
-            ImportRow.shop_id == batch.shop_id,
-            ImportRow.batch_id == batch.id,
-            col(ImportRow.number) > after,
-            ImportRow.state == "good",
-        )
-        .order_by(col(ImportRow.number))
-    )
-    return session.exec(statement.limit(ROWS_AT_ONCE)).all()
-
-
 def _import(
-    session: Session, shop: Shop, batch: ImportBatch, rows: Sequence[ImportRow], *, now: datetime
+    session: Session, shop: Shop, batch: ImportBatch, rows: Sequence[Row[Any]], *, now: datetime
 ) -> int:
     """Carry out some lines; returns how many had to be skipped."""
     book = Book(session, shop, now=now)
@@ -108,11 +94,11 @@ def _import(
         taken.add(outcome.account.id or 0)
         _carry_out(book, batch, outcome, codes)
     book.write()
-    session.execute(update(ImportRow), [_values(outcome) for outcome in outcomes])
+    bulk.update_rows(session, ImportRow, [_values(outcome) for outcome in outcomes])
     return sum(outcome.state == "skipped" for outcome in outcomes)
 
 
-def _whose(book: Book, row: ImportRow) -> _Outcome:
+def _whose(book: Book, row: Row[Any]) -> _Outcome:
     account = book.by_customer(row.customer_id) or book.by_email(row.email)
     if account is None and row.email is None:
         return _Outcome(row, "skipped", "unknown_customer")
@@ -126,17 +112,21 @@ def _whose(book: Book, row: ImportRow) -> _Outcome:
 
 def _taken(session: Session, batch: ImportBatch, outcomes: Sequence[_Outcome]) -> set[int]:
     """Those of these members that a line of the file was about before."""
-    ids = {outcome.account.id for outcome in outcomes if outcome.account is not None}
+    ids = [outcome.account.id for outcome in outcomes if outcome.account is not None]
     statement = select(ImportRow.member_id).where(
-        ImportRow.shop_id == batch.shop_id, ImportRow.batch_id == batch.id, col(ImportRow.member_id).in_(ids)
+        ImportRow.shop_id == batch.shop_id,
+        ImportRow.batch_id == batch.id,
+        bulk.among(session, ImportRow.member_id, ids),
     )
     return {member_id for member_id in session.exec(statement) if member_id is not None}
 
 
-def _codes_in_use(session: Session, batch: ImportBatch, rows: Sequence[ImportRow]) -> set[str]:
+def _codes_in_use(session: Session, batch: ImportBatch, rows: Sequence[Row[Any]]) -> set[str]:
     told = {row.told["referral_code"] for row in rows if row.told.get("referral_code")}
+    if not told:
+        return set()
     statement = select(Member.referral_code).where(
-        Member.shop_id == batch.shop_id, col(Member.referral_code).in_(told)
+        Member.shop_id == batch.shop_id, bulk.among(session, Member.referral_code, told)
     )
     return {code for code in session.exec(statement) if code}
 

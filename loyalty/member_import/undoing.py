@@ -8,62 +8,52 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import update
-from sqlmodel import Session, col, select
+from sqlalchemy import Row, select
+from sqlmodel import Session, col
 
-from loyalty import runs
+from loyalty import bulk, runs
 from loyalty.book import Book
 from loyalty.core.decide.imports import decide_import_undone, import_source
 from loyalty.core.ledger import Entry
 from loyalty.ledger.reading import as_entry
 from loyalty.member_import.checking import SHARE_OF_LEASE
-from loyalty.member_import.importing import ROWS_AT_ONCE, give_back
+from loyalty.member_import.importing import give_back
+from loyalty.member_import.lines import ROWS_AT_ONCE, next_lines
 from loyalty.models import ImportBatch, ImportRow, LedgerEntry, Shop
+from loyalty.models.columns import table_of
 from loyalty.points.climbing import climb
 from loyalty.runs import RunView, Step
 from loyalty.runtime import Runtime
 
 UNDO = "member_import_undo"
+_ENTRY = tuple(table_of(LedgerEntry).columns)
 
 
 def undo_step(runtime: Runtime, view: RunView) -> Step:
     """Take the undoing further."""
     until = time.monotonic() + runtime.lease_seconds * SHARE_OF_LEASE
+    number = int(view.cursor.get("number", 0))
     while True:
         with runtime.transaction() as session:
             shop = session.get_one(Shop, view.shop_id)
             batch = session.get(ImportBatch, view.params["batch"])
             if batch is None or batch.state != "undoing" or shop.erasing_at is not None:
                 return Step(error="no_such_import")
-            rows = _next(session, batch, after=int(view.cursor.get("number", 0)))
+            rows = next_lines(session, batch, "done", after=number, limit=ROWS_AT_ONCE)
             if not rows:
                 batch.state, batch.undone_at = "undone", runtime.clock()
                 session.add(batch)
                 return Step(finished=True)
             _undo(session, shop, batch, rows, now=runtime.clock())
-            view.cursor["number"] = rows[-1].number
+            number = rows[-1].number
             total = int(batch.report["good"])
-            runs.save(session, view.id, cursor=dict(view.cursor), total=total, done=len(rows))
+            runs.save(session, view.id, cursor={"number": number}, total=total, done=len(rows))
         if time.monotonic() > until:
             return Step()
 
 
-def _next(session: Session, batch: ImportBatch, *, after: int) -> Sequence[ImportRow]:
-    statement = (
-        select(ImportRow)
-        .where(
-            ImportRow.shop_id == batch.shop_id,
-            ImportRow.batch_id == batch.id,
-            col(ImportRow.number) > after,
-            ImportRow.state == "done",
-        )
-        .order_by(col(ImportRow.number))
-    )
-    return session.exec(statement.limit(ROWS_AT_ONCE)).all()
-
-
 def _undo(
-    session: Session, shop: Shop, batch: ImportBatch, rows: Sequence[ImportRow], *, now: datetime
+    session: Session, shop: Shop, batch: ImportBatch, rows: Sequence[Row[Any]], *, now: datetime
 ) -> None:
     book = Book(session, shop, now=now)
     book.load_members({row.member_id for row in rows if row.member_id is not None})
@@ -80,16 +70,16 @@ def _undo(
         if "hand_tier" in row.before:
             climb(book, account, history=True)
     book.write()
-    done: list[dict[str, Any]] = [{"id": row.id, "state": "undone", "before": {}} for row in rows]
-    session.execute(update(ImportRow), done)
+    undone = [{"id": row.id, "state": "undone", "before": {}} for row in rows]
+    bulk.update_rows(session, ImportRow, undone)
 
 
-def _posted(session: Session, batch: ImportBatch, rows: Sequence[ImportRow]) -> dict[str, Entry]:
+def _posted(session: Session, batch: ImportBatch, rows: Sequence[Row[Any]]) -> dict[str, Entry]:
     refs = [import_source(batch.id, row.number).ref for row in rows if row.points is not None]
-    statement = select(LedgerEntry).where(
-        LedgerEntry.shop_id == batch.shop_id,
-        LedgerEntry.source_kind == "import",
-        col(LedgerEntry.source_ref).in_(refs),
-        LedgerEntry.sequence == 0,
+    statement = select(*_ENTRY).where(
+        col(LedgerEntry.shop_id) == batch.shop_id,
+        col(LedgerEntry.source_kind) == "import",
+        bulk.among(session, LedgerEntry.source_ref, refs),
+        col(LedgerEntry.sequence) == 0,
     )
-    return {row.source_ref: as_entry(row) for row in session.exec(statement)}
+    return {row.source_ref: as_entry(row) for row in session.execute(statement)}

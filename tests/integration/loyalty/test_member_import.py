@@ -352,14 +352,18 @@ class TestImport:
             assert list(verify.verify(session)) == []
 
     def test_silent(self, runtime, shop):
-        """Klaviyo is told nothing; Shopify gets the new balances of customers."""
+        """Klaviyo is told of no event, only to show other points; Shopify gets the new balances of customers."""
         join(runtime, shop, 7001, ADA)
         with runtime.reading() as session:
             before = {row.id for row in session.exec(select(OutboxMessage))}
         bring(runtime, shop, f"email,points\n{ADA},120\n{BO},30\n")
         with runtime.reading() as session:
             told = [row for row in session.exec(select(OutboxMessage)) if row.id not in before]
-        assert [(row.channel, row.kind) for row in told] == [("shopify", "balance_metafield")]
+        assert sorted((row.channel, row.kind) for row in told) == [
+            ("klaviyo_profile", "profile"),
+            ("klaviyo_profile", "profile"),
+            ("shopify", "balance_metafield"),
+        ]
 
     def test_set(self, runtime, shop):
         """A balance is set by the difference, under the lock of the member, and an empty cell leaves it."""
