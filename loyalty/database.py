@@ -3,12 +3,14 @@
 ``transaction`` is the only way to write, and only views, jobs and commands open one. Nothing here runs at import.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
 # FULL: a ledger that can forget a committed entry in a power cut is no ledger. It costs nothing measurable next to NORMAL here.
@@ -21,6 +23,14 @@ _SQLITE_PRAGMAS = (
     "PRAGMA temp_store=MEMORY",
     "PRAGMA cache_size=-16000",
 )
+
+
+# PostgreSQL's words for it: a deadlock, a serialization failure, a row that another one added first.
+_CONFLICTS = frozenset({"40P01", "40001", "23505"})
+_MOST_TRIES = 5
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 def make_engine(url: str, **options: Any) -> Engine:
@@ -38,6 +48,23 @@ def transaction(engine: Engine) -> Iterator[Session]:
     """One unit of work: committed when the block ends, rolled back when it raises."""
     with Session(engine, expire_on_commit=False) as session, session.begin():
         yield session
+
+
+def retry_on_conflict(unit: Callable[P, R]) -> Callable[P, R]:
+    """Begin a unit of work anew when the database gave it up in favour of another one, because they waited for each other's rows or
+    added the same row at the same moment. ``unit`` opens one transaction and does nothing outside of it that may not be done twice."""
+
+    @wraps(unit)
+    def carried_out(*args: P.args, **kwargs: P.kwargs) -> R:
+        for _ in range(_MOST_TRIES - 1):
+            try:
+                return unit(*args, **kwargs)
+            except DBAPIError as error:
+                if getattr(error.orig, "sqlstate", None) not in _CONFLICTS:
+                    raise
+        return unit(*args, **kwargs)
+
+    return carried_out
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from sqlmodel import Session, select
 
 from loyalty import inbox, outbox
 from loyalty.core.facts import Fact, ShopMessage
+from loyalty.database import retry_on_conflict
 from loyalty.inbox import Malformed
 from loyalty.models import InboxMessage, Shop
 from loyalty.points import absorb
@@ -64,13 +65,7 @@ def _drain_batch(
 ) -> tuple[int | None, int, frozenset[str]]:
     ids: list[int] = []
     try:
-        with runtime.transaction() as session:
-            shop = _shop(session, shop_domain)
-            if shop is None:
-                return None, 0, frozenset()
-            messages = inbox.claim(session, shop_domain, limit=BATCH, now=runtime.clock())
-            ids = [message.id for message in messages if message.id is not None]
-            return shop.id, len(ids), _handle(session, shop, messages, reception, runtime.clock())
+        return _drain_together(runtime, reception, shop_domain, ids)
     except Exception as error:  # any cause: each delivery is tried alone, and the one at fault is recorded
         if not ids:
             raise
@@ -81,6 +76,20 @@ def _drain_batch(
     with runtime.reading() as session:
         shop = _shop(session, shop_domain)
         return (shop.id if shop else None), len(ids), told
+
+
+@retry_on_conflict
+def _drain_together(
+    runtime: Runtime, reception: Reception, shop_domain: str, ids: list[int]
+) -> tuple[int | None, int, frozenset[str]]:
+    """Handle a batch in one transaction; ``ids`` says which deliveries it is made of, also when it fails."""
+    with runtime.transaction() as session:
+        shop = _shop(session, shop_domain)
+        if shop is None:
+            return None, 0, frozenset()
+        messages = inbox.claim(session, shop_domain, limit=BATCH, now=runtime.clock())
+        ids[:] = [message.id for message in messages if message.id is not None]
+        return shop.id, len(ids), _handle(session, shop, messages, reception, runtime.clock())
 
 
 def _drain_one(runtime: Runtime, reception: Reception, shop_domain: str, message_id: int) -> frozenset[str]:

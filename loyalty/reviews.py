@@ -1,6 +1,6 @@
 """Reviews and their points: pending, awarded, reversed or ineligible, each with the reason that a merchant can read."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from sqlmodel import col, select
 
@@ -14,6 +14,18 @@ WAITING = "waiting_for_member"
 NO_EMAIL = "no_email"
 RULE_OFF = "rule_off"
 OUT_OF_BOUNDS = "out_of_bounds"
+
+
+def authors(book: Book, review_ids: Collection[str]) -> set[int]:
+    """The members who are known to have written these reviews. By now their address may be another one, or somebody else's."""
+    if not review_ids:
+        return set()
+    known = select(Review.member_id).where(
+        Review.shop_id == book.shop_id,
+        col(Review.review_id).in_(review_ids),
+        col(Review.member_id).is_not(None),
+    )
+    return {member_id for member_id in book.session.exec(known) if member_id is not None}
 
 
 def review_seen(book: Book, fact: ReviewSeen) -> Account | None:

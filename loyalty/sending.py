@@ -10,6 +10,7 @@ from sqlmodel import col, select
 
 from loyalty import leases, outbox
 from loyalty.core.facts import Fact
+from loyalty.database import retry_on_conflict
 from loyalty.delivery import Delivered, Later, Message, Outcome, Refused, Sender
 from loyalty.models import OutboxMessage, Shop
 from loyalty.points import absorb
@@ -62,6 +63,7 @@ def drain_outbox(runtime: Runtime, sender: Sender, shop_id: int, *, most_batches
             leases.release(session, name, holder=holder)
 
 
+@retry_on_conflict
 def _record(
     runtime: Runtime, shop_id: int, messages: Sequence[Message], outcomes: Mapping[int, Outcome]
 ) -> frozenset[str]:

@@ -4,13 +4,13 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, select
 
 from loyalty import referrals
 from loyalty.core.decide.referrals import CLAIMED, COMPLETED, ORDERED
 from loyalty.core.email import normal_email
 from loyalty.core.program import Program, Referrals
+from loyalty.database import retry_on_conflict
 from loyalty.models import Member, Referral, RewardIssue, Shop
 from loyalty.runtime import Runtime
 from loyalty.statement.money import Money
@@ -68,16 +68,13 @@ def take_claim(
         refuse("bad_request")
     if address is None:
         refuse("bad_email")
-    try:
-        referral, channels = _take(runtime, visitor, code, address, device)
-    except IntegrityError:
-        # Somebody else made the friend's row a moment ago: by another member's offer, or by an order.
-        referral, channels = _take(runtime, visitor, code, address, device)
+    referral, channels = _take(runtime, visitor, code, address, device)
     for channel in sorted(channels):
         runtime.nudge("drain_outbox", visitor.shop.id or 0, channel)
     return referral
 
 
+@retry_on_conflict
 def _take(
     runtime: Runtime, visitor: Visitor, code: str, address: str, device: object
 ) -> tuple[Referral, frozenset[str]]:

@@ -10,6 +10,7 @@ from sqlmodel import Session
 from loyalty import referrals
 from loyalty.core.email import normal_email
 from loyalty.core.program import Program, Referrals
+from loyalty.database import retry_on_conflict
 from loyalty.models import Member, Shop
 from loyalty.runtime import Runtime
 from loyalty.statement.referrals import own_referrals
@@ -48,6 +49,7 @@ def _add_member_routes(blueprint: Blueprint, runtime: Runtime, config: ShopifyCo
             return jsonify(_own_answer(session, visitor, person, program, code))
 
     @blueprint.post("/device")
+    @retry_on_conflict
     def device() -> tuple[str, int]:
         visitor = visitor_of(runtime, config)
         said = body_of_request().get("device")
@@ -60,6 +62,7 @@ def _add_member_routes(blueprint: Blueprint, runtime: Runtime, config: ShopifyCo
         return "", 204
 
     @blueprint.post("/share")
+    @retry_on_conflict
     def share() -> tuple[Response, int]:
         visitor = visitor_of(runtime, config)
         emails = _addresses(body_of_request().get("emails"))

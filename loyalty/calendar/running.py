@@ -9,6 +9,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from loyalty import referrals
 from loyalty.calendar.batches import BATCH, due_members, settle_members
+from loyalty.database import retry_on_conflict
 from loyalty.models import Shop
 from loyalty.points import settle_accounts
 from loyalty.runtime import Runtime
@@ -59,11 +60,7 @@ def complete_referrals(runtime: Runtime, shop_id: int, *, at: datetime) -> froze
         if not ids:
             return channels
         try:
-            with runtime.transaction() as session:
-                shop = session.get_one(Shop, shop_id)
-                channels |= referrals.complete(
-                    session, shop, settle_accounts, ids, at=at, now=runtime.clock()
-                )
+            channels |= _complete(runtime, shop_id, ids, at=at)
         except (OperationalError, InterfaceError):
             raise
         except Exception:  # whatever it was: they are tried one by one, and the log keeps it
@@ -97,6 +94,14 @@ def settle_carefully(
     return channels, troubled
 
 
+@retry_on_conflict
+def _complete(runtime: Runtime, shop_id: int, ids: Sequence[int], *, at: datetime) -> frozenset[str]:
+    with runtime.transaction() as session:
+        shop = session.get_one(Shop, shop_id)
+        return referrals.complete(session, shop, settle_accounts, ids, at=at, now=runtime.clock())
+
+
+@retry_on_conflict
 def _settle(
     runtime: Runtime, shop_id: int, member_ids: Sequence[int], *, at: datetime, climbs: bool
 ) -> frozenset[str]:

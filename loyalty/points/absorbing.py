@@ -73,6 +73,9 @@ def _load(book: Book, facts: Sequence[Fact]) -> None:
             case ActionDone(identity=identity) | BirthdayTold(identity=identity):
                 _name(identity, customer_ids, emails)
     book.load_people(customer_ids, emails)
+    book.load_members(
+        reviews.authors(book, {fact.review_id for fact in facts if isinstance(fact, ReviewSeen)})
+    )
     book.load_orders([fact.order.order_id for fact in facts if isinstance(fact, OrderSeen)])
     book.load_awards(sources)
     if book.program.looks_back:

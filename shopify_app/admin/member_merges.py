@@ -8,6 +8,7 @@ from flask.wrappers import Response
 from sqlmodel import Session, col, select
 
 from loyalty import merges
+from loyalty.database import retry_on_conflict
 from loyalty.models import MemberMerge, Shop
 from loyalty.statement.members import names_of
 from shopify_app.admin.answers import done, refused
@@ -46,6 +47,7 @@ def add_routes(blueprint: Blueprint, pages: Pages) -> None:
             return pages.render("admin/member_merges.html", shop, member_id=member_id, merges=rows)
 
     @blueprint.post("/members/<int:member_id>/merges/<int:merge_id>/undo")
+    @retry_on_conflict
     def undo_merge(member_id: int, merge_id: int) -> Response | tuple[Response, int]:
         merchant = pages.merchant()
         try:

@@ -8,6 +8,7 @@ from flask.wrappers import Response
 from sqlmodel import Session, col, select
 
 from loyalty import redemption
+from loyalty.database import retry_on_conflict
 from loyalty.models import RewardIssue, Shop
 from loyalty.programs import NoProgram
 from loyalty.redemption import CancelRefused, NotWaiting
@@ -79,6 +80,7 @@ def in_words(failure: str) -> str:
     return _WORDS.get(failure, failure.replace("_", " ").capitalize())
 
 
+@retry_on_conflict
 def _change(pages: Pages, member_id: int, issue_id: str, change: Change, told: str) -> Answer:
     now, merchant = pages.runtime.clock(), pages.merchant()
     try:

@@ -10,6 +10,7 @@ from sqlmodel import col, select
 from loyalty import staff
 from loyalty.core.moments import start_of
 from loyalty.core.program import Program
+from loyalty.database import retry_on_conflict
 from loyalty.models import Member
 from loyalty.programs import NoProgram
 from loyalty.staff import TierRefused
@@ -36,6 +37,7 @@ def add_routes(blueprint: Blueprint, pages: Pages) -> None:
     """``POST /members/<id>/tier``."""
 
     @blueprint.post("/members/<int:member_id>/tier")
+    @retry_on_conflict
     def set_tier(member_id: int) -> Response | tuple[Response, int]:
         merchant, now = pages.merchant(), pages.runtime.clock()
         key = request.form.get("tier", "")

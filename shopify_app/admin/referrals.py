@@ -16,6 +16,7 @@ from loyalty.core.decide.referrals import (
     REVERSED,
     STATES,
 )
+from loyalty.database import retry_on_conflict
 from loyalty.models import Referral
 from loyalty.points import settle_accounts
 from loyalty.programs import NoProgram
@@ -100,6 +101,7 @@ def add_routes(blueprint: Blueprint, pages: Pages) -> None:
             )
 
     @blueprint.post("/referrals/<int:referral_id>/<ruling>")
+    @retry_on_conflict
     def rule_referral(referral_id: int, ruling: str) -> Response | tuple[Response, int]:
         said = _RULINGS.get(ruling)
         if said is None:

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 from loyalty.core.decide import RewardRefused
 from loyalty.core.facts import RewardRequested
 from loyalty.core.program import Program
+from loyalty.database import retry_on_conflict
 from loyalty.models import Shop
 from loyalty.redemption import request_reward
 from loyalty.runtime import Runtime
@@ -28,6 +29,7 @@ class Wish:
     points: int | None
 
 
+@retry_on_conflict
 def redeem(runtime: Runtime, visitor: Visitor, body: Mapping[str, Any]) -> dict[str, Any]:
     """Take the points and begin the reward; the same key again is the same redemption. Ends the request when it cannot be had."""
     wish, now = _wish(body), runtime.clock()

@@ -13,6 +13,7 @@ from sqlmodel import Session
 from loyalty.core.facts import ActionDone, BirthdayTold, Identity
 from loyalty.core.moments import day_of, yearly
 from loyalty.core.program import ONCE, SELF_REPORTED_WAYS, BirthdayRule, Program, Rule
+from loyalty.database import retry_on_conflict
 from loyalty.models import Member, Shop
 from loyalty.points import absorb
 from loyalty.runtime import Runtime
@@ -24,6 +25,7 @@ _ANY_YEAR = 2024
 Told = tuple[dict[str, Any], frozenset[str]]
 
 
+@retry_on_conflict
 def tell_action(runtime: Runtime, visitor: Visitor, body: Mapping[str, Any]) -> Told:
     """The member did what a rule rewards. Returns the answer, and the channels that have something to send."""
     now = runtime.clock()
@@ -52,6 +54,7 @@ def tell_action(runtime: Runtime, visitor: Visitor, body: Mapping[str, Any]) -> 
         return answer, channels
 
 
+@retry_on_conflict
 def tell_birthday(runtime: Runtime, visitor: Visitor, body: Mapping[str, Any]) -> Told:
     """The member's birthday is known from now on. ``celebrated_from`` is the first one that is rewarded: one that was told too shortly
     before it comes earns from the next year on."""

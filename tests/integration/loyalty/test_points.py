@@ -250,6 +250,25 @@ class TestReviews:
         with Session(engine) as session:
             assert session.exec(select(Review)).one().state == "reversed"
 
+    def test_author_moved(self, engine: Engine, shop: Shop) -> None:
+        """A review belongs to its author, also when it becomes one that earns after the author's address was changed."""
+        settle(engine, shop, customer(), self.review(verified=False))
+        settle(engine, shop, customer(email="new@fernandfig.shop", minute=5))
+        settle(engine, shop, self.review(minute=9))
+
+        assert points(engine) == [("earn", 100), ("earn", 50)]
+
+    def test_author_merged(self, engine: Engine, shop: Shop) -> None:
+        """A review earns for the account that its author's became a part of."""
+        settle(
+            engine, shop, customer(), customer(7002, "second@fernandfig.shop"), self.review(verified=False)
+        )
+        settle(engine, shop, CustomersMerged(7002, 7001, at(5)))
+        settle(engine, shop, self.review(minute=9))
+
+        kept = next(member for member in members(engine) if member.shopify_customer_id == 7002)
+        assert kept.balance == 150
+
 
 class TestRedemption:
     def redeem(self, engine: Engine, shop: Shop, key: str = "k1") -> RewardIssue:
