@@ -8,7 +8,8 @@ from sqlmodel import Session
 
 from commands.output import as_json, find_shop, house, shop_option, show, show_one
 from loyalty import calendar, outbox, programs
-from loyalty.core.document import ProgramInvalid, Unreadable, difference, parse_program, read_text, write_text
+from loyalty.core.document import ProgramInvalid, Unreadable, difference, parse_program, read_text
+from loyalty.program_text import write_text
 from shopify_app import lifecycle
 
 program = AppGroup("program", help="A shop's whole program as one document.")

@@ -8,10 +8,11 @@ from flask.wrappers import Response
 from sqlmodel import Session
 
 from loyalty import preview, programs
-from loyalty.core.document import ProgramInvalid, Unreadable, read_text, write_text
+from loyalty.core.document import ProgramInvalid, Unreadable, read_text
 from loyalty.core.document.mistakes import shown
 from loyalty.core.moments import start_of
 from loyalty.models import Run, Shop
+from loyalty.program_text import write_text
 from loyalty.statement import runs as statement
 from shopify_app.admin.answers import done, mistakes, refused
 from shopify_app.admin.page import Pages

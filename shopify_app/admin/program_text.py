@@ -3,8 +3,9 @@
 from flask import Blueprint, jsonify, request
 from flask.wrappers import Response
 
-from loyalty.core.document import ProgramInvalid, Unreadable, parse_program, read_text, write_text
+from loyalty.core.document import ProgramInvalid, Unreadable, parse_program, read_text
 from loyalty.core.document.mistakes import shown
+from loyalty.program_text import write_text
 from shopify_app.admin.answers import mistakes
 from shopify_app.admin.page import Pages
 from shopify_app.admin.program_saving import document_in_force, save, version_in_force

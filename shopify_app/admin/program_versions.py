@@ -5,7 +5,8 @@ from flask.wrappers import Response
 from sqlmodel import Session
 
 from loyalty import programs
-from loyalty.core.document import ProgramInvalid, difference, write_text
+from loyalty.core.document import ProgramInvalid, difference
+from loyalty.program_text import write_text
 from shopify_app.admin.answers import refused
 from shopify_app.admin.page import Pages
 from shopify_app.admin.program_saving import author_name, save

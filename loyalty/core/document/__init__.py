@@ -1,4 +1,4 @@
-"""Reads and checks a program document, and writes one. A mistake names its path, the value found and what was expected, and nothing is
+"""Reads and checks a program document, and renders one as data. A mistake names its path, the value found and what was expected, and nothing is
 taken.
 
 The document is plain data (from TOML, JSON or a form). Its keys are the fields of the program's values; a rule that is switched off
@@ -12,7 +12,7 @@ from loyalty.core.document.kinds import MOST_POINTS, zones
 from loyalty.core.document.mistakes import Mistake, ProgramInvalid
 from loyalty.core.document.program import parse_program, read_reward, render_program, render_reward
 from loyalty.core.document.rewards import MOST_REWARDS
-from loyalty.core.document.text import Unreadable, plain, read_text, write_text
+from loyalty.core.document.text import Unreadable, plain, read_text
 
 __all__ = [
     "DEFAULT_DOCUMENT",
@@ -30,6 +30,5 @@ __all__ = [
     "read_text",
     "render_program",
     "render_reward",
-    "write_text",
     "zones",
 ]

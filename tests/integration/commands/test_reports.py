@@ -7,8 +7,9 @@ import json
 import pytest
 
 from app import create_app
-from loyalty.core.document import DEFAULT_DOCUMENT, write_text
+from loyalty.core.document import DEFAULT_DOCUMENT
 from loyalty.database import transaction
+from loyalty.program_text import write_text
 from settings import load_settings
 from tests.merchant_pages import NOW
 from tests.shop_story import tell_story

@@ -7,8 +7,9 @@ from flask.testing import FlaskClient
 from sqlmodel import select
 
 from loyalty import preview, programs, runs
-from loyalty.core.document import DEFAULT_DOCUMENT, write_text
+from loyalty.core.document import DEFAULT_DOCUMENT
 from loyalty.models import Member, ProgramVersion, Run
+from loyalty.program_text import write_text
 from loyalty.runtime import Runtime
 from tests.merchant_pages import Bell
 from tests.shop_story import Story

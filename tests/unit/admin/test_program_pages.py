@@ -12,9 +12,10 @@ from flask.testing import FlaskClient
 from sqlmodel import col, select
 
 from loyalty import programs
-from loyalty.core.document import DEFAULT_DOCUMENT, difference, write_text
+from loyalty.core.document import DEFAULT_DOCUMENT, difference
 from loyalty.core.program import WAYS, ActionRule, Limit
 from loyalty.models import OutboxMessage, ProgramVersion
+from loyalty.program_text import write_text
 from loyalty.runtime import Runtime
 from tests.merchant_pages import NOW, Bell
 from tests.shop_story import Story

@@ -21,9 +21,9 @@ from loyalty.core.document import (
     read_text,
     render_program,
     render_reward,
-    write_text,
 )
 from loyalty.core.program import WAYS, Gift, Limit, Schedule
+from loyalty.program_text import write_text
 from tests.unit.core.programs import programs
 from tests.unit.core.strategies import SETTINGS
 
@@ -406,7 +406,7 @@ class TestText:
         """The text is what a person would have written."""
         text = write_text(WHOLE)
         assert '[points]\none = "bean"\nmany = "beans"' in text
-        assert 'limit = { times = 2, per = "days", days = 7 }' in text
+        assert 'limit = {times = 2, per = "days", days = 7}' in text
         assert "[[tiers.ladder]]" in text
         assert plain(WHOLE) == plain(read_text(text))
 
