@@ -4,6 +4,7 @@
 """
 
 from loyalty.points.absorbing import absorb
+from loyalty.points.redeeming import redeem
 from loyalty.points.settling import settle_accounts
 
-__all__ = ["absorb", "settle_accounts"]
+__all__ = ["absorb", "redeem", "settle_accounts"]

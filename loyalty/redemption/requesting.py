@@ -18,7 +18,8 @@ _DID_NOT_HAPPEN = ("failed", "cancelled")
 def request_reward(
     session: Session, shop: Shop, member: Member, request: RewardRequested, *, now: datetime
 ) -> RewardIssue:
-    """Take the points and begin the reward. The same request key gives the same reward again, whatever it asks for.
+    """Take the points and begin the reward. The same request key gives the same reward again, whatever it asks for. What time has done to the
+    points by now is the caller's to settle (``loyalty.points.redeem``).
 
     Raises ``RewardRefused`` (see there for its codes).
     """

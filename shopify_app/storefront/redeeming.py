@@ -11,7 +11,7 @@ from loyalty.core.facts import RewardRequested
 from loyalty.core.program import Program
 from loyalty.database import retry_on_conflict
 from loyalty.models import Shop
-from loyalty.redemption import request_reward
+from loyalty.points import redeem as redeem_points
 from loyalty.runtime import Runtime
 from shopify_app.storefront.issues import issue_answer
 from shopify_app.visitors import Visitor, person_of, program_of, refuse
@@ -42,7 +42,7 @@ def redeem(runtime: Runtime, visitor: Visitor, body: Mapping[str, Any]) -> dict[
         shop = session.get_one(Shop, visitor.shop.id)
         asked = RewardRequested(wish.reward, wish.key, uuid.uuid4().hex, now, points=wish.points)
         try:
-            issue = request_reward(session, shop, person, asked, now=now)
+            issue = redeem_points(session, shop, person, asked, now=now)
         except RewardRefused as refused:
             missing = {"missing": refused.missing} if refused.missing else {}
             refuse(refused.code, **missing)
