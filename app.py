@@ -11,6 +11,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 import cli
 import health
 import klaviyo_oauth.connect
+import klaviyo_oauth.dialect_pages
 import klaviyo_oauth.pages
 import klaviyo_oauth.review_door
 import klaviyo_oauth.wording
@@ -71,6 +72,7 @@ def _add_rooms(app: Flask, house: House) -> None:
         )
     )
     app.register_blueprint(klaviyo_oauth.pages.create_blueprint(runtime, klaviyo, pages))
+    app.register_blueprint(klaviyo_oauth.dialect_pages.create_blueprint(runtime, pages))
     app.register_blueprint(klaviyo_oauth.review_door.create_blueprint(runtime))
     app.register_blueprint(health.create_blueprint(house))
 

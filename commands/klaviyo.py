@@ -10,9 +10,10 @@ from flask.cli import AppGroup
 from sqlmodel import Session, col, select
 
 from commands.output import as_json, find_shop, house, shop_option, show, show_one
-from klaviyo_oauth import drift_check
+from klaviyo_oauth import choosing, connections, drift_check
 from klaviyo_oauth import status as link_status
 from klaviyo_oauth import sync as profile_sync
+from klaviyo_oauth.dialects import DIALECTS
 from loyalty import outbox, runs
 from loyalty.models import OutboxMessage, Run, RunItem
 
@@ -107,6 +108,46 @@ def check(domain: str, *, repair: bool, follow: bool, as_json: bool) -> None:
 def _drifted(session: Session, run_id: int) -> Sequence[RunItem]:
     mine = (RunItem.run_id == run_id, RunItem.outcome == "failed")
     return session.exec(select(RunItem).where(*mine).order_by(col(RunItem.id)).limit(_MOST_NAMED)).all()
+
+
+@klaviyo.command("dialects")
+@shop_option()
+@click.option(
+    "--set",
+    "keys",
+    type=click.Choice(list(DIALECTS)),
+    multiple=True,
+    help="Speak this dialect from now on; give it once for each. Those that are not given are left.",
+)
+@as_json
+def dialects(domain: str, keys: tuple[str, ...], *, as_json: bool) -> None:
+    """Show under whose names Klaviyo is told of things, or choose them: events follow at once, profiles by a sync."""
+    parts = house()
+    run_id = None
+    with parts.runtime.transaction() as session:
+        shop_id = find_shop(session, domain).id
+        assert shop_id is not None
+        if keys:
+            try:
+                chosen = choosing.choose(session, shop_id, keys, now=parts.runtime.clock())
+            except choosing.NotLinked:
+                raise click.ClickException("the shop is not connected to Klaviyo") from None
+            run_id = chosen.run.id if chosen.run is not None else None
+        row = connections.load(session, shop_id)
+        spoken = {each.key for each in connections.choice_of(row).spoken} if row is not None else set()
+    if run_id is not None:
+        parts.bell("advance_run", run_id)
+    known = [
+        {
+            "dialect": each.key,
+            "title": each.title,
+            "spoken": each.key in spoken,
+            "events": len({metric.name for metric in each.metrics}),
+            "properties": len(each.properties),
+        }
+        for each in DIALECTS.values()
+    ]
+    show(known, as_json=as_json)
 
 
 @klaviyo.command("replay")

@@ -99,7 +99,7 @@ class _Views:
                 health=status.status(session, _id(shop), now=now),
                 connected=_is_connected(connection),
                 offers_oauth=self.config.offers_oauth,
-                metrics=[metric.name for dialect in choice.spoken for metric in dialect.metrics],
+                metrics=choice.metrics,
                 properties=choice.properties,
                 most_counted=status.MOST_COUNTED,
                 sync=next((run for run in found if run.is_open), None),

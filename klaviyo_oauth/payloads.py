@@ -59,7 +59,7 @@ class Teller:
         assert recipient is not None
         profile, bodies = self.profile(recipient), []
         for event in self.words(message):
-            attributes = _attributes(message, event) | {"profile": {"data": profile}}
+            attributes = event_attributes(message, event) | {"profile": {"data": profile}}
             bodies.append({"data": {"type": "event", "attributes": attributes}})
             profile = {"type": "profile", "attributes": {"email": recipient.email}}
         return bodies
@@ -68,7 +68,9 @@ class Teller:
         """One entry of a bulk request: the profile and its events. ``backfill`` is said twice because it is not told which of the two
         wins."""
         assert message.recipient is not None
-        told = [{"type": "event", "attributes": _attributes(message, event)} for event in self.words(message)]
+        told = [
+            {"type": "event", "attributes": event_attributes(message, event)} for event in self.words(message)
+        ]
         entry = {
             "type": "event-bulk-create",
             "attributes": {
@@ -86,7 +88,7 @@ class Teller:
         return standing_of(who, self.shop, self.rewards.get(who.member_id, NO_REWARDS))
 
 
-def _attributes(message: Message, event: Event) -> dict[str, Any]:
+def event_attributes(message: Message, event: Event) -> dict[str, Any]:
     attributes: dict[str, Any] = {
         "metric": {"data": {"type": "metric", "attributes": {"name": event.metric}}},
         "properties": event.properties,

@@ -10,7 +10,7 @@ from random import random
 import requests
 from redis import Redis
 
-from klaviyo_oauth import addresses, connections, health, verdicts
+from klaviyo_oauth import addresses, connections, health, sampling, verdicts
 from klaviyo_oauth.answers import NotConnected, Wait
 from klaviyo_oauth.bulk_events import BulkEvents
 from klaviyo_oauth.config import KlaviyoConfig
@@ -68,10 +68,12 @@ class KlaviyoSender:
             return {message.id: nobody for message in messages}
         choice = self._choice(shop_id)
         outcomes: dict[int, Outcome] = {}
-        forgetting, profiles, events = [], [], []
+        forgetting, sampled, profiles, events = [], [], [], []
         for message in messages:
             if message.kind == FORGET:
                 forgetting.append(message)
+            elif message.kind == sampling.KIND:
+                sampled.append(message)
             elif (problem := unsendable(message)) is not None:
                 outcomes[message.id] = problem
             elif message.kind == silent.KIND or not choice.names(message):
@@ -81,6 +83,7 @@ class KlaviyoSender:
                 events.append(message)
         stop_at = self._monotonic() + _BUDGET.total_seconds()
         outcomes |= self._lane(shop_id, stop_at, self._forget).send(forgetting)
+        outcomes |= self._lane(shop_id, stop_at, self._sample).send(sampled)
         outcomes |= self._events(shop_id, choice, events, stop_at)
         outcomes |= self._profiles(shop_id, choice, profiles, written_by(events, outcomes), stop_at)
         health.note(self._runtime, shop_id, outcomes.values())
@@ -153,6 +156,12 @@ class KlaviyoSender:
 
     def _forget(self, shop_id: int, message: Message) -> Outcome:
         return forget(self._gateway, self._runtime.cipher, shop_id, self._choice(shop_id), message)
+
+    def _sample(self, shop_id: int, message: Message) -> Outcome:
+        found = sampling.addressed(self._runtime.cipher, message)
+        if not isinstance(found, Message):
+            return found
+        return sampling.send(self._gateway, self._teller(shop_id, self._choice(shop_id), [found]), found)
 
     def _spread(self, outcome: Outcome) -> Outcome:
         """Waits of half a minute and more get up to a tenth on top, so that shops do not come back all at once."""

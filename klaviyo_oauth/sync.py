@@ -129,8 +129,8 @@ class _Sync:
         with self._runtime.transaction() as session:
             row = connections.load(session, self._run.shop_id)
             self._choice = connections.choice_of(row)
-            changed = self._cursor.dialects not in (None, self._choice.keys)
-            self._cursor.dialects = self._choice.keys
+            changed = self._cursor.dialects not in (None, self._choice.ident)
+            self._cursor.dialects = self._choice.ident
             if changed:
                 self._cursor.after, self._cursor.sent_all = 0, False
             if changed or self._run.total is None:
@@ -216,7 +216,7 @@ class _Sync:
                 connections.change_details(
                     row, needs_sync=None, synced_at=now.isoformat(), synced_program=program
                 )
-                if row.dialects == self._cursor.dialects:
+                if connections.choice_of(row).ident == self._cursor.dialects:
                     # What was written in those that were left is gone from every profile.
                     connections.change_details(row, dialects_left=None)
 

@@ -8,6 +8,7 @@ from typing import Any
 from flask import Flask, abort
 from jinja2 import StrictUndefined
 
+from klaviyo_oauth import dialect_pages
 from klaviyo_oauth import pages as klaviyo_pages
 from klaviyo_oauth.config import KlaviyoConfig
 from klaviyo_oauth.wording import reason
@@ -63,4 +64,5 @@ def make_app(
         app_url="https://laurel.test", client_id="id", client_secret="not-a-secret"
     )
     app.register_blueprint(klaviyo_pages.create_blueprint(runtime, config, pages))
+    app.register_blueprint(dialect_pages.create_blueprint(runtime, pages))
     return app

@@ -71,8 +71,18 @@ class Choice:
 
     @property
     def keys(self) -> str:
-        """The choice as it is kept with the connection."""
+        """The dialects that are spoken, as they are kept with the connection."""
         return " ".join(dialect.key for dialect in self.spoken)
+
+    @property
+    def ident(self) -> str:
+        """What makes this choice another than any other: what is spoken and what was left."""
+        return " ".join([self.keys, *(f"-{dialect.key}" for dialect in self.left)])
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The names of all events that there may be."""
+        return tuple(dict.fromkeys(metric.name for dialect in self.spoken for metric in dialect.metrics))
 
     def names(self, message: Message) -> tuple[str, ...]:
         """The metrics under which a message is told."""

@@ -13,6 +13,7 @@ def said_of(issue: RewardIssue) -> dict[str, Any]:
     value = percentage_of(issue) if issue.kind == "percentage_off" else issue.amount
     said: dict[str, Any] = {
         "reward": issue.reward,
+        "reward_id": issue.id,
         "reward_title": issue.title,
         "reward_kind": issue.kind,
         "reward_value": _number(value) if value else None,
