@@ -8,7 +8,7 @@ from flask.wrappers import Response
 from sqlmodel import Session
 
 from loyalty import preview, programs
-from loyalty.core.document import ProgramInvalid, Unreadable, read_text
+from loyalty.core.document import ProgramInvalid, Unreadable, difference, read_text
 from loyalty.core.document.mistakes import shown
 from loyalty.core.moments import start_of
 from loyalty.models import Run, Shop
@@ -56,6 +56,8 @@ def add_routes(blueprint: Blueprint, pages: Pages) -> None:
                 based_on=version_in_force(session, shop.id) or "",
                 run=statement.view(run, now=now) if run else None,
                 found=preview.result(session, run) if run else None,
+                run_version=asked.version if asked else None,
+                changes=_changes(session, asked, shop.id) if asked else [],
                 figures=FIGURES,
             )
 
@@ -63,7 +65,7 @@ def add_routes(blueprint: Blueprint, pages: Pages) -> None:
     def start_preview() -> Response | tuple[Response, int]:
         try:
             document = read_text(request.form.get(_TEXT, ""))
-            return _start(pages, document, request.form.get("begins", "").strip())
+            return start(pages, document, begins=request.form.get("begins", "").strip())
         except Unreadable as error:
             return mistakes({_TEXT: f"This is no document: {error}."})
         except ProgramInvalid as invalid:
@@ -73,8 +75,15 @@ def add_routes(blueprint: Blueprint, pages: Pages) -> None:
             ]
             errors = {_TEXT: "There is a mistake in it."}
             return jsonify({"ok": False, "errors": errors, "mistakes": told}), 422
-        except programs.NoProgram:
-            return refused("Save a program first: there is nothing to compare with yet.")
+
+
+def start(pages: Pages, document: dict[str, Any], *, begins: str = "") -> Response | tuple[Response, int]:
+    """Begin to look what a document would change, ``begins`` being the day since which; the answer for the page's script. Raises
+    ``ProgramInvalid``."""
+    try:
+        return _start(pages, document, begins)
+    except programs.NoProgram:
+        return refused("Save a program first: there is nothing to compare with yet.")
 
 
 def _start(pages: Pages, document: dict[str, Any], begins: str) -> Response | tuple[Response, int]:
@@ -101,6 +110,12 @@ def _begin(
     asked = preview.ask(session, shop, document, begins=since, now=now)
     run = preview.start(session, shop, asked, now=now)
     return run if run.params == asked.to_json() else None
+
+
+def _changes(session: Session, asked: preview.Asked, shop_id: int) -> list[str]:
+    """What the document that was looked at says otherwise than the program it was compared with."""
+    before = programs.document_at(session, shop_id, asked.version)
+    return [change.text for change in difference(before, asked.document)]
 
 
 def _day(text: str) -> date | None:

@@ -9,6 +9,7 @@ from flask.wrappers import Response
 
 from loyalty.core.document import Mistake, ProgramInvalid, parse_program
 from loyalty.core.document.shape import GENERAL, KEYED_PARTS
+from shopify_app.admin import preview
 from shopify_app.admin import program_parts as parts
 from shopify_app.admin.answers import mistakes, refused
 from shopify_app.admin.page import Pages
@@ -54,6 +55,15 @@ def add_routes(blueprint: Blueprint, pages: Pages) -> None:
             return refused("This part of the program is gone.", status=404)
         return _save(pages, document, found[0])
 
+    @blueprint.post("/program/preview/part/<name>", defaults={"key": ""})
+    @blueprint.post("/program/preview/part/<name>/<key>")
+    def preview_part(name: str, key: str) -> Response | tuple[Response, int]:
+        document = _document(pages)
+        found = parts.find(document, name, key)
+        if found is None:
+            return refused("This part of the program is gone.", status=404)
+        return _look_ahead(pages, document, found[0])
+
     @blueprint.post("/program/remove/<name>", defaults={"key": ""})
     @blueprint.post("/program/remove/<name>/<key>")
     def remove_part(name: str, key: str) -> Response | tuple[Response, int]:
@@ -97,12 +107,22 @@ def _add_new_routes(blueprint: Blueprint, pages: Pages) -> None:
         if name not in KEYED_PARTS or not parts.is_sort(name, sort):
             return refused("There is no such thing in a program.", status=404)
         document = _document(pages)
-        taken = set(parts.keyed(document, name))
-        if name == "earn" and sort not in taken:
-            key = sort
-        else:
-            key = new_key(request.form.get("title", ""), taken, _STEMS[name])
-        return _save(pages, document, Part(name, key, sort))
+        return _save(pages, document, _new_part(document, name, sort))
+
+    @blueprint.post("/program/preview/new/<name>/<sort>")
+    def preview_new(name: str, sort: str) -> Response | tuple[Response, int]:
+        if name not in KEYED_PARTS or not parts.is_sort(name, sort):
+            return refused("There is no such thing in a program.", status=404)
+        document = _document(pages)
+        return _look_ahead(pages, document, _new_part(document, name, sort))
+
+
+def _new_part(document: Mapping[str, Any], name: str, sort: str) -> Part:
+    """The thing that a form makes, with a key that is still free."""
+    taken = set(parts.keyed(document, name))
+    if name == "earn" and sort not in taken:
+        return Part(name, sort, sort)
+    return Part(name, new_key(request.form.get("title", ""), taken, _STEMS[name]), sort)
 
 
 def choices_of(document: Mapping[str, Any]) -> Choices:
@@ -147,11 +167,24 @@ def _document(pages: Pages) -> dict[str, Any]:
         return document_in_force(session, pages.merchant().shop_id)
 
 
-def _save(pages: Pages, document: dict[str, Any], part: Part) -> Response | tuple[Response, int]:
+def _changed(document: dict[str, Any], part: Part) -> dict[str, Any]:
+    """The document with what was entered."""
     table = entered(part.fields, request.form)
     if part.name == "rewards" and table.get("listed") is False:
         table.pop("points", None)  # the price of what is only given is hidden, not wrong
-    after = parts.replaced(document, part, table)
+    return parts.replaced(document, part, table)
+
+
+def _look_ahead(pages: Pages, document: dict[str, Any], part: Part) -> Response | tuple[Response, int]:
+    after = _changed(document, part)
+    try:
+        return preview.start(pages, after)
+    except ProgramInvalid as invalid:
+        return mistakes(_advice(invalid.mistakes, parts.path_of(after, part)))
+
+
+def _save(pages: Pages, document: dict[str, Any], part: Part) -> Response | tuple[Response, int]:
+    after = _changed(document, part)
     based_on = request.form.get("based_on", "")
     try:
         # Before the version is looked at: whoever has mistakes to mend should not have to open the page anew first.

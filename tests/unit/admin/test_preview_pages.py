@@ -79,6 +79,57 @@ class TestPreview:
         assert again.status_code == 409
 
 
+class TestPartPreview:
+    """The forms of single parts, and what saving them would do."""
+
+    def test_part(self, client: FlaskClient, story: Story, runtime: Runtime, bell: Bell) -> None:
+        """What was entered in the form of one rule is looked at with the rest of the program, and nothing is saved."""
+        page = client.get("/program/part/earn/order").text
+        assert 'data-elsewhere="/program/preview/part/earn/order"' in page
+        with runtime.reading() as session:
+            before = programs.document(session, story.shop_id)
+        entered = {
+            "enabled": "on",
+            "title": "Place an order",
+            "rate": "3",
+            "rounding": "down",
+            "multiplied": "on",
+        }
+        answer = client.post("/program/preview/part/earn/order", data=entered | {"guests": "on"})
+        assert answer.json["redirect"].startswith("/program/preview?shop=")
+        run_id = finish(runtime, bell)
+        with runtime.reading() as session:
+            run = session.get_one(Run, run_id)
+            asked = preview.Asked.from_json(run.params)
+            found = preview.result(session, run)
+            assert before == programs.document(session, story.shop_id)
+        assert asked.document["earn"]["order"]["rate"] == "3"
+        assert asked.document["rewards"] == before["rewards"]
+        assert found == preview.compare(runtime, story.shop_id, asked)
+        assert found["after"]["earned"] > found["before"]["earned"]
+        page = client.get("/program/preview").text
+        assert "points for each unit of currency spent: 1 → 3" in page
+
+    def test_new(self, client: FlaskClient, story: Story, runtime: Runtime, bell: Bell) -> None:
+        """So is what is new: tiers where there were none move people."""
+        ladder = {"ladder[0].title": "Gold", "ladder[0].threshold": "1", "ladder[0].multiplier": "2"}
+        asked = {"metric": "spent", "window": "lifetime", "grace_days": "0"} | ladder
+        assert client.post("/program/preview/part/tiers", data=asked).json["ok"]
+        finish(runtime, bell)
+        assert "Gold" in client.get("/program/preview").text
+        reward = {"title": "Ten off", "points": "10", "amount": "10", "listed": "on", "code_prefix": "LAUREL"}
+        assert client.post("/program/preview/new/rewards/amount_off", data=reward).json["ok"]
+
+    def test_mistakes(self, client: FlaskClient, story: Story, runtime: Runtime) -> None:
+        """A mistake stands in its field, as when saving, and no job begins."""
+        answer = client.post("/program/preview/part/earn/order", data={"title": "x", "rate": "-1"})
+        assert (answer.status_code, list(answer.json["errors"])) == (422, ["rate"])
+        assert client.post("/program/preview/part/earn/nothing", data={}).status_code == 404
+        assert client.post("/program/preview/new/earn/nothing", data={}).status_code == 404
+        with runtime.reading() as session:
+            assert preview.latest(session, story.shop_id) is None
+
+
 class TestLiability:
     """``/liability``."""
 
