@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from loyalty.core.celebrations import decide_anniversary, decide_birthday, next_celebration
-from loyalty.core.decide import Decision, decide_tier, release
+from loyalty.core.decide import NOTHING, Decision, decide_tier, release
 from loyalty.core.expiry import decide_expiry, decide_warnings, foresee, next_expiry_moment
 from loyalty.core.program import Program
 from loyalty.core.reminders import (
@@ -41,7 +41,7 @@ def next_occasion(
     ``climb`` is for those who have looked already."""
     if next(_overdue(standing, after), None) is not None or _over(standing, after):
         return after
-    return _next(standing, program, after, climb or Climb(standing, program))
+    return _next(standing, program, after, _next_change(climb or Climb(standing, program), after))
 
 
 def settle(standing: Standing, eras: Sequence[Era], until: datetime, apply: Apply) -> None:
@@ -53,7 +53,8 @@ def settle(standing: Standing, eras: Sequence[Era], until: datetime, apply: Appl
         return
     program, later = _in_force(eras, at)
     life = _Life(standing, program, apply)
-    life.take(*_releases(standing, at), Decision(ended=_over(standing, at)), at=at)
+    for decision in (*_releases(standing, at), *_ended(standing, at)):
+        life.take(decision, at)
     while True:
         moment = life.next(at)
         if later and later[0].since <= until and (moment is None or later[0].since <= moment):
@@ -72,56 +73,67 @@ def settle(standing: Standing, eras: Sequence[Era], until: datetime, apply: Appl
 
 
 class _Life:
-    """One member under one version of the program, from instant to instant."""
+    """One member under one version of the program, from instant to instant; it only ever goes forward.
+
+    What counts for tiers is looked at once, and anew when a decision has changed it. In between, time alone can move the tier, and only
+    at a moment that is known (``_change``): a tier that was right a moment ago (``_calm``) is right until then.
+    """
 
     def __init__(self, standing: Standing, program: Program, apply: Apply) -> None:
         self.standing = standing
         self.program = program
         self._apply = apply
-        self._looked: Climb | None = None
+        self._climb: Climb | None = None
+        self._change: datetime | None = None
+        self._knows_change = self._calm = False
 
     def next(self, after: datetime) -> datetime | None:
         """The next instant after another one."""
-        return _next(self.standing, self.program, after, self._look())
+        is_over = self._change is not None and self._change <= after
+        if is_over or not self._knows_change:
+            self._change, self._knows_change = _next_change(self._look(), after), True
+        return _next(self.standing, self.program, after, self._change)
 
     def happen(self, at: datetime) -> None:
         """What an instant brings, one thing after the other; each is decided when the standing has taken the one before."""
         standing, program = self.standing, self.program
         for released in _releases(standing, at):
-            self.take(released, at=at)
-        self.take(decide_issues(standing, program, at), at=at)
+            self.take(released, at)
+        self.take(decide_issues(standing, program, at), at)
         something = self.climb(at)
-        something |= self.take(decide_expiry(standing, program, at), at=at)
-        self.take(decide_warnings(standing, program, at), at=at)
-        something |= self.take(decide_birthday(standing, program, at), at=at)
-        something |= self.take(decide_anniversary(standing, program, at), at=at)
+        something |= self.take(decide_expiry(standing, program, at), at)
+        self.take(decide_warnings(standing, program, at), at)
+        something |= self.take(decide_birthday(standing, program, at), at)
+        something |= self.take(decide_anniversary(standing, program, at), at)
         if something:
             self.climb(at)  # what was given just now may count for it
-        self.take(decide_balance_reminder(standing, program, at), at=at)
+        self.take(decide_balance_reminder(standing, program, at), at)
         foresee(standing, program, at)
 
     def climb(self, at: datetime, *, history: bool = False) -> bool:
-        """Bring the tier to what it is."""
+        """Bring the tier to what it is; whether there was anything to do."""
         if self.program.tiers is None and self.standing.tier is None:
             return False
+        if self._calm and (self._change is None or at < self._change):
+            return False
         decision = decide_tier(self.standing, self.program, at, climb=self._look(), history=history)
-        return self.take(decision, at=at)
+        self._calm = decision == NOTHING
+        return self.take(decision, at)
 
-    def take(self, *decisions: Decision, at: datetime) -> bool:
-        """Let decisions be carried out; whether there was anything to carry out."""
-        something = False
-        for decision in decisions:
-            if decision != _NOTHING:
-                self._apply(decision, self.program, at)
-                something = True
-                if decision.awards or decision.gifts or decision.ended:
-                    self._looked = None  # what counts for tiers may have changed
-        return something
+    def take(self, decision: Decision, at: datetime) -> bool:
+        """Let a decision be carried out; whether there was anything to carry out."""
+        if decision is NOTHING or decision == NOTHING:
+            return False
+        self._apply(decision, self.program, at)
+        if decision.awards or decision.gifts or decision.ended:
+            # What counts for tiers may be something else now.
+            self._climb, self._knows_change, self._calm = None, False, False
+        return True
 
     def _look(self) -> Climb:
-        if self._looked is None:
-            self._looked = Climb(self.standing, self.program)
-        return self._looked
+        if self._climb is None:
+            self._climb = Climb(self.standing, self.program)
+        return self._climb
 
 
 def take(standing: Standing, decision: Decision) -> None:
@@ -141,20 +153,24 @@ def move(standing: Standing, decision: Decision) -> None:
         standing.issues = [issue for issue in standing.issues if issue.id not in decision.ended]
 
 
-_NOTHING = Decision()
-
-
-def _next(standing: Standing, program: Program, after: datetime, climb: Climb) -> datetime | None:
+def _next(
+    standing: Standing, program: Program, after: datetime, tier_changes: datetime | None
+) -> datetime | None:
     """The next instant after another one."""
-    moments = [
+    moments = (
+        tier_changes,
         min(_release_moments(standing, after), default=None),
         next_issue_moment(standing, program, after),
         next_expiry_moment(standing, program, after),
         next_celebration(standing, program, after),
         next_balance_reminder(standing, program, after),
-        next((moment for moment, _ in climb.changes(after)), None),
-    ]
+    )
     return min((moment for moment in moments if moment is not None), default=None)
+
+
+def _next_change(climb: Climb, after: datetime) -> datetime | None:
+    """When time alone next changes the tier."""
+    return next((moment for moment, _ in climb.changes(after)), None) if climb.tiers is not None else None
 
 
 def _release_moments(standing: Standing, after: datetime) -> Iterator[datetime]:
@@ -168,6 +184,12 @@ def _release_moments(standing: Standing, after: datetime) -> Iterator[datetime]:
 def _over(standing: Standing, at: datetime) -> tuple[str, ...]:
     """The rewards whose end has passed."""
     return tuple(issue.id for issue in standing.issues if issue.expires_at <= at)
+
+
+def _ended(standing: Standing, at: datetime) -> Iterator[Decision]:
+    ended = _over(standing, at)
+    if ended:
+        yield Decision(ended=ended)
 
 
 def _overdue(standing: Standing, at: datetime) -> Iterator[Award]:

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from loyalty.core.decide import ActionRefused, Decision, GiftDue, Occasion, decide_occasion
+from loyalty.core.decide import NOTHING, ActionRefused, Decision, GiftDue, Occasion, decide_occasion
 from loyalty.core.ledger import Source
 from loyalty.core.moments import day_of, start_of, yearly
 from loyalty.core.program import ActionRule, BirthdayRule, Program
@@ -31,10 +31,10 @@ def decide_birthday(standing: Standing, program: Program, at: datetime) -> Decis
     """The birthday's points and reward, once a year, if the birthday has been known for long enough."""
     rule, told, day = program.action(BIRTHDAY), standing.birthday, day_of(at, program.timezone)
     if rule is None or told is None or yearly(told.month, told.day, day.year) != day:
-        return Decision()
+        return NOTHING
     blackout = rule.blackout_days if isinstance(rule, BirthdayRule) else 0
     if (day - day_of(told.told_at, program.timezone)).days < blackout:
-        return Decision()
+        return NOTHING
     return _celebrate(standing, rule, BIRTHDAY, day, program, at)
 
 
@@ -42,10 +42,10 @@ def decide_anniversary(standing: Standing, program: Program, at: datetime) -> De
     """The points for another year as a member. The day of joining itself is none."""
     rule, day = program.action(ANNIVERSARY), day_of(at, program.timezone)
     if rule is None or standing.joined_at is None:
-        return Decision()
+        return NOTHING
     joined = day_of(standing.joined_at, program.timezone)
     if day.year <= joined.year or yearly(joined.month, joined.day, day.year) != day:
-        return Decision()
+        return NOTHING
     return _celebrate(standing, rule, ANNIVERSARY, day, program, at, years=day.year - joined.year)
 
 
@@ -54,12 +54,12 @@ def _celebrate(
 ) -> Decision:
     slot = f"{way}:{day.year}"
     if any(award.slot == slot for award in standing.awards.values()):
-        return Decision()
+        return NOTHING
     occasion = Occasion(Source(way, f"{standing.name}:{day.year}"), at, why)
     try:
         decision = decide_occasion(standing, rule, occasion, program, at=at)
     except ActionRefused:
-        return Decision()
+        return NOTHING
     reward = rule.reward if isinstance(rule, BirthdayRule) else None
     gifts = (GiftDue(reward, slot, way, at),) if reward is not None else ()
     return Decision(decision.entries, decision.news, decision.awards, gifts=gifts)

@@ -7,12 +7,10 @@ back, somebody idle was given some) waits until every warning could be given; on
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from itertools import groupby
-from operator import itemgetter
 from typing import Any
 
 from loyalty.core import ledger
-from loyalty.core.decide import Decision
+from loyalty.core.decide import NOTHING, Decision
 from loyalty.core.ledger import Entry, Source
 from loyalty.core.moments import add_months, day_of, start_of
 from loyalty.core.news import EXPIRING, News, entry_news
@@ -44,9 +42,15 @@ def ends(standing: Standing, program: Program) -> Iterator[End]:
         if since is not None:
             yield End(_end(standing, program, since, expiry), standing.balance)
         return
-    dated = ((_end(standing, program, lot.at, expiry), lot.points) for lot in standing.lots())
-    for at, lots in groupby(dated, itemgetter(0)):
-        yield End(at, sum(points for _, points in lots))
+    ending, points = None, 0
+    for lot in standing.lots():
+        end = _end(standing, program, lot.at, expiry)
+        if ending is not None and end != ending:
+            yield End(ending, points)
+            points = 0
+        ending, points = end, points + lot.points
+    if ending is not None:
+        yield End(ending, points)
 
 
 def next_end(standing: Standing, program: Program) -> End | None:
@@ -94,7 +98,7 @@ def decide_expiry(standing: Standing, program: Program, at: datetime) -> Decisio
     """Let the points go whose end has come."""
     ending, expiry = next_end(standing, program), program.expiry
     if ending is None or expiry is None or ending.at > at:
-        return Decision()
+        return NOTHING
     day = day_of(ending.at, program.timezone)
     last = standing.last_activity_at
     entry = Entry(
@@ -124,7 +128,7 @@ def decide_warnings(standing: Standing, program: Program, at: datetime) -> Decis
                 news.append(News(EXPIRING, said, at, subject=f"{which}:{day}"))
         if all(moment > at for moment, _ in warnings):
             break  # what ends later is announced later, too
-    return Decision(news=tuple(news))
+    return Decision(news=tuple(news)) if news else NOTHING
 
 
 def _warnings(end: End, program: Program) -> list[tuple[datetime, str]]:

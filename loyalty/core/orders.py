@@ -59,10 +59,16 @@ def counted_amount(order: OrderSnapshot, basis: Basis = GOODS_ALONE, goods: Good
     if order.test or order.cancelled or order.financial_status in _NOTHING_COUNTS:
         return _NOTHING
     sums = _sums(order, basis, goods)
+    if not sums.pieces_back and order.refunded <= order.refunded_shipping and order.outstanding <= 0:
+        counted = sums.sold if sums.held > 0 else _NOTHING  # as most orders are: nothing went back
+        return _with_shipping(counted, order, basis)
     missing = _given_back(order, sums) + max(_NOTHING, Fraction(order.outstanding))
     if sums.held <= 0 or missing >= sums.held:
         return _NOTHING
-    counted = min(sums.sold, sums.kept * (sums.held - missing) / sums.held)
+    return _with_shipping(min(sums.sold, sums.kept * (sums.held - missing) / sums.held), order, basis)
+
+
+def _with_shipping(counted: Fraction, order: OrderSnapshot, basis: Basis) -> Fraction:
     if basis.shipping and counted > 0:
         counted += max(_NOTHING, Fraction(order.shipping) - Fraction(order.refunded_shipping))
     return counted

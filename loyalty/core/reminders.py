@@ -3,7 +3,7 @@
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from loyalty.core.decide import Decision, reminds_at
+from loyalty.core.decide import NOTHING, Decision, reminds_at
 from loyalty.core.moments import day_of, next_period, period_start, start_of
 from loyalty.core.news import BALANCE_REMINDER, News
 from loyalty.core.program import BalanceReminder, Program
@@ -34,7 +34,7 @@ def decide_balance_reminder(standing: Standing, program: Program, at: datetime) 
     """Tell the member of the points there are, if this is the moment for it."""
     reminder = program.balance_reminder
     if reminder is None or next_balance_reminder(standing, program, at - timedelta(microseconds=1)) != at:
-        return Decision()
+        return NOTHING
     last = standing.last_activity_at
     period = _period(day_of(at, program.timezone), reminder.every)
     properties = {
@@ -55,6 +55,8 @@ def next_issue_moment(standing: Standing, program: Program, after: datetime) -> 
 
 def decide_issues(standing: Standing, program: Program, at: datetime) -> Decision:
     """Say which rewards have ended, and which will soon. What is told of them is the business of those who know the whole reward."""
+    if not standing.issues:
+        return NOTHING
     ended = tuple(issue.id for issue in standing.issues if issue.expires_at <= at)
     ending = tuple(issue.id for issue in standing.issues if _reminder(issue, program) == at)
     return Decision(ended=ended, ending=ending)

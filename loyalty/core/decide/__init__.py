@@ -7,6 +7,7 @@ and the tier of its first award, whatever becomes of either later (``Pin``).
 
 from loyalty.core.decide.actions import ActionRefused, Occasion, decide_action, decide_occasion
 from loyalty.core.decide.decision import (
+    NOTHING,
     AdjustmentRefused,
     Decision,
     GiftDue,
@@ -46,6 +47,7 @@ from loyalty.core.decide.ways import why_not
 
 __all__ = [
     "EARNING_REVIEW_KINDS",
+    "NOTHING",
     "ActionRefused",
     "AdjustmentRefused",
     "Decision",

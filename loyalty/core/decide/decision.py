@@ -55,6 +55,10 @@ class Decision:
     ending: tuple[str, ...] = ()
 
 
+# What most instants bring. It is made once: to make one costs as much as to find out that there is nothing.
+NOTHING = Decision()
+
+
 class RewardRefused(Exception):
     """A reward cannot be had. ``code`` is unknown_reward, not_enough_points, wrong_amount, limit_reached, wrong_tier or not_available;
     ``missing`` says how many points are short."""

@@ -56,12 +56,9 @@ def change(
     extra: Mapping[str, Any] | None = None,
 ) -> tuple[Award, tuple[Entry, ...], tuple[News, ...]]:
     """The award as it is after a change, with the entry (and its news) that brings the ledger to it; none while it is held."""
-    changed = replace(award, worth=to.worth, why=dict(to.why))
-    if changed.is_held(at):
-        return changed, (), ()
-    difference = changed.worth - changed.posted
-    if difference == 0:
-        return changed, (), ()
+    difference = to.worth - award.posted
+    if difference == 0 or award.is_held(at):
+        return replace(award, worth=to.worth, why=dict(to.why)), (), ()
     gives = difference > 0
     entry = Entry(
         kind=ledger.EARN if gives else ledger.REVERSE,
@@ -71,10 +68,10 @@ def change(
         sequence=award.postings,
         program_version=award.program_version,
         reason=award.title if gives else to.taken_because,
-        why={**to.why, "worth": changed.worth, "already": changed.posted},
+        why={**to.why, "worth": to.worth, "already": award.posted},
         occurred_at=to.at,
     )
-    changed = replace(changed, posted=changed.worth, postings=changed.postings + 1)
+    changed = replace(award, worth=to.worth, why=dict(to.why), posted=to.worth, postings=award.postings + 1)
     said = {"way": award.way, **(extra or {})}
     news = entry_news(entry, balance=standing.balance + difference, extra=said, history=history)
     return changed, (entry,), (news,)

@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from loyalty.core.decide.decision import Decision, GiftDue, TierMove
+from loyalty.core.decide.decision import NOTHING, Decision, GiftDue, TierMove
 from loyalty.core.decide.posting import Change, change
 from loyalty.core.ledger import Entry, Source
 from loyalty.core.news import TIER_CHANGED, News
@@ -55,6 +55,8 @@ def decide_tier(
         to = Change(0, at, {**award.why, "undone": True}, f"{award.title}: no longer reached")
         gathered.change(award, to, at=at, history=history)
     key = tier.key if tier else None
+    if key == standing.tier and not gathered.awards:
+        return NOTHING
     if key == standing.tier:
         return Decision(tuple(gathered.entries), tuple(gathered.news), tuple(gathered.awards))
     rungs = list(_rungs(climb, standing.tier, tier, at))
