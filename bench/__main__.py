@@ -17,6 +17,7 @@ from bench import (
     page,
     preview,
     report,
+    tier_recalculation,
     webhook_accept,
 )
 from bench.ground import Ground, prepared
@@ -31,6 +32,7 @@ BENCHMARKS: dict[str, Callable[[Ground, Scale], report.Report]] = {
     "event_drain": event_drain.measure,
     "order_to_event": order_to_event.measure,
     "calendar": calendar.measure,
+    "tier_recalculation": tier_recalculation.measure,
     "member_import": member_import.measure,
     "preview": preview.measure,
 }

@@ -1,14 +1,17 @@
 """Child processes of a benchmark: started on a free port of this machine, waited for, read, and ended by their own id."""
 
 import contextlib
+import json
 import os
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from engines.lifeline import end, tied_to_us
 
@@ -51,6 +54,20 @@ def child(
             yield process
         finally:
             end(process, signal.SIGTERM)
+
+
+def answer_of(module: str, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """What a module answers that is run in a process of its own: it is given JSON on standard input, and gives JSON back."""
+    done = subprocess.run(
+        [sys.executable, "-m", module],
+        input=json.dumps(asked),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
 
 
 def cpu_seconds(pid: int) -> float:

@@ -1,6 +1,7 @@
 """What a benchmark found: figures, budgets and notes; printed as a table and kept as JSON."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,16 @@ class Budget:
     def at_most(promise: str, measured: float, most: float, unit: str = "") -> "Budget":
         """A value that shall be low."""
         return Budget(promise, measured, unit, measured <= most)
+
+
+def growth(rates: Sequence[float], peaks: Sequence[float], each: str) -> list[Budget]:
+    """That the last of ever larger sizes is about as fast as the first one, and takes about as much memory."""
+    return [
+        Budget.at_most(
+            f"no more than 1.5 x the time for each {each} with many", rates[0] / rates[-1], 1.5, "x"
+        ),
+        Budget.at_most("memory does not grow with them (1.2 x)", peaks[-1] / peaks[0], 1.2, "x"),
+    ]
 
 
 @dataclass(slots=True)

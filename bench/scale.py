@@ -5,13 +5,14 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Counts and times of every benchmark."""
+    """Counts and times of every benchmark; ``growth`` are the sizes at which one that shall not grow faster than they is measured."""
 
     rounds: int
     seconds: float
     webhooks: int
     members_few: int
     members_many: int
+    growth: tuple[int, ...]
     sync_members: tuple[int, ...]
     events: int
     real_limits_events: int
@@ -27,6 +28,7 @@ class Scale:
             webhooks=10_000,
             members_few=10_000,
             members_many=1_000_000,
+            growth=(10_000, 100_000, 1_000_000),
             sync_members=(10_000, 100_000, 1_000_000),
             events=100_000,
             real_limits_events=284_000,
@@ -48,6 +50,7 @@ class Scale:
             webhooks=2_000,
             members_few=2_000,
             members_many=20_000,
+            growth=(2_000, 20_000),
             sync_members=(2_000, 20_000),
             events=5_000,
             real_limits_events=12_000,
