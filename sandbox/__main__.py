@@ -6,6 +6,7 @@ The first line on standard output is JSON with every address; nothing else is ev
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import signal
 import sys
@@ -43,6 +44,9 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     """Start both servers and wait for a signal."""
     given = arguments(argv)
+    # A bulk request is a hundred thousand small objects that live for a moment: looking through them for
+    # cycles again and again costs a third of the time that it takes.
+    gc.set_threshold(100_000, 20, 20)
     stopped = threading.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda *_: stopped.set())

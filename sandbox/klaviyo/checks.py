@@ -15,8 +15,11 @@ from typing import Any
 from sandbox.klaviyo.errors import Problem, Refused
 
 MAX_STRING = 100 * 1024
+# So few characters are never more bytes than that, whatever they are.
+SURELY_SMALL = MAX_STRING // 4
 MAX_NESTING = 10
 MAX_ARRAY = 4000
+_DATA = frozenset(("data",))
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 
@@ -52,12 +55,15 @@ def known_members(
     if not isinstance(value, dict):
         wrong(problems, at, f"{kind} must be an object.")
         return False
-    for name in value.keys() - allowed:
-        wrong(problems, f"{at}/{name}", f"'{name}' is not a valid field for the resource '{kind}'.")
-    missing = [name for name in required if name not in value]
-    for name in missing:
-        wrong(problems, f"{at}/{name}", f"The field '{name}' is required.")
-    return not missing
+    if not allowed.issuperset(value):
+        for name in sorted(value.keys() - allowed):
+            wrong(problems, f"{at}/{name}", f"'{name}' is not a valid field for the resource '{kind}'.")
+    complete = True
+    for name in required:
+        if name not in value:
+            wrong(problems, f"{at}/{name}", f"The field '{name}' is required.")
+            complete = False
+    return complete
 
 
 def resource(
@@ -83,9 +89,11 @@ def resource(
 
 def only_data(value: Any, at: str, problems: list[Problem]) -> Any:
     """What stands under the single member `data`, or None with a problem noted."""
-    if known_members(value, frozenset(("data",)), at, problems, "document", ("data",)):
-        return value["data"]
-    return None
+    if not known_members(value, _DATA, at, problems, "document", ("data",)):
+        return None
+    if value["data"] is None:
+        wrong(problems, f"{at}/data", "This may not be null.")
+    return value["data"]
 
 
 def nullable_string(value: Any, at: str, problems: list[Problem]) -> None:
@@ -94,7 +102,7 @@ def nullable_string(value: Any, at: str, problems: list[Problem]) -> None:
         return
     if not isinstance(value, str):
         wrong(problems, at, "This must be a string or null.")
-    elif len(value) > MAX_STRING // 4 and len(value.encode()) > MAX_STRING:
+    elif len(value) > SURELY_SMALL and len(value.encode()) > MAX_STRING:
         wrong(problems, at, "A string may not be larger than 100 KB.")
 
 

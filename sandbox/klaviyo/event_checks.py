@@ -64,6 +64,8 @@ class EventReader:
         self._revision = revision
         self._backfill = frozenset(("backfill",)) if revision >= BACKFILL_SINCE else frozenset()
         self.problems: list[Problem] = []
+        # The events of a batch are mostly of one metric: what was right about it once is right again.
+        self._known_metric: tuple[Any, str] | None = None
 
     def single(self, body: Mapping[str, Any]) -> SentEvents | None:
         """The event of POST /api/events; None when there are problems."""
@@ -166,6 +168,8 @@ class EventReader:
         return SentEvent(name, int(moment.timestamp()), unique_id, properties, value, backfill)
 
     def _metric(self, holder: Any, at: str) -> str | None:
+        if self._known_metric is not None and holder == self._known_metric[0]:
+            return self._known_metric[1]
         here = f"{at}/metric"
         data = only_data(holder, here, self.problems)
         if data is None or not resource(data, "metric", f"{here}/data", self.problems):
@@ -178,6 +182,8 @@ class EventReader:
         if not isinstance(name, str) or not name.strip() or len(name) >= MAX_METRIC_NAME:
             wrong(self.problems, f"{here}/name", "A metric name has 1 to 127 characters.")
             return None
+        if not self.problems:
+            self._known_metric = (holder, name)
         return name
 
     def _time(self, value: Any, at: str) -> datetime:

@@ -103,8 +103,9 @@ class ImportJobs:
         now: float,
     ) -> None:
         data = job.pending[position]
-        email = (data["attributes"].get("email") or "").lower()
-        refusal = self.refused_addresses.get(email) if self.refused_addresses else None
+        refusal = None
+        if self.refused_addresses:
+            refusal = self.refused_addresses.get((data["attributes"].get("email") or "").lower())
         if refusal is None:
             try:
                 row, _ = profiles.upsert(data, now)

@@ -10,7 +10,15 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from sandbox.klaviyo.checks import json_value, known_members, nullable_string, only_data, resource, wrong
+from sandbox.klaviyo.checks import (
+    SURELY_SMALL,
+    json_value,
+    known_members,
+    nullable_string,
+    only_data,
+    resource,
+    wrong,
+)
 from sandbox.klaviyo.errors import Problem
 
 MAX_PROFILE = 100 * 1024
@@ -27,8 +35,9 @@ LOCATION = frozenset(
 )
 MEMBERS = frozenset(("type", "id", "attributes", "meta"))
 _REQUIRED = ("type", "attributes")
-_PLAIN_MEMBERS = frozenset(_REQUIRED)
-_PLAIN_ATTRIBUTES = frozenset(("email", "properties"))
+# What most profiles of a big import are: an address, a name, a few short properties, and perhaps some to take off.
+_PLAIN_ATTRIBUTES = frozenset(("email", "first_name", "last_name", "properties"))
+_SHORT, _FEW = 200, 50
 
 _EMAIL = re.compile(
     r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
@@ -53,7 +62,7 @@ def check_profile(
     largest: int = MAX_PROFILE,
 ) -> None:
     """A profile resource: known attributes of the right types, an identifier, no more than so many bytes."""
-    if attributes is ATTRIBUTES and _plainly_good(data):
+    if attributes >= _PLAIN_ATTRIBUTES and _plainly_good(data, members):
         return
     if not resource(data, "profile", at, problems, members=members, required=_REQUIRED):
         return
@@ -73,23 +82,40 @@ def check_profile(
         wrong(problems, at, f"A profile may not be larger than {largest // 1024} KB here.")
 
 
-def _plainly_good(data: Any) -> bool:
-    """Whether the usual profile, an address with a few flat properties, is beyond doubt: most of a million are."""
-    if not isinstance(data, dict) or data.keys() != _PLAIN_MEMBERS or data["type"] != "profile":
+def _plainly_good(data: Any, members: frozenset[str]) -> bool:
+    """Whether the usual profile is beyond doubt. Whatever is unusual about it is for the full check to judge."""
+    if not isinstance(data, dict) or data.get("type") != "profile":
         return False
-    given = data["attributes"]
+    if len(data) != 2 and (len(data) != 3 or "meta" not in members or not _only_unsets(data.get("meta"))):
+        return False
+    given = data.get("attributes")
     if not isinstance(given, dict) or not _PLAIN_ATTRIBUTES.issuperset(given):
         return False
-    email, properties = given.get("email"), given.get("properties", {})
-    if not isinstance(email, str) or not isinstance(properties, dict) or len(properties) > 50:
+    for name, value in given.items():
+        if name == "properties":
+            if not _flat(value):
+                return False
+        elif not isinstance(value, str) or len(value) > _SHORT:
+            return False
+    return "email" in given and valid_email(given["email"])
+
+
+def _flat(properties: Any) -> bool:
+    """A few short properties with nothing inside them."""
+    if not isinstance(properties, dict) or len(properties) > _FEW:
         return False
-    return all(map(_small, properties, properties.values())) and valid_email(email)
+    for key, value in properties.items():
+        kind = type(value)
+        if len(key) > _SHORT or kind is dict or kind is list or (kind is str and len(value) > _SHORT):
+            return False
+    return True
 
 
-def _small(key: str, value: Any) -> bool:
-    if isinstance(value, str):
-        return len(value) <= 200 and len(key) <= 200
-    return not isinstance(value, dict | list) and len(key) <= 200
+def _only_unsets(meta: Any) -> bool:
+    """The one patch that is usual: properties to take off."""
+    patch = meta.get("patch_properties") if isinstance(meta, dict) and len(meta) == 1 else None
+    unset = patch.get("unset") if isinstance(patch, dict) and len(patch) == 1 else None
+    return isinstance(unset, list) and all(type(name) is str for name in unset)
 
 
 def _check_values(given: Mapping[str, Any], at: str, problems: list[Problem]) -> None:
@@ -119,7 +145,8 @@ def check_properties(value: Any, at: str, problems: list[Problem]) -> None:
         wrong(problems, at, "properties must be an object.")
         return
     for key, inner in value.items():
-        if isinstance(inner, str | dict | list):
+        kind = type(inner)
+        if kind is dict or kind is list or (kind is str and len(inner) > SURELY_SMALL):
             json_value(inner, f"{at}/{key}", problems)
 
 

@@ -118,8 +118,9 @@ class Profiles:
             return row
         found = None
         for name in MATCHED_BY:
-            value = attributes.get(name)
-            owner = self.with_identifier(name, value) if value else None
+            if name not in attributes or not attributes[name]:
+                continue
+            owner = self.with_identifier(name, attributes[name])
             if owner is None:
                 continue
             if found is not None and owner != found:
@@ -135,7 +136,7 @@ class Profiles:
             if value is not None and name not in ("email", "properties", "meta")
         }
         email = attributes.get("email")
-        properties = {k: v for k, v in (attributes.get("properties") or {}).items() if v is not None}
+        properties = _merge({}, attributes.get("properties") or {})
         if meta:
             _patch(properties, meta.get("patch_properties") or {})
         self._packed.append(properties, side or None)
@@ -184,8 +185,9 @@ class Profiles:
         email = self._emails[row]
         if email is not None:
             self._by["email"][email] = row
-        for name in side.keys() & self._by.keys():
-            self._by[name][side[name]] = row
+        for name, index in self._by.items():
+            if name in side:
+                index[side[name]] = row
 
 
 def _duplicate(owner: int) -> Refused:

@@ -113,6 +113,26 @@ class TestHeaders:
         """Only the inner values that are published can be asked for one by one."""
         assert rig.call("GET", f"/api/{query}").status_code == 400
 
+    @pytest.mark.parametrize(
+        ("method", "path"),
+        [
+            ("POST", "/api/events"),
+            ("POST", "/api/event-bulk-create-jobs"),
+            ("POST", "/api/profile-import"),
+            ("POST", "/api/profile-bulk-import-jobs"),
+            ("PATCH", "/api/profiles/x"),
+            ("POST", "/api/lists"),
+            ("POST", "/api/lists/x/relationships/profiles"),
+            ("PATCH", "/api/reviews/x"),
+            ("POST", "/api/webhooks"),
+            ("POST", "/api/data-privacy-deletion-jobs"),
+        ],
+    )
+    @pytest.mark.parametrize("data", [None, [], "x", 5, {}])
+    def test_no_resource(self, rig, method, path, data):
+        """What is no resource, null not excepted, is a 400 (or a 404 for an empty list of members), never an accident."""
+        assert rig.call(method, path, {"data": data}).status_code in (400, 404)
+
     @pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"data": NaN}'])
     def test_no_json(self, rig, body):
         """What is not a JSON object is a 400."""

@@ -5,6 +5,9 @@ from typing import Any
 
 import pytest
 
+from sandbox.klaviyo import profile_checks
+from sandbox.klaviyo.errors import Problem
+from sandbox.klaviyo.profile_checks import MEMBERS, check_profile
 from tests.unit.sandbox.klaviyo_rig import Rig, import_job, pointers, profile
 
 
@@ -116,6 +119,56 @@ class TestImport:
         """What the sandbox would have to ignore, it refuses."""
         meta = {"patch_identifiers": {"append": {"email": ["b@fernandfig.shop"]}}}
         assert pointers(put(rig, {**profile(), "meta": meta})) == ["/data/meta/patch_identifiers"]
+
+
+USUAL = {"email": "ann@fernandfig.shop", "first_name": "Ann", "last_name": "Lee", "properties": {"Points": 5}}
+UNSET = {"patch_properties": {"unset": ["Old"]}}
+UNUSUAL: list[dict[str, Any]] = [
+    {},
+    {"type": "person"},
+    {"attributes": None},
+    {"attributes": USUAL | {"email": None}},
+    {"attributes": USUAL | {"email": "nobody"}},
+    {"attributes": USUAL | {"first_name": None}},
+    {"attributes": USUAL | {"first_name": 5}},
+    {"attributes": USUAL | {"last_name": "x" * 110_000}},
+    {"attributes": USUAL | {"colour": "green"}},
+    {"attributes": USUAL | {"properties": None}},
+    {"attributes": USUAL | {"properties": ["Points"]}},
+    {"attributes": USUAL | {"properties": {"a": True, "b": None, "c": 1.5, "d": "x" * 201}}},
+    {"attributes": USUAL | {"properties": {"x" * 110_000: 1}}},
+    {"attributes": USUAL | {"properties": {"a": "x" * 110_000}}},
+    {"attributes": USUAL | {"properties": {f"p{n}": "x" * 200 for n in range(600)}}},
+    {"attributes": USUAL | {"properties": {"a": [["x" * 110_000]]}}},
+    {"meta": UNSET},
+    {"meta": {}},
+    {"meta": None},
+    {"meta": {"patch_properties": {"unset": "Old"}}},
+    {"meta": {"patch_properties": {"unset": ["Old", 5]}}},
+    {"meta": UNSET | {"patch_identifiers": {}}},
+    {"meta": {"patch_properties": {"unset": ["Old"], "wipe": True}}},
+    {"id": "01X"},
+    {"relationships": {}},
+    {"meta": UNSET, "relationships": {}},
+]
+
+
+class TestShortcut:
+    @pytest.mark.parametrize("changed", UNUSUAL)
+    @pytest.mark.parametrize("members", [MEMBERS, MEMBERS - {"meta"}])
+    def test_same_verdict(self, monkeypatch, changed, members):
+        """The quick look at a profile says nothing that the thorough one would not say."""
+        sent = {"type": "profile", "attributes": USUAL} | changed
+        found: list[list[Problem]] = [[], []]
+        for problems in found:
+            check_profile(sent, "/data", problems, members=members)
+            monkeypatch.setattr(profile_checks, "_plainly_good", lambda *_: False)
+        assert found[0] == found[1]
+
+    def test_missing(self, rig):
+        """Neither does it mind what is not there."""
+        for sent in ({}, {"type": "profile"}, {"attributes": USUAL}, 5, None, [], "profile"):
+            assert rig.call("POST", "/api/profile-import", {"data": sent}).status_code == 400
 
 
 class TestChange:
