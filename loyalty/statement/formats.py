@@ -69,6 +69,10 @@ class Formats:
         local = at.astimezone(self.zone).date() if isinstance(at, datetime) else at
         return format_date(local, "MMM d, y", locale=LOCALE)
 
+    def month(self, day: date) -> str:
+        """``Nov 2026``: the month of a day."""
+        return format_date(day, "MMM y", locale=LOCALE)
+
     def short_day(self, day: date) -> str:
         """``Nov 21``."""
         return format_date(day, "MMM d", locale=LOCALE)

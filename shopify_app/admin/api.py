@@ -9,7 +9,8 @@ from flask.wrappers import Response
 
 from loyalty import api_actions, api_keys
 from shopify_app.admin.answers import done, mistakes, refused
-from shopify_app.admin.page import Pages, program_in_force
+from shopify_app.admin.page import Pages, points_name, program_in_force
+from shopify_app.api.door import TELLABLE_WAYS
 
 LONGEST_LABEL = 60
 # Why an action earned nothing, in words; a reason that is not here is shown as it is.
@@ -33,12 +34,15 @@ def add_routes(blueprint: Blueprint, pages: Pages) -> None:
         with pages.runtime.reading() as session:
             shop = pages.shop(session)
             assert shop.id is not None
+            program = program_in_force(session, shop.id)
             return pages.render(
                 "admin/api.html",
                 shop,
                 keys=api_keys.living(session, shop.id),
                 actions=api_actions.newest(session, shop, now=pages.runtime.clock()),
-                program=program_in_force(session, shop.id),
+                program=program,
+                points_name=points_name(program),
+                told_of=program.rules(*TELLABLE_WAYS) if program else (),
                 reasons=REASONS,
                 address=f"{pages.config.app_origin}/api/v1/actions",
             )

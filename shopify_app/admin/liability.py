@@ -42,6 +42,8 @@ def add_routes(blueprint: Blueprint, pages: Pages) -> None:
             )
             if found is None:
                 return pages.missing(shop, "There is no program yet, so nothing is owed.", back="/program")
+            told, program = found.to_json(), program_in_force(session, shop.id or 0)
+            says = program.reward(told["point_worth_from"] or "") if program else None
             return pages.render(
                 "admin/liability.html",
                 shop,
@@ -49,10 +51,11 @@ def add_routes(blueprint: Blueprint, pages: Pages) -> None:
                 first=first.isoformat(),
                 last=last.isoformat(),
                 found=found,
-                told=found.to_json(),
+                told=told,
+                worth_from=says.title if says else "",
                 columns=COLUMNS,
                 chart=draw([_bars(line) for line in found.lines]),
-                points_name=points_name(program_in_force(session, shop.id or 0)),
+                points_name=points_name(program),
             )
 
     @blueprint.get("/liability.csv")

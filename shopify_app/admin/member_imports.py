@@ -124,6 +124,7 @@ def _begin(
 ) -> Response | tuple[Response, int]:
     try:
         with pages.runtime.transaction() as session:
+            formats = pages.formats(pages.shop(session))
             batch = _batch(pages, session, batch_id, lock=True)
             run_id = start(session, batch, now=pages.runtime.clock(), **options).id
     except member_import.ImportBusy:
@@ -131,7 +132,7 @@ def _begin(
     except member_import.NotReady:
         return refused("The import is not at the point for this. Load the page again.")
     except member_import.AlreadyImported as known:
-        return refused(f"The very same file was imported on {known.at:%Y-%m-%d}.")
+        return refused(f"The very same file was imported on {formats.day(known.at)}.")
     pages.runtime.nudge("advance_run", run_id)
     return done(told, redirect=pages.link(f"/imports/members/{batch_id}"))
 

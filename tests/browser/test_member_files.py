@@ -51,8 +51,9 @@ class TestMemberFile:
         with site.runtime.reading() as session:
             balance = session.exec(select(Member.balance).where(Member.email == email_of(0))).one()
         page.reload()
+        page.locator('s-button[commandfor="take-back"]').first.click()
         with page.expect_navigation():
-            page.get_by_text("Take the import back").click()
+            page.locator("[data-post$='/undo']").click()
         work(site)
         with site.runtime.reading() as session:
             after = session.exec(select(Member.balance).where(Member.email == email_of(0))).one()

@@ -101,7 +101,7 @@ class TestApi:
         with page.expect_navigation():
             page.locator("[data-done]").click()
 
-        expect(page.get_by_text("Survey tool")).to_be_visible()
+        expect(page.get_by_text("Survey tool", exact=True)).to_be_visible()
         expect(page.locator("[data-reveal]")).to_be_hidden()
         assert key not in page.content()
 

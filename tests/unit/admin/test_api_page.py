@@ -62,4 +62,4 @@ class TestActions:
 
     def test_none(self, client: FlaskClient, bare: Story) -> None:
         """A new shop reads that nothing was told of yet."""
-        assert "No program told of anything yet." in page(client)
+        assert "Nothing was received yet." in page(client)

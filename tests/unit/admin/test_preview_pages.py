@@ -137,7 +137,7 @@ class TestLiability:
         """By month and by day, with what is outstanding, its worth, and why nothing is said of what will never be spent."""
         page = client.get("/liability").text
         assert "not enough history yet" in page
-        assert "five_off" in page
+        assert "“$5 off”" in page
         assert "2026-11" in page
         days = client.get("/liability?by=day&from=2026-11-01&to=2026-11-22").text
         assert "Nov 22, 2026" in days
