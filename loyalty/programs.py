@@ -1,6 +1,6 @@
 """The versions of a shop's program: which one is in force, what an old one said, and how a new one begins.
 
-A version never changes. Going back is beginning a new version with the words of an old one, so what happened under the versions between
+A version never changes, and neither does what it means: it keeps the shop's time zone of its day. Going back is beginning a new version with the words of an old one, so what happened under the versions between
 stays explained by them.
 """
 
@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import update
 from sqlmodel import Session, col, select
 
 from loyalty.core.document import difference, parse_program, plain, zones
@@ -68,6 +69,14 @@ def document_at(session: Session, shop_id: int, version: int) -> dict[str, Any]:
     return row.document
 
 
+def meaning_at(session: Session, shop_id: int, version: int) -> dict[str, Any]:
+    """The document of a version with the time zone that it means, as data. Raises ``NoProgram``."""
+    row = _row(session, shop_id, version)
+    if row is None:
+        raise NoProgram(shop_id, version)
+    return {"timezone": _zone_name(session, row), **row.document}
+
+
 def versions(
     session: Session, shop_id: int, *, before: int | None = None, limit: int = 100
 ) -> Sequence[Version]:
@@ -103,20 +112,39 @@ def apply(
     nobody takes back unseen what somebody else has just saved. Two authors at once are told apart by the lock on the shop's row.
     """
     shop = session.exec(select(Shop).where(Shop.id == shop_id).with_for_update()).one()
+    # Before Shopify has told of the shop, its time zone is nobody's choice and binds nobody.
+    zone = shop.timezone if shop.shopify_id is not None else None
     latest = _latest(session, shop_id)
     version = latest.version + 1 if latest else 1
     program = parse_program(document, version=version, timezone=_zone(shop.timezone))
     said = plain(document)
-    # The same words in another spelling are no new version.
-    if latest and not difference(latest.document, said):
+    # The same words in another spelling are no new version, unless they mean other days by now.
+    moved = latest is not None and _moves(latest, zone)
+    if latest and not moved and not difference(latest.document, said):
         return _program(session, latest, shop_id)
     if latest and based_on is not None and latest.version != based_on:
         raise ProgramMoved(latest.version)
     session.add(
-        ProgramVersion(shop_id=shop_id, version=version, document=said, author=author, created_at=now)
+        ProgramVersion(
+            shop_id=shop_id, version=version, document=said, timezone=zone, author=author, created_at=now
+        )
     )
     session.flush()
     return program
+
+
+def follow_timezone(session: Session, shop_id: int, *, before: str, now: datetime) -> Program | None:
+    """The shop is in another time zone now: what there is goes on to mean the one ``before``, and a new version means the new one.
+    None where the program in force names its own, or there is none."""
+    session.execute(
+        update(ProgramVersion)
+        .where(col(ProgramVersion.shop_id) == shop_id, col(ProgramVersion.timezone).is_(None))
+        .values(timezone=before)
+    )
+    latest = _latest(session, shop_id)
+    if latest is None or "timezone" in latest.document:
+        return None
+    return apply(session, shop_id, latest.document, author="Shopify", now=now)
 
 
 def _latest(session: Session, shop_id: int) -> ProgramVersion | None:
@@ -137,11 +165,23 @@ def _row(session: Session, shop_id: int, version: int) -> ProgramVersion | None:
 def _program(session: Session, row: ProgramVersion | None, shop_id: int) -> Program:
     if row is None:
         raise NoProgram(shop_id)
-    shop_zone = ""
-    if "timezone" not in row.document:
-        shop = session.get(Shop, shop_id)  # most often the session has it already
-        shop_zone = shop.timezone if shop else ""
-    return _parsed(json.dumps(row.document), row.version, shop_zone)
+    zone = "" if "timezone" in row.document else _zone_name(session, row)
+    return _parsed(json.dumps(row.document), row.version, zone)
+
+
+def _zone_name(session: Session, row: ProgramVersion) -> str:
+    """The time zone of a document that names none."""
+    if row.timezone is not None:
+        return row.timezone
+    shop = session.get(Shop, row.shop_id)  # most often the session has it already
+    return shop.timezone if shop else ""
+
+
+def _moves(latest: ProgramVersion, zone: str | None) -> bool:
+    """Whether the words of the version in force would mean other days if they were said now."""
+    return (
+        "timezone" not in latest.document and None not in (zone, latest.timezone) and zone != latest.timezone
+    )
 
 
 @lru_cache(maxsize=256)

@@ -134,15 +134,21 @@ def shop_updated(session: Session, shop: Shop, message: ShopMessage, now: dateti
 
 
 def take_details(session: Session, shop: Shop, details: Mapping[str, Any], *, now: datetime) -> None:
-    """Keep a shop's details; what is not told stays as it was. The theme is told when amounts are written otherwise from now on."""
-    before = shop.currency, shop.money_format
+    """Keep a shop's details; what is not told stays as it was. The theme is told what it has to write otherwise, and another time zone
+    begins a new version of a program that names none."""
+    before, zone = (shop.currency, shop.money_format), shop.timezone
+    was_known = shop.shopify_id is not None
     for name in ("shopify_id", "name", "contact_email", "currency", "money_format", "timezone", "plan"):
         if details.get(name):
             setattr(shop, name, details[name])
     session.add(shop)
     session.flush()
-    if before != (shop.currency, shop.money_format):
-        assert shop.id is not None
+    assert shop.id is not None
+    if was_known and zone != shop.timezone:
+        program = programs.follow_timezone(session, shop.id, before=zone, now=now)
+        if program is not None:
+            calendar.program_applied(session, shop.id, program, now=now)
+    if (before, zone) != ((shop.currency, shop.money_format), shop.timezone):
         tell_program(session, shop.id, occasion=f"details:{now.isoformat()}", now=now)
 
 

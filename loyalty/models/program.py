@@ -10,7 +10,11 @@ from loyalty.models.columns import BigId, OrderedJson, UtcDateTime
 
 
 class ProgramVersion(SQLModel, table=True):
-    """A validated program document as it was in force from ``created_at`` until the next version."""
+    """A validated program document as it was in force from ``created_at`` until the next version.
+
+    ``timezone`` is the shop's at that time, for a document that names none; None where it was not known (or not kept) then, and the
+    shop's present one holds.
+    """
 
     __tablename__ = "program_version"
     __table_args__ = (UniqueConstraint("shop_id", "version"),)
@@ -19,5 +23,6 @@ class ProgramVersion(SQLModel, table=True):
     shop_id: int = Field(foreign_key="shop.id", sa_type=BigId)
     version: int
     document: dict[str, Any] = Field(sa_type=OrderedJson)
+    timezone: str | None = None
     author: str
     created_at: datetime = Field(sa_type=UtcDateTime)

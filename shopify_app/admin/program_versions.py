@@ -79,4 +79,8 @@ def _changes(session: Session, shop_id: int, version: int) -> list[str] | None:
         before = programs.document_at(session, shop_id, version - 1)
     except programs.NoProgram:
         return None
-    return [change.text for change in difference(before, programs.document_at(session, shop_id, version))]
+    changes = difference(before, programs.document_at(session, shop_id, version))
+    if not changes:  # the words are the same, and mean the days of another time zone
+        meant = (programs.meaning_at(session, shop_id, each) for each in (version - 1, version))
+        changes = difference(*meant)
+    return [change.text for change in changes]

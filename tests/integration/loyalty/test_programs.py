@@ -4,12 +4,13 @@ import copy
 from datetime import timedelta
 
 import pytest
-from sqlmodel import Session
+from sqlmodel import Session, select
 
 from loyalty import programs
-from loyalty.core.document import DEFAULT_DOCUMENT, ProgramInvalid
-from loyalty.models import Shop
+from loyalty.core.document import DEFAULT_DOCUMENT, ProgramInvalid, difference
+from loyalty.models import ProgramVersion, Run, Shop
 from loyalty.programs import NoProgram, ProgramMoved
+from shopify_app.lifecycle import take_details
 from tests.unit.core.makers import NOON
 
 
@@ -123,3 +124,76 @@ class TestReading:
         with pytest.raises(NoProgram):
             programs.document_at(session, shop_id, 7)
         assert [] == programs.versions(session, shop_id)
+
+
+class TestTimeZone:
+    """What a version means does not move with the shop's settings."""
+
+    @pytest.fixture(name="known")
+    def _known(self, session, shop_id):
+        """The shop, after Shopify has told of it."""
+        shop = session.get_one(Shop, shop_id)
+        shop.shopify_id = 77
+        session.add(shop)
+        session.flush()
+        return shop
+
+    def move(self, session, shop, zone):
+        """The merchant chooses another time zone at Shopify."""
+        return take_details(session, shop, {"timezone": zone}, now=NOON + timedelta(days=9))
+
+    def test_follows(self, session, known, shop_id):
+        """Another time zone of the shop's is a new version with the same words; the old one means what it meant."""
+        programs.apply(session, shop_id, DEFAULT_DOCUMENT, author="staff:1", now=NOON)
+        self.move(session, known, "Asia/Tokyo")
+
+        assert "America/New_York" == programs.at_version(session, shop_id, 1).timezone.key
+        assert (2, "Asia/Tokyo") == (
+            programs.current(session, shop_id).version,
+            programs.current(session, shop_id).timezone.key,
+        )
+        assert "Shopify" == programs.versions(session, shop_id)[0].author
+        meant = (programs.meaning_at(session, shop_id, version) for version in (1, 2))
+        assert ["Time zone: America/New_York → Asia/Tokyo"] == [change.text for change in difference(*meant)]
+        refresh = session.exec(select(Run).where(Run.kind == "program_refresh")).all()
+        assert 1 == len(refresh)
+
+    def test_once(self, session, known, shop_id):
+        """The same news again, and the same words again, are no further version."""
+        programs.apply(session, shop_id, DEFAULT_DOCUMENT, author="staff:1", now=NOON)
+        self.move(session, known, "Asia/Tokyo")
+        self.move(session, known, "Asia/Tokyo")
+        assert 2 == programs.apply(session, shop_id, DEFAULT_DOCUMENT, author="staff:1", now=NOON).version
+
+    def test_own(self, session, known, shop_id):
+        """A program that names its time zone keeps it, and there is no new version."""
+        own = {**DEFAULT_DOCUMENT, "timezone": "Europe/Berlin"}
+        programs.apply(session, shop_id, own, author="staff:1", now=NOON)
+        self.move(session, known, "Asia/Tokyo")
+        assert (1, "Europe/Berlin") == (
+            programs.current(session, shop_id).version,
+            programs.current(session, shop_id).timezone.key,
+        )
+
+    def test_first_details(self, session, shop_id):
+        """A program that began before Shopify told of the shop is of the time zone that it then tells, and no other version begins."""
+        shop = session.get_one(Shop, shop_id)
+        programs.apply(session, shop_id, DEFAULT_DOCUMENT, author="Laurel", now=NOON)
+        take_details(session, shop, {"shopify_id": 77, "timezone": "Europe/Madrid"}, now=NOON)
+        assert (1, "Europe/Madrid") == (
+            programs.current(session, shop_id).version,
+            programs.current(session, shop_id).timezone.key,
+        )
+        self.move(session, shop, "Asia/Tokyo")
+        assert "Europe/Madrid" == programs.at_version(session, shop_id, 1).timezone.key
+        assert "Asia/Tokyo" == programs.current(session, shop_id).timezone.key
+
+    def test_kept_before(self, session, known, shop_id):
+        """A version from before time zones were kept reads as it always did: in the shop's."""
+        programs.apply(session, shop_id, DEFAULT_DOCUMENT, author="staff:1", now=NOON)
+        row = session.exec(select(ProgramVersion)).one()
+        row.timezone = None
+        session.add(row)
+        session.flush()
+        assert "America/New_York" == programs.current(session, shop_id).timezone.key
+        assert 1 == programs.apply(session, shop_id, DEFAULT_DOCUMENT, author="staff:1", now=NOON).version
