@@ -11,7 +11,7 @@ from flask import Blueprint, jsonify, request
 from flask.wrappers import Response
 from sqlmodel import Session
 
-from klaviyo_oauth import connections, log_filter, status, sync, wording
+from klaviyo_oauth import connections, log_filter, sampling, status, sync, wording
 from klaviyo_oauth.config import KlaviyoConfig
 from klaviyo_oauth.dialects import OURS, Choice
 from klaviyo_oauth.payloads import Teller
@@ -240,6 +240,8 @@ def _outcome(name: str) -> dict[str, Any]:
 
 def _names(choice: Choice, row: OutboxMessage) -> list[str]:
     """Under which names a message was told; before, under which it will be. No name: it changes the profile and is no event."""
+    if row.kind == sampling.KIND:
+        return ["Test events"]
     if row.told is not None:
         return row.told.splitlines()
     # What was delivered before names were noted was told under our own.

@@ -17,7 +17,7 @@ from tests.integration.klaviyo.life import ADA, BO, Life
 METRICS = {metric.kind: metric.name for metric in LAUREL.metrics}
 
 
-def _send(world: World) -> None:
+def send_all(world: World) -> None:
     """Send until nothing is due any more."""
     for _ in range(20):
         world.no_pause()
@@ -47,8 +47,8 @@ def road(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(name="lived")
 def _lived(connected: World, road: str) -> World:
     """Everything has happened, and Klaviyo was told: at once each time, or of all of it together."""
-    Life(connected, (lambda: _send(connected)) if road == "single" else (lambda: None)).play()
-    _send(connected)
+    Life(connected, (lambda: send_all(connected)) if road == "single" else (lambda: None)).play()
+    send_all(connected)
     return connected
 
 
@@ -95,7 +95,7 @@ class TestEveryEvent:
         with lived.runtime.transaction() as session:
             ids = [message.id for message in told if message.id is not None]
             assert outbox.retry(session, lived.shop.shop_id, ids, now=lived.clock()) == len(told)
-        _send(lived)
+        send_all(lived)
         assert len(lived.events()) == len(told)
         self._check_types(recorded)
         self._check_words(lived)
@@ -160,7 +160,7 @@ class TestProfileAfterwards:
         seen: list[dict[str, Any]] = []
 
         def look() -> None:
-            _send(connected)
+            send_all(connected)
             profile = connected.profile(ADA.email or "")
             seen.append(profile["properties"] if profile else {})
 
