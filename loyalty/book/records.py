@@ -86,8 +86,8 @@ class Account(Standing):
     """A member's row and standing while its batch is decided.
 
     ``unwritten`` are entries that are decided and not yet in the ledger. ``has_history``: all that the member has done is loaded.
-    ``as_shown`` is what the row says of what a profile shows; None while there is no row. ``rewards_changed``: the member's rewards, which are
-    on the profile too, are others now, and no news says so.
+    ``known_as`` is the identity that the row has, ``as_shown`` what the row says of what a profile shows (None while there is no row).
+    ``rewards_changed``: the member's rewards, which are on the profile too, are others now, and no news says so.
     """
 
     id: int | None = None
@@ -116,7 +116,12 @@ class Account(Standing):
     unwritten: list[Entry] = field(default_factory=list)
     news: list[News] = field(default_factory=list)
     as_shown: tuple[Any, ...] | None = None
+    known_as: tuple[int | None, str | None] = (None, None)
     rewards_changed: bool = False
+
+    def identity(self) -> tuple[int | None, str | None]:
+        """By what the person is known."""
+        return self.shopify_customer_id, self.email
 
     def shows_otherwise(self) -> bool:
         """Whether a profile would show something else than it did before. Of somebody new there is something to show once there are
@@ -142,7 +147,7 @@ def account_of(row: dict[str, Any]) -> Account:
         account.birthday = Birthday(row["birthday_month"], row["birthday_day"], row["birthday_told_at"])
     if row["hand_tier"] is not None:
         account.hand_tier = HandTier(row["hand_tier"], row["hand_tier_since"], row["hand_tier_until"])
-    account.as_shown = _shown(account)
+    account.as_shown, account.known_as = _shown(account), account.identity()
     return account
 
 

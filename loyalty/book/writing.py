@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import insert, update
-from sqlmodel import Session, col
+from sqlmodel import Session
 
-from loyalty import outbox
+from loyalty import bulk, outbox
 from loyalty.book.records import Account, OrderRecord, row_of
 from loyalty.core.ledger import Entry, chain_hash, entry_id
 from loyalty.core.news import News
@@ -20,11 +20,13 @@ def insert_accounts(session: Session, shop_id: int, accounts: Sequence[Account],
     """Insert new members; each account gets its id."""
     if not accounts:
         return
-    rows = [_member_values(shop_id, account, now) for account in accounts]
-    statement = insert(Member).returning(col(Member.id), sort_by_parameter_order=True)
-    ids: list[int] = [row[0] for row in session.execute(statement, rows)]
-    for account, member_id in zip(accounts, ids, strict=True):
-        account.id, account.name = member_id, str(member_id)
+    for account, member_id in zip(accounts, bulk.new_ids(session, Member, len(accounts)), strict=True):
+        account.id, account.name, account.known_as = member_id, str(member_id), account.identity()
+    bulk.insert_rows(
+        session,
+        Member,
+        [{"id": account.id} | _member_values(shop_id, account, now) for account in accounts],
+    )
 
 
 def insert_entries(
@@ -33,8 +35,7 @@ def insert_entries(
     """Chain and insert the pending entries of the accounts; returns the accounts that had some."""
     moved = [account for account in accounts if account.unwritten]
     rows = [_chain(shop_id, account, entry, now) for account in moved for entry in account.unwritten]
-    if rows:
-        session.execute(insert(table_of(LedgerEntry)), rows)
+    bulk.insert_rows(session, LedgerEntry, rows)
     for account in moved:
         account.unwritten = []
     return moved
@@ -43,13 +44,16 @@ def insert_entries(
 def update_accounts(session: Session, shop_id: int, accounts: Sequence[Account], now: datetime) -> None:
     """Write the members that changed."""
     changed = [account for account in accounts if account.changed]
+    renamed = [account for account in changed if account.identity() != account.known_as]
     # Whoever gives an e-mail up comes before whoever takes it over: the address is unique at every moment.
-    changed.sort(key=lambda account: (account.email is not None, account.id))
-    if changed:
-        rows = [{"id": account.id} | _member_values(shop_id, account, now) for account in changed]
-        session.execute(update(Member), rows)
+    renamed.sort(key=lambda account: (account.email is not None, account.id))
+    same = [account for account in changed if account.identity() == account.known_as]
+    for some in (*([account] for account in renamed), same):
+        bulk.update_rows(
+            session, Member, [{"id": account.id} | _member_values(shop_id, account, now) for account in some]
+        )
     for account in changed:
-        account.changed = False
+        account.changed, account.known_as = False, account.identity()
 
 
 def write_orders(session: Session, shop_id: int, orders: Sequence[OrderRecord], now: datetime) -> None:

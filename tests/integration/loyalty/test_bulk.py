@@ -90,6 +90,49 @@ class TestUpdateRows:
         with pytest.raises(Exception, match=r"naive|never a float"), runtime.transaction() as session:
             bulk.update_rows(session, Member, [{"id": members[0], **wrong}])
 
+    def test_held(self, runtime, members):
+        """Whoever holds such a row in the same session sees what it has become."""
+        with runtime.transaction() as session:
+            member = session.get_one(Member, members[0])
+            bulk.update_rows(session, Member, [{"id": members[0], "balance": 7, "first_name": "Ada"}])
+            assert (member.balance, member.first_name) == (7, "Ada")
+            assert not session.dirty
+
+
+class TestInsertRows:
+    def test_new(self, runtime, shop):
+        """Rows with ids that were drawn for them are there, also beside others, and the next one gets another id."""
+        with runtime.transaction() as session:
+            ids = bulk.new_ids(session, Member, 3)
+            rows = [
+                {
+                    "id": member_id,
+                    "shop_id": shop.id,
+                    "email": f"p{member_id}@fernandfig.shop",
+                    "first_name": None,
+                    "state": "guest",
+                    "created_at": NOW,
+                    "updated_at": NOW,
+                    "joined_at": NOW if member_id == ids[0] else None,
+                    "chain_head": "",
+                }
+                | dict.fromkeys(
+                    ("balance", "lifetime_earned", "lifetime_spent", "entry_count", "pending", "expiring_points"), 0
+                )
+                for member_id in ids
+            ]  # fmt: skip
+            bulk.insert_rows(session, Member, [])
+            bulk.insert_rows(session, Member, rows)
+            later = Member(shop_id=shop.id, email="z@fernandfig.shop", created_at=NOW, updated_at=NOW)
+            session.add(later)
+            session.flush()
+            assert later.id not in ids
+        with runtime.reading() as session:
+            found = session.exec(select(Member).where(bulk.among(session, Member.id, ids))).all()
+        assert [(one.id, one.email, one.joined_at is None) for one in found] == [
+            (one["id"], one["email"], one["joined_at"] is None) for one in rows
+        ]
+
 
 class TestAmong:
     def test_found(self, runtime, members):
