@@ -1,7 +1,8 @@
-"""Store credit of which nobody can tell whether it was paid: a person looks, and decides.
+"""Rewards that wait for a person, who looks and decides.
 
-Shopify pays store credit as often as it is asked and keeps no mark of who asked. So a credit that cannot be told from another one is
-neither paid again nor given back by us.
+Store credit of which nobody can tell whether it was paid: Shopify pays it as often as it is asked and keeps no mark of who asked, so a credit
+that cannot be told from another one is neither paid again nor given back by us. And gifts that could not be made for days: nobody paid for
+them, so there is nothing to give back, and nobody but the merchant knows whether they are still wanted.
 """
 
 from datetime import datetime
@@ -11,7 +12,7 @@ from sqlmodel import Session
 from loyalty.book import Book
 from loyalty.core.facts import RewardFailed, RewardIssued
 from loyalty.models import RewardIssue, Shop
-from loyalty.redemption.issuing import reward_failed, reward_issued
+from loyalty.redemption.issuing import BY_STAFF, reward_failed, reward_issued
 from loyalty.redemption.records import locked, tell_to_make
 
 
@@ -25,14 +26,16 @@ def waits_for_a_person(issue: RewardIssue) -> bool:
 
 
 def say_paid(session: Session, shop: Shop, issue: RewardIssue, *, now: datetime) -> frozenset[str]:
-    """The customer has the credit."""
+    """The customer has the credit. Of a code or a card only Shopify can say so: ``NotWaiting``."""
+    if issue.kind != "store_credit":
+        raise NotWaiting
     book = _waiting(session, shop, issue, now=now)
     reward_issued(book, RewardIssued(issue.id, "", now))
     return book.write()
 
 
-def pay_again(session: Session, shop: Shop, issue: RewardIssue, *, now: datetime) -> frozenset[str]:
-    """The customer does not have the credit, and shall."""
+def make_again(session: Session, shop: Shop, issue: RewardIssue, *, now: datetime) -> frozenset[str]:
+    """The customer does not have it, and shall: it is made, or paid, from the beginning."""
     book = _waiting(session, shop, issue, now=now)
     row = locked(book, issue.id)
     assert row is not None
@@ -42,9 +45,9 @@ def pay_again(session: Session, shop: Shop, issue: RewardIssue, *, now: datetime
 
 
 def give_back(session: Session, shop: Shop, issue: RewardIssue, *, now: datetime) -> frozenset[str]:
-    """The customer does not have the credit, and gets the points instead."""
+    """The customer does not have it and shall not; what was paid for it goes back. A code that exists after all is switched off."""
     book = _waiting(session, shop, issue, now=now)
-    reward_failed(book, RewardFailed(issue.id, "given_back_by_staff", now))
+    reward_failed(book, RewardFailed(issue.id, BY_STAFF, now))
     return book.write()
 
 

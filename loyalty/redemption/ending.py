@@ -27,9 +27,8 @@ def expire(book: Book, issue: RewardIssue, at: datetime) -> None:
     if now is None or now.state != "issued" or now.expires_at is None or now.expires_at > at:
         return
     now.state = "expired"
-    account = owner(book, now)
     if now.kind not in DISCOUNTS:
-        account.changed = account.rewards_changed = True
         return
+    account = owner(book, now)
     news = reward_news(REWARD_EXPIRED, now.id, balance=account.balance, at=at, reward=said_of(now))
     book.post(account, (), (news,))

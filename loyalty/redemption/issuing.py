@@ -6,8 +6,11 @@ from loyalty.core.facts import RewardFailed, RewardIssued
 from loyalty.redemption.records import locked, owner, redeemed_entry, tell_to_end
 from loyalty.redemption.saying import said_of
 
-# Nobody knows whether the last attempt reached Shopify.
 NOT_IN_TIME = "not_made_in_time"
+GIVEN_UP = "given_up"
+BY_STAFF = "given_back_by_staff"
+# Nobody knows whether the last attempt reached Shopify.
+_NOT_SURE = frozenset((NOT_IN_TIME, GIVEN_UP, BY_STAFF))
 
 
 def reward_issued(book: Book, fact: RewardIssued) -> None:
@@ -51,6 +54,6 @@ def reward_failed(book: Book, fact: RewardFailed) -> None:
             balance=account.balance,
         )
         book.apply(account, decision)
-    if fact.reason == NOT_IN_TIME and issue.kind != "store_credit":
+    if fact.reason in _NOT_SURE and issue.kind != "store_credit":
         # If the last attempt did reach Shopify, the code must not be usable.
         tell_to_end(book, issue)

@@ -12,7 +12,7 @@ _MOST = 20
 
 @dataclass(frozen=True, slots=True)
 class WaitingReward:
-    """Store credit of which only a person can say whether it was paid."""
+    """A reward of which only a person can say what shall become of it."""
 
     issue_id: str
     member_id: int

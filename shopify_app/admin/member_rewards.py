@@ -1,4 +1,4 @@
-"""What staff may do about a member's reward: take it back, or say what became of store credit that nobody else can tell."""
+"""What staff may do about a member's reward: take it back, or decide about what waits for a person."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -37,7 +37,8 @@ _WORDS = {
     "several_credits_alike": "The customer got several credits that look alike. Was this one paid?",
     "credits_cannot_be_read": "The app may not look whether this credit was paid.",
     "not_found_out": "For days Shopify did not say whether it was paid.",
-    "given_back_by_staff": "Staff gave the points back.",
+    "given_up": "Shopify could not make it, and it is not tried any more.",
+    "given_back_by_staff": "Staff decided that it is not made.",
 }
 _DECISIONS: dict[str, tuple[Change, str]] = {
     "paid": (
@@ -45,12 +46,12 @@ _DECISIONS: dict[str, tuple[Change, str]] = {
         "Noted as paid",
     ),
     "again": (
-        lambda session, shop, row, now: redemption.pay_again(session, shop, row, now=now),
-        "The credit will be paid",
+        lambda session, shop, row, now: redemption.make_again(session, shop, row, now=now),
+        "It is being made",
     ),
     "back": (
         lambda session, shop, row, now: redemption.give_back(session, shop, row, now=now),
-        "The points were given back",
+        "It will not be made",
     ),
 }
 

@@ -101,6 +101,33 @@ class Till:
             book.write()
             return issue.id if issue else None
 
+    def give_up(self, issue_id: str) -> None:
+        """What was queued for it has been tried too often."""
+        with transaction(self.engine) as session:
+            told = session.exec(
+                select(OutboxMessage).where(OutboxMessage.unique_id == f"issue:{issue_id}")
+            ).one()
+            told.state = "parked"
+
+    def overdue(self) -> list[int]:
+        """Look after what is being made for too long, a minute later; the shops that had some."""
+        late = NOW + timedelta(minutes=1)
+        with transaction(self.engine) as session:
+            found = redemption.shops_with_overdue(session, now=late)
+            redemption.return_overdue(session, self.shop, now=late)
+            return found
+
+    def decide(self, decision: Any, issue_id: str) -> None:
+        """A person decides."""
+        with transaction(self.engine) as session:
+            decision(session, self.shop, session.get_one(RewardIssue, issue_id), now=NOW)
+
+    def asked_shopify(self, kind: str, *states: str) -> int:
+        """How many messages of a kind Shopify is sent."""
+        with Session(self.engine) as session:
+            asked = session.exec(select(OutboxMessage).where(OutboxMessage.kind == kind)).all()
+            return sum(not states or message.state in states for message in asked)
+
     def get(self, issue_id: str) -> RewardIssue:
         """A reward as it is."""
         with Session(self.engine) as session:
@@ -315,6 +342,61 @@ class TestUnknown:
                 redemption.return_overdue(session, till.shop, now=late)
             assert redemption.waits_for_a_person(till.get(issue_id)) is waits
         assert till.balance == 990
+
+
+class TestGivenUp:
+    """A reward that nobody is making any more."""
+
+    def test_paid(self, till):
+        """Whoever paid gets the points back at once, and a code that exists after all is switched off."""
+        issue_id = till.ask()
+        assert till.overdue() == []
+        till.give_up(issue_id)
+        assert till.overdue() == [till.shop.id]
+        assert till.overdue() == []
+        assert (till.get(issue_id).state, till.get(issue_id).failure) == ("failed", redemption.GIVEN_UP)
+        assert (till.balance, till.asked_shopify("deactivate_code")) == (1000, 1)
+
+    def test_unasked_credit(self, till):
+        """Store credit that Shopify was never asked for is no different."""
+        issue_id = till.ask("money")
+        till.give_up(issue_id)
+        till.overdue()
+        assert (till.get(issue_id).state, till.balance) == ("failed", 1000)
+        assert till.asked_shopify("deactivate_code") == 0
+
+    def test_asked_credit(self, till):
+        """Store credit that may have been paid waits for a person, whose points stay where they are."""
+        issue_id = till.ask("money")
+        with transaction(till.engine) as session:
+            assert redemption.credit_may_be_paid(session, till.shop.id or 0, issue_id, after="", now=NOW)
+        till.give_up(issue_id)
+        till.overdue()
+        assert redemption.waits_for_a_person(till.get(issue_id))
+        assert till.balance == 990
+
+    def test_gift(self, till):
+        """A gift waits for a person, who has it made after all: it is asked for from the beginning."""
+        issue_id = till.give()
+        till.give_up(issue_id)
+        till.overdue()
+        assert redemption.waits_for_a_person(till.get(issue_id))
+        till.decide(redemption.make_again, issue_id)
+        assert (till.get(issue_id).failure, till.asked_shopify("issue_reward", "due")) == (None, 1)
+        assert till.overdue() == []
+        till.settle(RewardIssued(issue_id, "gid://shopify/DiscountCodeNode/1", NOW))
+        assert till.get(issue_id).state == "issued"
+
+    def test_gift_not_wanted(self, till):
+        """Or lets it be: nothing was paid for it, and its code is dead should it exist."""
+        issue_id = till.give()
+        till.give_up(issue_id)
+        till.overdue()
+        with pytest.raises(redemption.NotWaiting):
+            till.decide(redemption.say_paid, issue_id)
+        till.decide(redemption.give_back, issue_id)
+        assert (till.get(issue_id).state, till.balance) == ("failed", 1000)
+        assert till.asked_shopify("deactivate_code") == 1
 
 
 class TestGift:

@@ -406,7 +406,7 @@ class TestUnclear:
     def test_paid_again(self, store, rich, unclear):
         """A person has it paid again."""
         issue_id, _ = unclear
-        self.decide(store, issue_id, redemption.pay_again)
+        self.decide(store, issue_id, redemption.make_again)
         assert get(store, issue_id).state == "issued"
         assert credits(store, rich.customer) == ["5.00"] * 3
 

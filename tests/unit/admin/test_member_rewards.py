@@ -107,6 +107,18 @@ class TestDecide:
         assert "several credits that look alike" in page
         assert page.count("/decide/") == 3
 
+    def test_gift(self, client: FlaskClient, story: Story, runtime: Runtime) -> None:
+        """Of a gift that could not be made it is asked whether it is still wanted, and nobody can say that it was paid."""
+        member_id = change(
+            runtime, state="issuing", failure="given_up", points=0, given_for="birthday", slot="2026"
+        )
+        assert "1 reward waits for your decision" in client.get("/").text
+        page = client.get(f"/members/{member_id}").text
+        assert "Shall this still be made?" in page
+        assert page.count("/decide/") == 2
+        assert client.post(DECIDE.format(member_id, "paid")).status_code == 409
+        assert client.post(DECIDE.format(member_id, "again")).json["ok"]
+
     def test_unknown(self, client: FlaskClient, story: Story, runtime: Runtime) -> None:
         """Other words are no decision."""
         assert client.post(DECIDE.format(waiting(runtime), "perhaps")).status_code == 404
