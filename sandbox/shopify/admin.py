@@ -1,13 +1,9 @@
-"""The sandbox's admin: plain pages with buttons, the app's frame, and what App Bridge asks for.
-
-Also serves the stand-ins for App Bridge and Polaris at the addresses that the real CDN uses.
-"""
+"""The sandbox's admin: plain pages with buttons, the app's frame, and what App Bridge asks for."""
 
 from __future__ import annotations
 
 import base64
 import itertools
-from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -158,14 +154,16 @@ def scopes(handle: str) -> dict[str, Any]:
 @blueprint.get("/store/<handle>/extensions.json")
 def extensions(handle: str) -> dict[str, Any]:
     """What App Bridge's app.extensions answers: the theme extension's blocks and whether they are on."""
-    shop, theme = _shop(handle), _theme()
+    theme = _theme()
     blocks = theme.blocks if theme else []
+    with world().lock:
+        embeds = dict(_shop(handle).embeds)
     shown = [
         {
             "handle": block.handle,
             "name": block.name,
             "target": block.target,
-            "status": "active" if shop.embeds.get(block.handle) else "available",
+            "status": "active" if embeds.get(block.handle) else "available",
         }
         for block in blocks
     ]
@@ -176,9 +174,10 @@ def extensions(handle: str) -> dict[str, Any]:
 @blueprint.post("/store/<handle>/embeds/<block>")
 def toggle_embed(handle: str, block: str) -> dict[str, bool]:
     """The merchant switches an app embed on or off in the theme editor."""
-    shop = _shop(handle)
-    shop.embeds[block] = not shop.embeds.get(block, False)
-    return {"on": shop.embeds[block]}
+    with world().lock:
+        shop = _shop(handle)
+        shop.embeds[block] = not shop.embeds.get(block, False)
+        return {"on": shop.embeds[block]}
 
 
 @blueprint.post("/store/<handle>/noop")
@@ -194,8 +193,9 @@ def editor(domain: str) -> BaseResponse:
     shop = _shop(domain)
     wanted = request.args.get("activateAppId") or request.args.get("addAppBlockId") or ""
     client_id, _, block = wanted.partition("/")
-    if client_id == world().config.client_id and block:
-        shop.embeds[block] = True
+    with world().lock:
+        if client_id == world().config.client_id and block:
+            shop.embeds[block] = True
     return redirect(f"/store/{shop.handle}")
 
 
@@ -213,29 +213,3 @@ def install_page(domain: str) -> str:
 def static_file(name: str) -> Response:
     """Styles and scripts of the sandbox's own pages."""
     return send_from_directory(STATIC, name)
-
-
-@cache
-def polaris() -> str:
-    """The Polaris stand-in: its files joined in the order of their names, in a scope of their own."""
-    parts = [path.read_text(encoding="utf-8") for path in sorted((STATIC / "polaris").glob("*.js"))]
-    return "(() => {\n" + "\n".join(parts) + "\n})();\n"
-
-
-@blueprint.get("/shopifycloud/<any('polaris.js', 'polaris-1.js', 'polaris-1.1.js', 'polaris-2.js'):_name>")
-def polaris_script(_name: str) -> Response:
-    """Polaris web components."""
-    return _script(polaris())
-
-
-@blueprint.get("/shopifycloud/app-bridge.js")
-def app_bridge() -> Response:
-    """App Bridge."""
-    return _script((STATIC / "bridge" / "app-bridge.js").read_text(encoding="utf-8"))
-
-
-def _script(text: str) -> Response:
-    response = Response(text, mimetype="text/javascript")
-    response.headers["Access-Control-Allow-Origin"] = "*"
-    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
-    return response

@@ -64,7 +64,6 @@ class Subscription:
     uri: str
     name: str | None = None
     include_fields: tuple[str, ...] = ()
-    filter: str | None = None
 
 
 @dataclass(frozen=True)
@@ -122,11 +121,13 @@ def _subscriptions(document: dict[str, Any]) -> list[Subscription]:
                 raise ValueError(f"{topic} is not a compliance topic")
             if not compliance and topic in COMPLIANCE_TOPICS:
                 raise ValueError(f"{topic} must be listed under compliance_topics")
+            if entry.get("filter"):
+                raise ValueError(f"the sandbox does not apply filters: {topic}")
             fields = tuple(entry.get("include_fields", []))
-            found.append(Subscription(topic, entry["uri"], entry.get("name"), fields, entry.get("filter")))
-    seen = {(item.topic, item.uri, item.filter) for item in found}
+            found.append(Subscription(topic, entry["uri"], entry.get("name"), fields))
+    seen = {(item.topic, item.uri) for item in found}
     if len(seen) != len(found):
-        raise ValueError("the same topic, uri and filter is subscribed twice")
+        raise ValueError("the same topic and uri is subscribed twice")
     return found
 
 

@@ -56,6 +56,17 @@ class Discount:
             return "SCHEDULED"
         return "EXPIRED" if self.ends_at is not None and self.ends_at <= now else "ACTIVE"
 
+    @property
+    def discount_class(self) -> str:
+        """ORDER, PRODUCT or SHIPPING, which decides what it may be combined with."""
+        if self.kind == "FreeShipping":
+            return "SHIPPING"
+        return "PRODUCT" if self.kind == "Bxgy" or self.is_narrow else "ORDER"
+
+    def combines_with(self, other: Discount) -> bool:
+        """Whether this one allows the other's class beside it."""
+        return self.combines.get(f"{other.discount_class.lower()}Discounts", False)
+
     def check(self, customer_id: int | None, lines: list[Line], now: datetime) -> None:
         """Raise ActionRefused unless this customer may use the code on these lines now."""
         if self.status(now) != "ACTIVE":

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import bisect
 import heapq
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -44,6 +45,7 @@ FAMILY = (
     "Kaya",
 )
 STEP = 32
+_PLAIN_NUMBER = re.compile("0|[1-9][0-9]{0,8}")
 
 
 @dataclass
@@ -122,7 +124,7 @@ class SyntheticRange:
         """Return where an address lies in this range, if it does."""
         local, _, host = email.partition("@")
         label, _, digits = local.rpartition("-")
-        if host != "people.fernandfig.shop" or label != self.label or not digits.isdigit():
+        if host != "people.fernandfig.shop" or label != self.label or not _PLAIN_NUMBER.fullmatch(digits):
             return None
         return int(digits) if int(digits) < self.count else None
 
@@ -136,15 +138,17 @@ class CustomerBook:
         self._by_email: dict[str, int] = {}
         self._ranges: list[SyntheticRange] = []
         self._gone: set[int] = set()
+        # How many of the stored ones are a computed one that was changed.
+        self._shadowed = 0
 
     def __len__(self) -> int:
-        shadowed = sum(1 for number in self._stored if self._in_ranges(number) is not None)
-        return len(self._stored) + sum(r.count for r in self._ranges) - shadowed - len(self._gone)
+        return len(self._stored) + sum(r.count for r in self._ranges) - self._shadowed - len(self._gone)
 
     def add(self, customer: Customer) -> None:
         """Store a customer, new or changed."""
         if customer.id not in self._stored:
             bisect.insort(self._sorted, customer.id)
+            self._shadowed += self._in_ranges(customer.id) is not None
         self._stored[customer.id] = customer
         if customer.email:
             self._by_email[customer.email.lower()] = customer.id
@@ -202,6 +206,7 @@ class CustomerBook:
         customer = self._stored.pop(customer_id, None)
         if customer is not None:
             self._sorted.pop(bisect.bisect_left(self._sorted, customer_id))
+            self._shadowed -= self._in_ranges(customer_id) is not None
             if customer.email:
                 self._by_email.pop(customer.email.lower(), None)
         if self._in_ranges(customer_id) is not None:

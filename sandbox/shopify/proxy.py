@@ -6,7 +6,7 @@ Cookies never pass, in either direction; a Liquid answer is rendered by the them
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import requests
 from flask import Request
@@ -54,7 +54,8 @@ def signed_query(
 def forward(config: AppConfig, request: Request, path: str, query: list[tuple[str, str]]) -> Forwarded:
     """Send the request on to the app and bring the answer back."""
     target = config.absolute(config.proxy_url).rstrip("/")
-    url = f"{target}/{path}" if path else target
+    # What was decoded on the way in is encoded again, or a question mark in it would begin the query.
+    url = f"{target}/{quote(path)}" if path else target
     headers = {name: request.headers[name] for name in KEPT_REQUEST if name in request.headers}
     headers["X-Forwarded-Host"] = request.host
     headers["X-Forwarded-For"] = request.remote_addr or ""

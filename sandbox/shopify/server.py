@@ -15,7 +15,7 @@ from typing import Any
 from flask import Flask
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from sandbox.shopify import admin, api, config, control, storefront
+from sandbox.shopify import accounts, admin, api, cdn, config, control, storefront, visit
 from sandbox.shopify.actions import shops
 from sandbox.shopify.sessions import Visitors
 from sandbox.shopify.theme import Theme
@@ -44,8 +44,8 @@ def create_app(world: World, extension: Path | None) -> Flask:
     app.extensions["visitors"] = Visitors()
     app.extensions["theme"] = Theme(extension) if extension else None
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    for blueprint in (api.blueprint, control.blueprint, admin.blueprint, storefront.blueprint):
-        app.register_blueprint(blueprint)
+    for part in (api, control, admin, cdn, storefront, accounts):
+        app.register_blueprint(part.blueprint)
     return app
 
 
@@ -79,7 +79,7 @@ class ShopifySandbox:
 
     def open_storefront(self, domain: str, port: int = 0) -> str:
         """Give a shop a listener of its own, where its paths are as in a real store."""
-        address = self.listen(storefront.OwnAddress(self.app, domain), port)
+        address = self.listen(visit.OwnAddress(self.app, domain), port)
         self.state.storefronts[domain] = address
         return address
 
@@ -90,6 +90,8 @@ class ShopifySandbox:
             server.shutdown()
             server.server_close()
         self.state.sender.close()
+        for thread in (*self._threads, *self.state.background):
+            thread.join(timeout=10)
         shutil.rmtree(self.state.directory, ignore_errors=True)
 
     def __enter__(self) -> ShopifySandbox:
@@ -122,11 +124,15 @@ def start(
     world.directory = tempfile.mkdtemp(prefix="laurel-sandbox-")
     app = create_app(world, Path(extension_path) if extension_path else None)
     sandbox = ShopifySandbox(url="", state=world, app=app)
-    sandbox.url = world.base_url = sandbox.listen(app, port)
-    if shop is not None:
-        name = {"name": DEMO_NAME} if shop == DEMO_SHOP else {}
-        made = shops.create(world, shop, **name)
-        if install:
-            shops.install(world, made)
-        sandbox.storefront_url = sandbox.open_storefront(shop, storefront_port)
+    try:
+        sandbox.url = world.base_url = sandbox.listen(app, port)
+        if shop is not None:
+            name = {"name": DEMO_NAME} if shop == DEMO_SHOP else {}
+            made = shops.create(world, shop, **name)
+            if install:
+                shops.install(world, made)
+            sandbox.storefront_url = sandbox.open_storefront(shop, storefront_port)
+    except BaseException:  # werkzeug leaves by SystemExit when a port is taken
+        sandbox.stop()
+        raise
     return sandbox

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections import OrderedDict, deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -53,6 +54,14 @@ class World:
     # Where the results of bulk operations are written.
     directory: str = ""
     closing: threading.Event = field(default_factory=threading.Event)
+    # Bulk operations on their way; whoever closes waits for them.
+    background: list[threading.Thread] = field(default_factory=list)
+
+    def in_background(self, work: Callable[[], None]) -> None:
+        """Do something in a thread of its own, which ends soon after `closing` is set."""
+        thread = threading.Thread(target=work, name="shopify-bulk", daemon=True)
+        self.background = [other for other in self.background if other.is_alive()] + [thread]
+        thread.start()
 
     def now(self) -> datetime:
         """The sandbox's present."""

@@ -195,7 +195,7 @@ def _check_codes(found: list[Discount], buyer: Customer | None, lines: list[Line
         raise ActionRefused("discount_twice", "The same code was entered twice.")
     for discount in found:
         discount.check(buyer.id if buyer else None, lines, world.now())
-        if len(found) > 1 and not any(discount.combines.values()):
+        if not all(discount.combines_with(other) for other in found if other is not discount):
             raise ActionRefused(
                 "discount_not_combinable", f"The code {discount.code} does not combine with others."
             )

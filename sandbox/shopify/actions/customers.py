@@ -154,11 +154,21 @@ def forget(shop: Shop, customer_id: int) -> None:
     shop.metafields = {key: value for key, value in shop.metafields.items() if key[0] != owner}
 
 
+def _check_free(shop: Shop, person: Customer) -> None:
+    """Shopify merges nobody who holds store credit or a gift card."""
+    if any(item.customer_id == person.id for item in shop.store_credit.values()):
+        raise ActionRefused("has_credit", "A customer with store credit cannot be merged.")
+    if any(card.customer_id == person.id for card in shop.gift_cards.values()):
+        raise ActionRefused("has_card", "A customer with a gift card cannot be merged.")
+
+
 def merge(world: World, shop: Shop, kept: int | str, gone: int | str, *, fail: bool = False) -> Customer:
     """Merge two customers: the orders move to the one kept; a failed merge changes nothing but is announced."""
     keeper, other = find(shop, kept), find(shop, gone)
     if keeper.id == other.id:
         raise ActionRefused("same_customer", "A customer cannot be merged with itself.")
+    for person in (keeper, other):
+        _check_free(shop, person)
     if fail:
         errors = [
             {"customer_ids": [keeper.id], "field": "merge_in_progress", "message": "A merge is under way."}

@@ -8,7 +8,6 @@ from __future__ import annotations
 import itertools
 import json
 import secrets
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -85,7 +84,7 @@ class Run:
 
     def start(self) -> None:
         """Run in the background."""
-        threading.Thread(target=self._run, daemon=True).start()
+        self.world.in_background(self._run)
 
     def _run(self) -> None:
         while self.world.limits.bulk_hold and self.operation.status != "CANCELING":

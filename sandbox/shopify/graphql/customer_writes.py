@@ -27,10 +27,12 @@ def _tags(context: Context, global_id: str, given: list[str], *, add: bool) -> d
     """Tags are split at commas; adding one that is there changes nothing and tells nobody."""
     wanted = {part.strip() for text in given for part in text.split(",") if part.strip()}
     node = find_node(None, context, global_id)
-    if isinstance(node, Customer):
-        node = customers.find(context.shop, node.id)
     if not isinstance(node, (Customer, Order)):
         return {"node": None, "userErrors": [{"field": ["id"], "message": "does not exist"}]}
+    scope = "write_customers" if isinstance(node, Customer) else "write_orders"
+    context.demand(scope, "tagsAdd" if add else "tagsRemove")
+    if isinstance(node, Customer):
+        node = customers.find(context.shop, node.id)
     before = set(node.tags)
     after = before | wanted if add else before - wanted
     node.tags = sorted(after)

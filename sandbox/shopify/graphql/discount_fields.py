@@ -74,7 +74,6 @@ def _summary(discount: Discount, _context: Context) -> str:
     return "Free shipping" if discount.kind == "FreeShipping" else f"{shown} off"
 
 
-CLASSES = {"Basic": "ORDER", "Bxgy": "PRODUCT", "FreeShipping": "SHIPPING"}
 SHARED = {
     "status": lambda d, c: d.status(c.now),
     "startsAt": lambda d, c: zulu(d.starts_at),
@@ -92,7 +91,7 @@ SHARED = {
     "context": _context,
     "summary": _summary,
     "shortSummary": _summary,
-    "discountClasses": lambda d, c: [CLASSES[d.kind]],
+    "discountClasses": lambda d, c: [d.discount_class],
 }
 fields("DiscountCodeBasic", {**SHARED, "customerGets": _gets, "minimumRequirement": _minimum})
 fields("DiscountCodeBxgy", {**SHARED, "usesPerOrderLimit": lambda d, c: d.uses_per_order})

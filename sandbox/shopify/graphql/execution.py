@@ -10,11 +10,14 @@ from graphql import (
     ExecutionResult,
     GraphQLError,
     GraphQLFormattedError,
+    ListValueNode,
     OperationDefinitionNode,
+    Visitor,
     execute,
     get_operation_ast,
     parse,
     validate,
+    visit,
 )
 
 from sandbox.shopify.graphql import (  # noqa: F401  (imported for the resolvers they register)
@@ -56,6 +59,22 @@ def too_long(value: Any, path: str = "") -> str | None:
     return None
 
 
+class _Arrays(Visitor):
+    """Looks for an array in the text of a query that is longer than an input may be."""
+
+    found = False
+
+    def enter_list_value(self, node: ListValueNode, *_: Any) -> None:
+        self.found = self.found or len(node.values) > LARGEST_ARRAY
+
+
+def written_too_long(document: DocumentNode) -> str | None:
+    """The same for arrays that are written out in the query."""
+    look = _Arrays()
+    visit(document, look)
+    return "input" if look.found else None
+
+
 def _shown(error: GraphQLError, code: str | None) -> GraphQLFormattedError:
     row = error.formatted
     if code is not None and "extensions" not in row:
@@ -78,7 +97,9 @@ def run(context: Context, bucket: Bucket, request: dict[str, Any], *, throttled:
     operation = get_operation_ast(document, request.get("operationName"))
     if operation is None:
         return {"errors": [failed("An operation name is required", "BAD_REQUEST")]}
-    long = too_long(variables)
+    if not isinstance(variables, dict):
+        return {"errors": [failed("Variables must be an object", "BAD_REQUEST")]}
+    long = too_long(variables) or written_too_long(document)
     if long is not None:
         message = f"The input array size for {long} is greater than the maximum allowed of {LARGEST_ARRAY}."
         return {"errors": [failed(message, "MAX_INPUT_SIZE_EXCEEDED")]}
@@ -106,7 +127,11 @@ def _paid(
         cost = {"requestedQueryCost": requested, "actualQueryCost": None, "throttleStatus": bucket.status()}
         return {"errors": [failed("Throttled", "THROTTLED")], "extensions": {"cost": cost}}
     result = execute(
-        schema(), document, context_value=context, variable_values=variables, operation_name=None
+        schema(),
+        document,
+        context_value=context,
+        variable_values=variables,
+        operation_name=operation.name.value if operation.name else None,
     )
     if not isinstance(result, ExecutionResult):
         raise TypeError("the schema must resolve without awaiting")

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from graphql import GraphQLError
-
 from sandbox.shopify.graphql.context import Context
 from sandbox.shopify.graphql.queries import find_node
 from sandbox.shopify.graphql.registry import fields, type_name_of
@@ -82,9 +80,7 @@ def _owner(context: Context, index: int, row: dict[str, Any]) -> str:
     owner_type = OWNER_TYPES.get(type_name_of(owner)) if owner is not None else None
     if owner_type is None:
         raise Rejected(_error(index, "ownerId", "INVALID", "Owner does not exist."))
-    scope = OWNER_SCOPES.get(owner_type)
-    if scope is not None and not context.installation.grants(scope):
-        raise GraphQLError(f"Access denied for metafieldsSet: {scope}", extensions={"code": "ACCESS_DENIED"})
+    context.demand(OWNER_SCOPES.get(owner_type), "metafieldsSet")
     return owner_type
 
 
@@ -155,6 +151,9 @@ def _set(_root: Any, context: Context, metafields: list[dict[str, Any]]) -> dict
 def _delete(_root: Any, context: Context, metafields: list[dict[str, Any]]) -> dict[str, Any]:
     gone: list[dict[str, Any] | None] = []
     for row in metafields:
+        owner = find_node(None, context, row["ownerId"])
+        owner_type = OWNER_TYPES.get(type_name_of(owner), "") if owner is not None else ""
+        context.demand(OWNER_SCOPES.get(owner_type), "metafieldsDelete")
         key = (row["ownerId"], namespace(context, row["namespace"]), row["key"])
         found = context.shop.metafields.pop(key, None)
         shown = {"ownerId": row["ownerId"], "namespace": key[1], "key": row["key"]}

@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 import requests
 
+from sandbox.shopify.shop import GiftCard
 from tests.unit.sandbox.shopify_rig import Rig, rig
 
 README = Path(__file__).parents[3] / "sandbox" / "README.md"
@@ -31,6 +33,50 @@ class TestCustomers:
         assert row["body"]["admin_graphql_api_customer_kept_id"].endswith(str(kept))
         found = requests.get(f"{shop.base}/orders", params={"customer": kept}, timeout=5).json()
         assert len(found["orders"]) == 1
+
+    @pytest.mark.parametrize("what", ["credit", "card"])
+    def test_no_merge(self, shop, what):
+        """Whoever holds store credit or a gift card cannot be merged, as in the admin."""
+        kept, gone = (shop.post("/customers", email=f"{n}@fernandfig.shop")["id"] for n in "ab")
+        if what == "credit":
+            shop.post(f"/customers/{gone}/store_credit", amount="5.00")
+        else:
+            world = shop.sandbox.state
+            card = GiftCard(1, "abcd1234", Decimal(5), "USD", world.now(), customer_id=gone)
+            world.shop(shop.domain).gift_cards[1] = card
+        assert shop.post(f"/customers/{kept}/merge", 422, **{"with": gone})["error"] == f"has_{what}"
+
+    def test_synthetic_address(self, shop):
+        """A computed customer has one address, and its spellings are nobody's."""
+        shop.post("/customers/synthetic", count=20, label="person")
+        found = {}
+        for local in ("person-7", "person-007", "person-٧", "Person-7"):
+            email = f"{local}@people.fernandfig.shop"
+            found[local] = len(
+                requests.get(f"{shop.base}/customers", params={"email": email}, timeout=10).json()[
+                    "customers"
+                ]
+            )
+        assert found == {"person-7": 1, "person-007": 0, "person-٧": 0, "Person-7": 1}
+
+    def test_number_of_customers(self, shop):
+        """Computed customers are counted once, changed, deleted or neither."""
+        shop.post("/customers", email="a@fernandfig.shop")
+        made = shop.post("/customers/synthetic", count=20, label="person")
+        first, second = made["first_id"], made["first_id"] + made["step"]
+        shop.patch(f"/customers/{first}", tags=["vip"])
+        requests.delete(f"{shop.base}/customers/{first}", timeout=10)
+        requests.delete(f"{shop.base}/customers/{second}", timeout=10)
+        answer = requests.get(f"{shop.base}/customers?limit=250", timeout=10).json()
+        assert (answer["total"], len(answer["customers"])) == (19, 19)
+
+    def test_body_without_type(self, shop):
+        """JSON is read whatever the request says it is, so that nothing is done by half."""
+        answer = requests.post(
+            f"{shop.base}/customers", data='{"email": "curl@fernandfig.shop"}', timeout=10,
+            headers={"Content-Type": "application/x-www-form-urlencoded"},
+        )  # fmt: skip
+        assert answer.json()["email"] == "curl@fernandfig.shop"
 
     def test_failed_merge(self, shop):
         """A failed merge is announced and changes nothing."""

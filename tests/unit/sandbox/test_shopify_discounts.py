@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import requests
 
 from tests.unit.sandbox.shopify_rig import Rig, rig
 
@@ -128,6 +129,35 @@ class TestUse:
             {"product": "gift-card"}, {"product": "boston-fern"}, customer=owner["id"], code="LOY-FIVE"
         )
         assert [line["net"] for line in order["lines"]] == ["25.00", "23.00"]
+
+    @pytest.mark.parametrize(
+        ("first", "second", "status"),
+        [
+            ({"orderDiscounts": True}, {"orderDiscounts": True}, 201),
+            ({"orderDiscounts": True}, {}, 422),
+            ({"shippingDiscounts": True}, {"orderDiscounts": True}, 422),
+            ({"productDiscounts": True}, {"productDiscounts": True}, 422),
+        ],
+    )
+    def test_together(self, shop, owner, first, second, status):
+        """Two codes are used together when each allows the other's class."""
+        for code, combines in (("A", first), ("B", second)):
+            assert create(shop, **discount(None, code, combinesWith=combines))["userErrors"] == []
+        body = {"customer": owner["id"], "lines": [{"product": "boston-fern"}], "codes": ["A", "B"]}
+        answer = requests.post(f"{shop.base}/orders", json=body, timeout=10)
+        assert answer.status_code == status, answer.text
+
+    def test_class(self, shop):
+        """A discount on some goods is one on products; one on all is on the order."""
+        (product, *_) = requests.get(f"{shop.base}/products", timeout=10).json()["products"]
+        some = {"products": {"productsToAdd": [f"gid://shopify/Product/{product['id']}"]}}
+        value = {"discountAmount": {"amount": "5.00", "appliesOnEachItem": False}}
+        create(shop, **discount(None, "SOME", customerGets={"items": some, "value": value}))
+        create(shop, **discount(None, "ALL"))
+        query = """{ codeDiscountNodes(first: 5) { nodes { codeDiscount {
+          ... on DiscountCodeBasic { discountClasses } } } } }"""
+        found = shop.graph()(query)["data"]["codeDiscountNodes"]["nodes"]
+        assert [node["codeDiscount"]["discountClasses"] for node in found] == [["PRODUCT"], ["ORDER"]]
 
     def test_deactivated(self, shop, owner):
         """A deactivated code is expired for the checkout and for the API."""

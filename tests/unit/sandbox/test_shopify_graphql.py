@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
 from graphql import (
     GraphQLInputObjectType,
     GraphQLInterfaceType,
@@ -177,6 +178,46 @@ class TestRules:
         """An input array holds at most 250 items."""
         answer = shop.graph()("query Q($ids: [ID!]!) { nodes(ids: $ids) { id } }", ids=["gid://x"] * 251)
         assert answer["errors"][0]["extensions"]["code"] == "MAX_INPUT_SIZE_EXCEEDED"
+
+    def test_long_array_in_the_text(self, shop):
+        """Neither does it matter whether the array is a variable or written out."""
+        ids = ", ".join(['"gid://shopify/Order/1"'] * 251)
+        answer = shop.graph()(f"{{ nodes(ids: [{ids}]) {{ id }} }}")
+        assert answer["errors"][0]["extensions"]["code"] == "MAX_INPUT_SIZE_EXCEEDED"
+
+    def test_operation_name(self, shop):
+        """Of several operations the named one is carried out."""
+        token = shop.exchange().json()["access_token"]
+        url = f"{shop.sandbox.url}/shops/{shop.domain}/admin/api/2026-10/graphql.json"
+        body = {"query": "query A { shop { name } } query B { shop { id } }", "operationName": "B"}
+        headers = {"X-Shopify-Access-Token": token}
+        answer = requests.post(url, json=body, headers=headers, timeout=10).json()
+        assert list(answer["data"]["shop"]) == ["id"]
+        wrong = requests.post(url, json=body | {"variables": ["x"]}, headers=headers, timeout=10)
+        assert (wrong.status_code, "errors" in wrong.json()) == (200, True)
+
+    def test_scope_of_writes(self, shop):
+        """Tags and metafields of customers are written with the right to write customers only."""
+        person = shop.post("/customers", email="tagged@fernandfig.shop")["admin_graphql_api_id"]
+        graph = shop.graph()
+        given = {"ownerId": person, "namespace": "$app", "key": "points"}
+        graph(
+            "mutation($m: [MetafieldsSetInput!]!) { metafieldsSet(metafields: $m) { userErrors { code } } }",
+            m=[{"ownerId": person, "key": "points", "value": "5"}],
+        )
+        shop.post("/scopes", remove=["write_customers"], add=["read_customers"])
+        for query, variables in (
+            ('mutation($o: ID!) { tagsAdd(id: $o, tags: ["vip"]) { node { id } } }', {"o": person}),
+            ('mutation($o: ID!) { tagsRemove(id: $o, tags: ["vip"]) { node { id } } }', {"o": person}),
+            (
+                (
+                    "mutation($m: [MetafieldIdentifierInput!]!)"
+                    " { metafieldsDelete(metafields: $m) { deletedMetafields { key } } }"
+                ),
+                {"m": [given]},
+            ),
+        ):
+            assert graph(query, **variables)["errors"][0]["extensions"]["code"] == "ACCESS_DENIED"
 
     def test_scope(self, shop):
         """A field whose scope was not granted is null, with ACCESS_DENIED beside the rest of the answer."""

@@ -64,6 +64,12 @@ class TestProxy:
         )
         assert named["signature"] == hmac.new(SECRET.encode(), message.encode(), hashlib.sha256).hexdigest()
 
+    def test_path(self, shop, app):
+        """Whatever stands in the path stays in the path: it cannot pass for a signed parameter."""
+        requests.get(f"{shop.sandbox.storefront_url}/apps/laurel/a%3Fshop=evil.shop%23%20b/c", timeout=5)
+        path = next(path for _, _, path in reversed(app.got) if path.startswith("/proxy"))
+        assert path.startswith("/proxy/a%3Fshop%3Devil.shop%23%20b/c?shop=fern-and-fig")
+
     def test_guest(self, shop, app):
         """A guest's customer id is there, and empty."""
         requests.get(f"{shop.sandbox.storefront_url}/apps/laurel/member", timeout=5)
@@ -147,6 +153,24 @@ class TestStore:
         assert [order["shipping_address"]["zip"] for order in orders] == ["97205", "97205"]
         browser.post(f"{base}/cart/add", data={"id": "boston-fern"}, timeout=5)
         assert 'value="7 Fig Street"' in browser.get(f"{base}/cart", timeout=5).text
+
+    def test_nonsense(self, shop):
+        """What no form of the shop sends is answered as a shop does, never by an accident."""
+        browser, _ = logged_in(shop)
+        base = shop.sandbox.storefront_url
+        assert browser.post(f"{base}/cart/add", data={"id": "unicorn"}, timeout=5).status_code == 404
+        browser.post(f"{base}/cart/add", data={"id": "boston-fern", "quantity": "many"}, timeout=5)
+        assert browser.post(f"{base}/checkout", data={"shipping": "soon"}, timeout=5).status_code == 400
+
+    @pytest.mark.parametrize(
+        "elsewhere", ["//evil.shop", "/\\evil.shop", "https://evil.shop", "/\t/evil.shop"]
+    )
+    def test_link_stays(self, shop, elsewhere):
+        """A discount link leads to a page of the shop, and nowhere else."""
+        link = f"{shop.sandbox.storefront_url}/discount/ABC"
+        answer = requests.get(link, params={"redirect": elsewhere}, allow_redirects=False, timeout=5)
+        assert urlsplit(answer.headers["Location"].replace("\\", "/")).netloc in ("", urlsplit(link).netloc)
+        assert answer.headers["Location"].rstrip("/") in ("", shop.sandbox.storefront_url)
 
     def test_control_is_not_there(self, shop):
         """The shop's own listener shows the shop only."""

@@ -4,11 +4,18 @@ import base64
 import hashlib
 import hmac
 import json
+import socket
+import threading
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 
 from sandbox.shopify import config
+from sandbox.shopify.webhooks.sender import Sender
 from tests.unit.sandbox.shopify_rig import SECRET, Receiver, Rig, receiver, rig
 
 
@@ -22,6 +29,28 @@ def _app() -> Iterator[Receiver]:
 def _shop(app) -> Iterator[Rig]:
     with rig(app_url=app.url) as found:
         yield found
+
+
+@contextmanager
+def slow_server() -> Iterator[str]:
+    """Answers 200 a few bytes at a time, each of them soon after the one before."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with connection, suppress(OSError):
+            connection.recv(65536)
+            for part in (b"HTTP/1.1 200 OK\r\n", b"Content-Length: 2\r\n", b"\r\n", b"o", b"k"):
+                connection.sendall(part)
+                time.sleep(0.15)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        thread.join(5)
+        listener.close()
 
 
 def signature(body: bytes) -> str:
@@ -83,6 +112,24 @@ class TestRetries:
         shop.post("/webhooks", topic="shop/update", payload={"id": 1})
         (row,) = shop.sent("shop/update")
         assert (row["state"], len(row["attempts"])) == ("given_up", 9)
+
+    def test_too_late(self, app):
+        """An answer that took longer than the whole time allowed is none, though every part of it was quick."""
+        with slow_server() as address:
+            sender = Sender(time_scale=1000, workers=1, timeout=(1.0, 0.3))
+            try:
+                known = config.AppConfig("id", "secret", address)
+                known.subscriptions = [config.Subscription("app/uninstalled", "/hook")]
+                store = SimpleNamespace(domain="a.myshopify.com")
+                (made,) = sender.send(
+                    known, store, "app/uninstalled", {}, event_id="e", now=datetime.now(UTC)
+                )
+                deadline = time.monotonic() + 10
+                while not made.attempts and time.monotonic() < deadline:
+                    time.sleep(0.01)
+                assert (made.attempts[0].get("status"), made.state) == (None, "waiting")
+            finally:
+                sender.close()
 
     def test_four_hours(self, shop):
         """Unscaled, the eight waits double and fill four hours."""
@@ -162,6 +209,15 @@ class TestToml:
         )
         assert (found.proxy_prefix, found.proxy_subpath, found.proxy_url) == ("a", "x", "/p")
         assert [(d.owner, d.key, d.storefront) for d in found.definitions] == [("CUSTOMER", "points", True)]
+
+    def test_filter(self, tmp_path):
+        """A filter that the sandbox would not apply is refused."""
+        path = tmp_path / "shopify.app.toml"
+        path.write_text(
+            '[[webhooks.subscriptions]]\ntopics = ["orders/paid"]\nuri = "/x"\nfilter = "total_price:>=1"\n'
+        )
+        with pytest.raises(ValueError, match="filter"):
+            config.read(path, client_id="a", client_secret="b", app_url="http://127.0.0.1:9")
 
     def test_misplaced_compliance(self, tmp_path):
         """A compliance topic under `topics` is refused, as Shopify refuses it."""

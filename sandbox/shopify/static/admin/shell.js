@@ -50,7 +50,8 @@
 
   function open(url) {
     const inside = url.match(/^shopify:\/\/?admin\/?(.*)$/);
-    location.href = inside ? `/store/${data.handle}/${inside[1]}` : url;
+    if (inside) location.href = `/store/${data.handle}/${inside[1]}`;
+    else if (/^https?:$/.test(new URL(url, location.href).protocol)) location.href = url;
   }
 
   async function confirmScopes(scopes) {
