@@ -110,21 +110,24 @@ _PURCHASE: Mapping[str, Reader] = {
     "created_at": occurred,
     "updated_at": occurred,
 }
-_SENDER = Inner(_CUSTOMER, lambda telling: telling.advocate)
+# Of the other side of a referral only what a mail about it needs: birthday and balance of somebody else have no place on a profile.
+_OTHER: Mapping[str, Reader] = {
+    name: _CUSTOMER[name] for name in ("id", "first_name", "last_name", "email", "state", "referral_url")
+}
 _STARTED: Mapping[str, Reader] = {
     "id": said("referral"),
     "receiver_customer_email": said("friend_email"),
     "receiver_reward_fulfillment": Inner(_FULFILLMENT),
-    "sender_customer": _SENDER,
+    "sender_customer": Inner(_OTHER, lambda telling: telling.advocate),
     "created_at": occurred,
     "updated_at": occurred,
 }
 _COMPLETED: Mapping[str, Reader] = {
     "id": said("referral"),
-    "receiver_customer": Inner(_CUSTOMER, lambda telling: telling.friend),
+    "receiver_customer": Inner(_OTHER, lambda telling: telling.friend),
     "receiver_customer_email": said("friend_email"),
     "receiver_reward_fulfillment": Inner({"code": said("friend_coupon_code")}),
-    "sender_customer": _SENDER,
+    "sender_customer": Inner(_CUSTOMER, lambda telling: telling.advocate),
     "sender_reward_fulfillment": Inner(
         _FULFILLMENT, lambda telling: telling if "reward" in telling.said else None
     ),
@@ -169,6 +172,7 @@ SMILE = Dialect(
         "Smile VIP Tier ID": Property(lambda standing: number_of(standing.tier), NUMBER),
     },
     notes=(
+        "Of the other side of a referral an event says name, address, state and link, and neither birthday nor balance.",
         "Smile.io has no event for points that are not earned on an order, nor for corrections, expired points, lost tiers and reminders.",
         (
             "“Points Redeemed”, “Points Expiring”, “Reward Expiring” and “Referral Completed” are names of ours as well. With both chosen, each "

@@ -1,5 +1,6 @@
 """The tables of the dialects, held against lists of names that were typed from what the other programs document."""
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 
 from klaviyo_oauth import samples
+from klaviyo_oauth.dialect_pages import rows
 from klaviyo_oauth.dialects import DIALECTS, Dialect, choice
 from klaviyo_oauth.dialects.dialect import DATE, FLAG, MOMENT, NUMBER, TEXT, TEXTS, key_names
 from klaviyo_oauth.payloads import Teller
@@ -101,3 +103,25 @@ def _flat(value: dict[str, Any], within: str = "") -> dict[str, Any]:
         else:
             found[f"{within}{name}"] = inner
     return found
+
+
+class TestDocumented:
+    """docs/dialects.md."""
+
+    PAGE = (Path(__file__).resolve().parents[2] / "docs" / "dialects.md").read_text()
+
+    @pytest.mark.parametrize("vendor", TYPED)
+    def test_tables(self, vendor: str) -> None:
+        """The page has every event with what it tells of and says, every property with its type, and every note, and no others."""
+        dialect = DIALECTS[vendor]
+        part = self.PAGE.partition(f"\n## {dialect.title}\n")[2].partition("\n## ")[0]
+        events, _, properties = part.partition("| property | type |")
+        listed_events = re.findall(r"^\| `([^`]+)` \| ([^|]+) \| (.*) \|$", events, re.MULTILINE)
+        assert [
+            (name, when, tuple(re.findall(r"`([^`]+)`", keys))) for name, when, keys in listed_events
+        ] == [(row.name, row.when, row.keys) for row in rows(dialect)]
+        listed_types = re.findall(r"^\| `([^`]+)` \| ([^|;]+)(;[^|]+)? \|$", properties, re.MULTILINE)
+        assert [(name, kind, bool(stays)) for name, kind, stays in listed_types] == [
+            (name, each.type, each.stays) for name, each in dialect.properties.items()
+        ]
+        assert all(f"- {note}\n" in part for note in dialect.notes)

@@ -69,6 +69,7 @@ ADA: dict[str, Any] = {
     "created_at": AT,
     "updated_at": AT,
 }
+OTHER_SIDE = ("id", "first_name", "last_name", "email", "state", "referral_url")
 FULFILLMENT = {
     "id": "issue-1",
     "name": "$5 off",
@@ -194,7 +195,7 @@ class TestSmile:
             "id": "ref-1",
             "receiver_customer_email": "bo@fernandfig.shop",
             "receiver_reward_fulfillment": FULFILLMENT | {"customer_id": 8},
-            "sender_customer": ADA,
+            "sender_customer": {name: ADA[name] for name in OTHER_SIDE},
             "created_at": AT,
             "updated_at": AT,
         }
@@ -210,6 +211,7 @@ class TestSmile:
         assert words["receiver_reward_fulfillment"] == {"code": "FRIEND"}
         friend = words["receiver_customer"]
         assert (friend["id"], friend["first_name"], friend["state"]) == (8, "Bo", "candidate")
+        assert set(friend) <= set(OTHER_SIDE)
         with_points = said("smile", news.REFERRAL_COMPLETED, about=bo(), **REFERRAL, **extra)[1]
         assert "sender_reward_fulfillment" not in with_points
 
