@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from sqlmodel import Session, col
 
 from loyalty import programs
-from loyalty.core.program import PointsName
+from loyalty.core.program import DISCOUNTS, PointsName
 from loyalty.core.worth import PointWorth, point_worth
 from loyalty.delivery import Recipient
 from loyalty.models import Member, RewardIssue, Shop
@@ -188,7 +188,13 @@ def _ready_codes(session: Session, mine: Sequence[Any]) -> dict[int, Sequence[st
             col(RewardIssue.code),
             col(RewardIssue.expires_at),
             col(RewardIssue.created_at),
-        ).where(*mine, col(RewardIssue.state) == "issued", col(RewardIssue.code).is_not(None))
+        ).where(
+            *mine,
+            col(RewardIssue.state) == "issued",
+            col(RewardIssue.code).is_not(None),
+            # A gift card's code is money, and nobody tells when it is spent.
+            col(RewardIssue.kind).in_(DISCOUNTS),
+        )
     )
     found: dict[int, list[tuple[datetime, datetime, str]]] = defaultdict(list)
     for member_id, code, expires_at, created_at in rows:

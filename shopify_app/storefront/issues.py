@@ -7,9 +7,10 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from loyalty.models import Member, RewardIssue
+from loyalty.redemption import shown_state
 
 MOST_ISSUES = 20
-_SHOWN_CODES = frozenset({"issued", "used", "expired"})
+_SHOWN_CODES = frozenset({"issued", "given", "used", "expired"})
 # Nobody types a code for these: store credit is in the account.
 _WITHOUT_CODE = frozenset({"store_credit"})
 
@@ -25,10 +26,9 @@ def issues_of(session: Session, person: Member) -> Sequence[RewardIssue]:
 
 
 def issue_answer(issue: RewardIssue, *, now: datetime) -> dict[str, Any]:
-    """The reward in JSON. A code whose time is over is expired, whether the calendar has been there or not."""
-    is_over = issue.state == "issued" and issue.expires_at is not None and issue.expires_at <= now
+    """The reward in JSON."""
     # A code that is being taken back is gone for its owner.
-    state = "expired" if is_over else "cancelled" if issue.state == "cancelling" else issue.state
+    state = "cancelled" if issue.state == "cancelling" else shown_state(issue, now=now)
     # Until Shopify has the discount the code would only disappoint.
     shown = state in _SHOWN_CODES and issue.kind not in _WITHOUT_CODE
     return {

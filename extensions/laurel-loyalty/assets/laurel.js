@@ -12,6 +12,8 @@
 
   const REPLY_LIMIT = 15000;
   const PATIENCE = 30000;
+  // Money is given: no order tells when a gift card or store credit is spent.
+  const THERE = ['issued', 'given'];
   const FIRST_WAIT = 150;
   const LONGEST_WAIT = 4000;
   const REASONS = {
@@ -578,7 +580,7 @@
 
     issueRow(issue) {
       const row = this.find('issue-row').content.cloneNode(true).querySelector('li');
-      const usable = issue.state === 'issued' && Boolean(issue.code);
+      const usable = THERE.includes(issue.state) && Boolean(issue.code);
       row.dataset.issue = issue.id;
       this.all('title', row).forEach((node) => (node.textContent = issue.title));
       this.find('issue-state', row).textContent = this.stateText(issue);
@@ -590,7 +592,7 @@
     }
 
     stateText(issue) {
-      const date = issue.state === 'issued' && this.date(issue.expires_at);
+      const date = THERE.includes(issue.state) && this.date(issue.expires_at);
       return date ? this.word('until', { date }) : this.word(camel(`state_${issue.state}`));
     }
 
@@ -645,7 +647,7 @@
     }
 
     finish(flow, issue) {
-      const ready = issue.state === 'issued';
+      const ready = THERE.includes(issue.state);
       let text = this.stateText(issue);
       if (ready) text = this.word('ready', { reward: issue.title });
       if (issue.state === 'failed') text = this.word('returned', { points: this.points(this.balance) });

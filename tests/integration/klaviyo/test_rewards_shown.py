@@ -39,3 +39,16 @@ class TestLastRedeemed:
     def _read(self, world: World, member_id: int) -> object:
         with world.runtime.reading() as session:
             return rewards_of(session, world.shop.shop_id, [member_id])[member_id].last_redeemed_at
+
+
+class TestReadyCodes:
+    """The codes that are ready to use."""
+
+    def test_no_money(self, either_world: World) -> None:
+        """A gift card is no discount: its code is money, and nobody tells when that is spent."""
+        member_id = either_world.add_member(ADA)
+        either_world.add_code(member_id, "CARD1234", kind="gift_card")
+        either_world.add_code(member_id, "FIVE")
+        with either_world.runtime.reading() as session:
+            found = rewards_of(session, either_world.shop.shop_id, [member_id])[member_id]
+        assert found.codes == ("FIVE",)

@@ -213,6 +213,29 @@ class TestReward:
             row.expires_at = store.runtime.clock().replace(year=2020)
         assert ask(store, "GET", f"/rewards/{issue['id']}", rich).json["issue"]["state"] == "expired"
 
+    @pytest.mark.parametrize(
+        ("values", "shown"),
+        [
+            ({"kind": "gift_card", "state": "issued"}, ("given", "CARD1234")),
+            ({"kind": "store_credit", "state": "issued"}, ("given", None)),
+            (
+                {"kind": "store_credit", "state": "issuing", "failure": "several_credits_alike"},
+                ("waiting", None),
+            ),
+            ({"state": "issuing", "failure": "given_up"}, ("waiting", None)),
+            ({"state": "cancelling"}, ("cancelled", None)),
+        ],
+    )
+    def test_what_is_known(self, store, rich, values, shown):
+        """Nobody waits for what never comes: money is given and not called used one day, and what a person decides is not being made."""
+        issue = redeem(store, rich).json["issue"]
+        with store.runtime.transaction() as session:
+            row = session.get_one(RewardIssue, issue["id"])
+            for name, value in (values | {"code": "CARD1234"}).items():
+                setattr(row, name, value)
+        after = ask(store, "GET", f"/rewards/{issue['id']}", rich).json["issue"]
+        assert (after["state"], after["code"]) == shown
+
 
 CLUB: dict[str, Any] = {
     "points": {"one": "leaf", "many": "leaves"},

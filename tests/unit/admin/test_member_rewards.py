@@ -81,6 +81,17 @@ class TestCancel:
         assert client.post(CANCEL.format(member_id)).status_code == 404
 
 
+class TestShown:
+    """The list of a member's rewards."""
+
+    @pytest.mark.parametrize("kind", ["gift_card", "store_credit"])
+    def test_given(self, client: FlaskClient, story: Story, runtime: Runtime, kind: str) -> None:
+        """Money that is there is given; nothing on the page lets wait for its being used."""
+        page = client.get(f"/members/{change(runtime, kind=kind, state='issued')}").text
+        assert "Given</s-badge>" in page
+        assert "Ready</s-badge>" not in page
+
+
 class TestDecide:
     """``POST …/decide/<decision>``."""
 
