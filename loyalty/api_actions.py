@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import func, update
+from sqlalchemy import delete, func, update
 from sqlmodel import Session, col, select
 
 from loyalty import inbox
@@ -43,6 +43,34 @@ def refuse(session: Session, shop_id: int, *, key: str, rule: str, reason: str) 
         .values(refusal=reason)
         .execution_options(synchronize_session=False)
     )
+
+
+def forget_refused(session: Session, shop_id: int, *, before: datetime, limit: int) -> int:
+    """Remove so many actions that earned nothing and were told of before a moment; returns how many. Whoever tells of one again asks anew.
+
+    What earned is never forgotten: its id must not earn again, by no other rule either, and the ledger knows it by rule and id only.
+    """
+    ref = col(ApiAction.rule) + ":" + col(ApiAction.key)
+    earned = select(AwardRow.id).where(
+        AwardRow.shop_id == shop_id, AwardRow.source_kind == "action", col(AwardRow.source_ref) == ref
+    )
+    refused = (
+        select(ApiAction.id)
+        .where(
+            ApiAction.shop_id == shop_id,
+            col(ApiAction.received_at) < before,
+            col(ApiAction.refusal).is_not(None),
+            ~earned.exists(),
+        )
+        .order_by(col(ApiAction.received_at))
+        .limit(limit)
+    )
+    ids = session.exec(refused).all()
+    session.execute(
+        delete(ApiAction).where(col(ApiAction.id).in_(ids)),
+        execution_options={"synchronize_session": False},
+    )
+    return len(ids)
 
 
 def told_since(session: Session, shop_id: int, since: datetime) -> int:

@@ -1,12 +1,12 @@
-"""Forgets what nobody needs any longer: finished deliveries, profiles that were written, old authorization attempts, and undeliverable
-remains with personal data."""
+"""Forgets what nobody needs any longer: finished deliveries, profiles that were written, actions that earned nothing, old authorization
+attempts, and undeliverable remains with personal data."""
 
 from datetime import timedelta
 
 from sqlalchemy import delete
 from sqlmodel import col, select
 
-from loyalty import outbox
+from loyalty import api_actions, outbox
 from loyalty.models import ImportBatch, ImportChunk, ImportRow, InboxMessage, OAuthState, OutboxMessage, Shop
 from loyalty.runtime import Runtime
 
@@ -15,6 +15,8 @@ KEEP_DELIVERIES = timedelta(days=30)
 # That a profile was written tells nothing that the log of events does not tell better.
 KEEP_PROFILES = timedelta(days=30)
 KEEP_UPLOADS = timedelta(days=30)
+# docs/api.md promises it: an id gets the same answer for longer than a year, so a program may repeat a whole year of them.
+KEEP_REFUSALS = timedelta(days=400)
 ROWS_AT_ONCE = 5_000
 
 
@@ -38,14 +40,13 @@ def prune(runtime: Runtime) -> None:
     with runtime.transaction() as session:
         session.execute(delete(OAuthState).where(col(OAuthState.expires_at) < now - timedelta(days=1)))
     _prune_profiles(runtime)
+    _prune_refusals(runtime)
     _prune_uploads(runtime)
 
 
 def _prune_profiles(runtime: Runtime) -> None:
     """Messages without news that have come to an end, shop by shop, because that is how they are found."""
-    with runtime.reading() as session:
-        shop_ids = session.exec(select(Shop.id)).all()
-    for shop_id in shop_ids:
+    for shop_id in _shop_ids(runtime):
         old = (
             select(OutboxMessage.id)
             .where(
@@ -64,6 +65,21 @@ def _prune_profiles(runtime: Runtime) -> None:
                 some = delete(OutboxMessage).where(col(OutboxMessage.id).in_(ids))
                 session.execute(some, execution_options={"synchronize_session": False})
                 removed = len(ids)
+
+
+def _prune_refusals(runtime: Runtime) -> None:
+    """Actions of a shop's own programs that earned nothing, and that nobody asks about any longer."""
+    before = runtime.clock() - KEEP_REFUSALS
+    for shop_id in _shop_ids(runtime):
+        removed = ROWS_AT_ONCE
+        while removed == ROWS_AT_ONCE:
+            with runtime.transaction() as session:
+                removed = api_actions.forget_refused(session, shop_id, before=before, limit=ROWS_AT_ONCE)
+
+
+def _shop_ids(runtime: Runtime) -> list[int]:
+    with runtime.reading() as session:
+        return [shop_id for shop_id in session.exec(select(Shop.id)) if shop_id is not None]
 
 
 def _prune_uploads(runtime: Runtime) -> None:

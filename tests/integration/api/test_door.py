@@ -13,7 +13,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlmodel import select
 
-from loyalty import api_keys, programs
+from loyalty import api_keys, programs, pruning
 from loyalty.encryption import Cipher
 from loyalty.models import ApiAction, ApiKey, InboxMessage, LedgerEntry, Member, Shop
 from loyalty.receiving import Reception, drain_inbox
@@ -170,6 +170,33 @@ class TestTelling:
         desk.tell(id="s-2", occurred_at="2026-10-22T12:00:00Z")
         desk.settle()
         assert desk.ask("s-2").json["state"] == "earned"
+
+
+class TestForgetting:
+    def test_term(self, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What earned nothing is forgotten after 400 days and can be told anew; what earned never earns again, by no other rule either."""
+        monkeypatch.setattr(pruning, "ROWS_AT_ONCE", 1)
+        for number in (1, 2, 3):
+            desk.tell(id=f"s-{number}")
+        desk.tell(id="s-4", rule="nps")
+        desk.settle()
+        states = [desk.ask(f"s-{number}").json["state"] for number in (1, 2, 3, 4)]
+        assert states == ["earned", "refused", "refused", "pending"]
+        desk.now += pruning.KEEP_REFUSALS - timedelta(minutes=1)
+        pruning.prune(desk.runtime)
+        assert [desk.ask(f"s-{number}").status_code for number in (1, 2, 3, 4)] == [200] * 4
+        desk.now += timedelta(minutes=2)
+        pruning.prune(desk.runtime)
+        assert [desk.ask(f"s-{number}").status_code for number in (1, 2, 3, 4)] == [200, 404, 404, 200]
+        assert desk.tell(id="s-1", rule="nps").json["state"] == "earned"
+        assert desk.tell(id="s-2").status_code == 202
+        desk.settle()
+        assert desk.ask("s-2").json["points"] == 40
+        assert sorted(entry.source_ref for entry in desk.rows(LedgerEntry)) == [
+            "nps:s-4",
+            "survey:s-1",
+            "survey:s-2",
+        ]
 
 
 class TestRefusing:
