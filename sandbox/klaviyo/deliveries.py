@@ -6,6 +6,7 @@ Refuses to hold the state's lock while a socket is open, and to follow redirects
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -94,6 +95,7 @@ class Dispatcher:
         body = batch_body(webhook, account.spec.ident, items, now)
         headers = batch_headers(webhook, body, now)
         status: int | None
+        began = time.monotonic()
         try:
             reply = self._http.post(
                 webhook.endpoint_url,
@@ -105,6 +107,9 @@ class Dispatcher:
             status = reply.status_code
         except requests.RequestException:
             # Whatever kept the endpoint from answering, the batch waits and is tried again.
+            status = None
+        if time.monotonic() - began > settings.webhook_timeout_seconds:
+            # The library's limit begins anew with every byte; this one is for the whole answer.
             status = None
         with self._state.lock:
             done = self._state.now()

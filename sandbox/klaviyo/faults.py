@@ -5,6 +5,7 @@ Refuses to act by itself: the door asks before each request whether one is due.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -70,7 +71,7 @@ class Faults:
                 times=times,
                 skip=_number(given, "skip", 0),
                 retry_after=_number(given, "retry_after", 1),
-                seconds=float(given.get("seconds", 1.0)),
+                seconds=_seconds(given.get("seconds", 1.0)),
                 account=given.get("account"),
             )
             self._faults.append(fault)
@@ -100,6 +101,12 @@ class Faults:
     def clear(self) -> None:
         with self._lock:
             self._faults.clear()
+
+
+def _seconds(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise NotUnderstood("seconds must be a number")
+    return float(value)
 
 
 def _number(given: Mapping[str, Any], name: str, default: int) -> int:

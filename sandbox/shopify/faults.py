@@ -44,6 +44,11 @@ class Faults:
         """Queue a fault."""
         if fault.place not in PLACES or fault.kind not in KINDS:
             raise ValueError(f"place is one of {', '.join(PLACES)}; kind is one of {', '.join(KINDS)}")
+        numbers = (fault.times, fault.status, fault.seconds, fault.retry_after or 0)
+        if any(isinstance(each, bool) or not isinstance(each, int | float) or each < 0 for each in numbers):
+            raise ValueError("times, status, seconds and retry_after are numbers, not below zero")
+        if fault.times < 1 or not isinstance(fault.times, int) or not 100 <= fault.status <= 599:
+            raise ValueError("times is a whole number above zero, and status one of HTTP's")
         with self._lock:
             self._waiting.append(fault)
 

@@ -21,6 +21,19 @@ def shop(domain: str) -> Shop:
     return world().shop(domain)
 
 
+def set_fields(target: object, given: dict[str, Any]) -> None:
+    """Set several fields of a dataclass, all or none: an unknown name or another type is the caller's mistake."""
+    known = {name: type(value) for name, value in vars(target).items()}
+    for name, value in given.items():
+        if name not in known:
+            raise ValueError(f"there is no {name}; known are {', '.join(sorted(known))}")
+        wanted = (int, float) if known[name] is float else (known[name],)
+        if not isinstance(value, wanted) or (isinstance(value, bool) and known[name] is not bool):
+            raise ValueError(f"{name} must be {known[name].__name__}")
+    for name, value in given.items():
+        setattr(target, name, known[name](value))
+
+
 def body() -> dict[str, Any]:
     """The JSON body; an absent one is empty."""
     # Read before anything looks for a form: whatever the request calls its body, nothing of it is passed over.

@@ -8,9 +8,10 @@ from flask import Blueprint, request
 
 from sandbox.shopify.clock import zulu
 from sandbox.shopify.config import Subscription, scope_list
-from sandbox.shopify.control.common import body, shop, world
+from sandbox.shopify.control.common import body, set_fields, shop, world
 from sandbox.shopify.errors import NotFound
 from sandbox.shopify.faults import Fault
+from sandbox.shopify.webhooks.sender import Modes
 
 routes = Blueprint("switches", __name__)
 
@@ -72,7 +73,8 @@ def modes() -> dict[str, Any]:
 @routes.post("/webhooks/modes")
 def set_modes() -> dict[str, Any]:
     """Set `copies`, `shuffle`, `drop_percent`, `corrupt_signature`, `hold`, `events_headers`, `seed`."""
-    return dict(vars(world().sender.set_modes(**body())))
+    set_fields(Modes(), given := body())
+    return dict(vars(world().sender.set_modes(**given)))
 
 
 @routes.post("/webhooks/wait")
@@ -127,9 +129,8 @@ def limits() -> dict[str, Any]:
 @routes.post("/limits")
 def set_limits() -> dict[str, Any]:
     """Set `bucket_size`, `restore_rate`, `bulk_url_seconds`, `usage_count_lag_seconds`, `bulk_hold`."""
-    for name, value in body().items():
-        kind = type(getattr(world().limits, name))
-        setattr(world().limits, name, kind(value))
+    with world().lock:
+        set_fields(world().limits, body())
     return limits()
 
 

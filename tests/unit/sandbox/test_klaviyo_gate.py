@@ -318,6 +318,12 @@ class TestFaults:
         assert rig.call("GET", "/api/metrics").status_code == 200
         assert rig.call("GET", "/api/metrics", headers=other).status_code == 500
 
+    @pytest.mark.parametrize("seconds", [[], "1", -1, True])
+    def test_no_time(self, rig, seconds):
+        """Seconds are a number."""
+        body = {"kind": "slow", "seconds": seconds}
+        assert requests.post(f"{rig.url}/_sandbox/faults", json=body, timeout=10).status_code == 400
+
     def test_nonsense(self, rig):
         """An order that means nothing is refused with a sentence."""
         reply = requests.post(f"{rig.url}/_sandbox/faults", json={"kind": "earthquake"}, timeout=10)

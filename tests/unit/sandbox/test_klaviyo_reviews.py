@@ -330,6 +330,15 @@ class TestInbox:
         assert "<b>bold</b>" not in page
         assert "$event_id" not in page
 
+    def test_markup(self, rig):
+        """What a person typed is shown as text, wherever it came from."""
+        evil = "<script>alert(1)</script>"
+        rig.send(name=evil, properties={evil: evil}, unique_id="a", who=profile(**{evil: evil}))
+        submit(rig, title=evil, author=evil)
+        for query in ({}, {"metric": evil}, {"email": f'"{evil}', "metric": f'"{evil}'}):
+            page = requests.get(rig.url, params=query, timeout=10).text
+            assert (evil in page, "alert(1)" in page) == (False, True)
+
     def test_filter(self, rig):
         """Metric and address narrow the page."""
         rig.send(unique_id="a")

@@ -70,6 +70,26 @@ class TestCustomers:
         answer = requests.get(f"{shop.base}/customers?limit=250", timeout=10).json()
         assert (answer["total"], len(answer["customers"])) == (19, 19)
 
+    @pytest.mark.parametrize(
+        ("path", "wrong"),
+        [
+            ("limits", {"bulk_hold": "false"}),
+            ("limits", {"restore_rate": "fast"}),
+            ("limits", {"restore_rate": 5, "speed": 5}),
+            ("webhooks/modes", {"copies": 1.5}),
+            ("webhooks/modes", {"hold": 1}),
+            ("faults", {"place": "graphql", "kind": "status", "times": "2"}),
+            ("faults", {"place": "graphql", "kind": "slow", "seconds": "a while"}),
+            ("faults", {"place": "graphql", "kind": "status", "status": 99}),
+        ],
+    )
+    def test_switches(self, shop, path, wrong):
+        """A switch that is misspelt or of another kind is refused, and nothing of it is set."""
+        url = f"{shop.sandbox.url}/_sandbox/{path}"
+        before = requests.get(url, timeout=10).json()
+        assert requests.post(url, json=wrong, timeout=10).status_code == 400
+        assert requests.get(url, timeout=10).json() == before
+
     def test_body_without_type(self, shop):
         """JSON is read whatever the request says it is, so that nothing is done by half."""
         answer = requests.post(

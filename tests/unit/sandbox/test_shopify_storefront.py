@@ -154,6 +154,33 @@ class TestStore:
         browser.post(f"{base}/cart/add", data={"id": "boston-fern"}, timeout=5)
         assert 'value="7 Fig Street"' in browser.get(f"{base}/cart", timeout=5).text
 
+    def test_markup(self, shop):
+        """Names, addresses and titles are shown as text, in the shop and in the admin."""
+        evil = "<script>alert(1)</script>"
+        shop.patch(name=evil)
+        shop.post("/products", title=evil, handle="evil")
+        browser, _ = logged_in(shop)
+        shop.patch(
+            "/customers/ada@fernandfig.shop",
+            first_name=evil,
+            address={"address1": evil, "country_code": "US"},
+        )
+        base = shop.sandbox.storefront_url
+        browser.post(f"{base}/cart/add", data={"id": "evil"}, timeout=5)
+        pages = [browser.post(f"{base}/checkout", data={"code": evil}, timeout=5)]
+        pages += [browser.get(f"{base}{path}", timeout=5) for path in ("/", "/cart", "/account")]
+        admin = f"{shop.sandbox.url}/store/fern-and-fig"
+        pages += [
+            requests.get(f"{admin}{path}", timeout=5) for path in ("", "/orders", "/customers", "/discounts")
+        ]
+        pages += [
+            requests.get(
+                f"{shop.sandbox.url}/shops/{shop.domain}/admin/oauth/install?scope={evil}'", timeout=5
+            )
+        ]
+        assert {page.status_code for page in pages} == {200}
+        assert not [page.url for page in pages if evil in page.text]
+
     def test_nonsense(self, shop):
         """What no form of the shop sends is answered as a shop does, never by an accident."""
         browser, _ = logged_in(shop)
