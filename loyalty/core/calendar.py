@@ -52,14 +52,14 @@ def settle(standing: Standing, eras: Sequence[Era], until: datetime, apply: Appl
     if at > until:
         return
     program, later = _in_force(eras, at)
-    life = _Life(standing, program, apply)
+    life = _Life(standing, program, apply, until)
     for decision in (*_releases(standing, at), *_ended(standing, at)):
         life.take(decision, at)
     while True:
         moment = life.next(at)
         if later and later[0].since <= until and (moment is None or later[0].since <= moment):
             era = later.pop(0)
-            at, life = era.since, _Life(standing, era.program, apply)
+            at, life = era.since, _Life(standing, era.program, apply, until)
             # The merchant moved the tiers, not the member: nobody is to be congratulated or consoled.
             life.climb(at, history=True)
             foresee(standing, era.program, at)
@@ -76,22 +76,25 @@ class _Life:
     """One member under one version of the program, from instant to instant; it only ever goes forward.
 
     What counts for tiers is looked at once, and anew when a decision has changed it. In between, time alone can move the tier, and only
-    at a moment that is known (``_change``): a tier that was right a moment ago (``_calm``) is right until then.
+    at a moment that is known (``_change``; None when there is none up to ``until``): a tier that was right a moment ago (``_calm``) is
+    right until then.
     """
 
-    def __init__(self, standing: Standing, program: Program, apply: Apply) -> None:
+    def __init__(self, standing: Standing, program: Program, apply: Apply, until: datetime) -> None:
         self.standing = standing
         self.program = program
         self._apply = apply
+        self._until = until
         self._climb: Climb | None = None
         self._change: datetime | None = None
         self._knows_change = self._calm = False
 
     def next(self, after: datetime) -> datetime | None:
-        """The next instant after another one."""
+        """The next instant after another one, as far as it matters."""
         is_over = self._change is not None and self._change <= after
         if is_over or not self._knows_change:
-            self._change, self._knows_change = _next_change(self._look(), after), True
+            self._change = _next_change(self._look(), after, until=self._until)
+            self._knows_change = True
         return _next(self.standing, self.program, after, self._change)
 
     def happen(self, at: datetime) -> None:
@@ -168,9 +171,11 @@ def _next(
     return min((moment for moment in moments if moment is not None), default=None)
 
 
-def _next_change(climb: Climb, after: datetime) -> datetime | None:
-    """When time alone next changes the tier."""
-    return next((moment for moment, _ in climb.changes(after)), None) if climb.tiers is not None else None
+def _next_change(climb: Climb, after: datetime, *, until: datetime | None = None) -> datetime | None:
+    """When time alone next changes the tier (or None, if that is not before another instant)."""
+    if climb.tiers is None:
+        return None
+    return next((moment for moment, _ in climb.changes(after, until)), None)
 
 
 def _release_moments(standing: Standing, after: datetime) -> Iterator[datetime]:

@@ -29,8 +29,11 @@ def next_celebration(standing: Standing, program: Program, after: datetime) -> d
 
 def decide_birthday(standing: Standing, program: Program, at: datetime) -> Decision:
     """The birthday's points and reward, once a year, if the birthday has been known for long enough."""
-    rule, told, day = program.action(BIRTHDAY), standing.birthday, day_of(at, program.timezone)
-    if rule is None or told is None or yearly(told.month, told.day, day.year) != day:
+    told = standing.birthday
+    if told is None:
+        return NOTHING
+    rule, day = program.action(BIRTHDAY), day_of(at, program.timezone)
+    if rule is None or yearly(told.month, told.day, day.year) != day:
         return NOTHING
     blackout = rule.blackout_days if isinstance(rule, BirthdayRule) else 0
     if (day - day_of(told.told_at, program.timezone)).days < blackout:

@@ -55,7 +55,7 @@ def ends(standing: Standing, program: Program) -> Iterator[End]:
 
 def next_end(standing: Standing, program: Program) -> End | None:
     """What ends next; None when nothing does."""
-    return next(ends(standing, program), None)
+    return next(ends(standing, program), None) if program.expiry is not None else None
 
 
 def notice(program: Program, at: datetime) -> datetime:
@@ -84,12 +84,17 @@ def foresee(standing: Standing, program: Program, at: datetime) -> End | None:
 
 def next_expiry_moment(standing: Standing, program: Program, after: datetime) -> datetime | None:
     """When points next end, or are to be announced to end."""
+    if program.expiry is None:
+        return None
     soonest: datetime | None = None
     for end in ends(standing, program):
-        moments = [end.at, *(moment for moment, _ in _warnings(end, program))]
-        ahead = [moment for moment in moments if moment > after]
-        soonest = min((*ahead, *((soonest,) if soonest else ())), default=None)
-        if len(ahead) == len(moments):
+        passed = False
+        for moment in (end.at, *(moment for moment, _ in _warnings(end, program))):
+            if moment <= after:
+                passed = True
+            elif soonest is None or moment < soonest:
+                soonest = moment
+        if not passed:
             break  # what ends later is announced later, too
     return soonest
 
@@ -118,6 +123,8 @@ def decide_expiry(standing: Standing, program: Program, at: datetime) -> Decisio
 
 def decide_warnings(standing: Standing, program: Program, at: datetime) -> Decision:
     """Announce the end of points on the days for it."""
+    if program.expiry is None:
+        return NOTHING
     news = []
     for end in ends(standing, program):
         warnings = _warnings(end, program)

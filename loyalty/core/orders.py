@@ -58,14 +58,33 @@ def counted_amount(order: OrderSnapshot, basis: Basis = GOODS_ALONE, goods: Good
     """
     if order.test or order.cancelled or order.financial_status in _NOTHING_COUNTS:
         return _NOTHING
+    if _is_whole(order):
+        return _with_shipping(_of_whole(order, basis, goods), order, basis)
     sums = _sums(order, basis, goods)
-    if not sums.pieces_back and order.refunded <= order.refunded_shipping and order.outstanding <= 0:
-        counted = sums.sold if sums.held > 0 else _NOTHING  # as most orders are: nothing went back
-        return _with_shipping(counted, order, basis)
     missing = _given_back(order, sums) + max(_NOTHING, Fraction(order.outstanding))
     if sums.held <= 0 or missing >= sums.held:
         return _NOTHING
     return _with_shipping(min(sums.sold, sums.kept * (sums.held - missing) / sums.held), order, basis)
+
+
+def _is_whole(order: OrderSnapshot) -> bool:
+    """Whether it is as most orders are: every piece was kept, no money went back, and none is owed."""
+    if order.refunded > order.refunded_shipping or order.outstanding > 0:
+        return False
+    return all(line.remaining >= line.quantity for line in order.lines if line.quantity > 0)
+
+
+def _of_whole(order: OrderSnapshot, basis: Basis, goods: Goods) -> Fraction:
+    """What counts of an order that is whole: what ``_sums`` would find, without adding up what went back."""
+    lines = [line for line in order.lines if line.quantity > 0]
+    counting = [line for line in lines if _counts(line, basis, goods)]
+    if not any(line.tax for line in lines):
+        sold = _total([Fraction(line.amount) for line in counting])
+        held = sold if len(counting) == len(lines) else _total([Fraction(line.amount) for line in lines])
+    else:
+        held = _total([_price(line) for line in lines])
+        sold = _total([_price(line) if basis.tax else Fraction(line.amount) for line in counting])
+    return sold if held > 0 else _NOTHING
 
 
 def _with_shipping(counted: Fraction, order: OrderSnapshot, basis: Basis) -> Fraction:
@@ -132,16 +151,27 @@ def _sums(order: OrderSnapshot, basis: Basis, goods: Goods) -> _Sums:
     for line in order.lines:
         if line.quantity <= 0:
             continue
-        amount = Fraction(line.amount)
-        price = amount + Fraction(line.tax) if line.tax else amount
+        amount, price = Fraction(line.amount), _price(line)
         sums.invoiced += price
         sums.held += _remaining(line, price)
         sums.pieces_back += line.quantity - min(max(line.remaining, 0), line.quantity)
-        if not line.tip and (basis.gift_cards or not line.gift_card) and line_counts(line, goods):
+        if _counts(line, basis, goods):
             worth = price if basis.tax else amount
             sums.sold += worth
             sums.kept += _remaining(line, worth)
     return sums
+
+
+def _counts(line: OrderLine, basis: Basis, goods: Goods) -> bool:
+    return not line.tip and (basis.gift_cards or not line.gift_card) and line_counts(line, goods)
+
+
+def _price(line: OrderLine) -> Fraction:
+    return Fraction(line.amount) + Fraction(line.tax) if line.tax else Fraction(line.amount)
+
+
+def _total(amounts: list[Fraction]) -> Fraction:
+    return sum(amounts[1:], amounts[0]) if amounts else _NOTHING
 
 
 def _remaining(line: OrderLine, worth: Fraction) -> Fraction:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from heapq import merge
-from itertools import accumulate
+from itertools import accumulate, chain, takewhile
 from operator import itemgetter
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -96,7 +96,7 @@ class Climb:
 
     def tier(self, at: datetime) -> Tier | None:
         """See ``tier_at``."""
-        by_hand = self.by_hand(at)
+        by_hand = self.by_hand(at) if self._hand is not None else None
         return by_hand if by_hand is not None else self.reached(at)
 
     def by_hand(self, at: datetime) -> Tier | None:
@@ -152,10 +152,14 @@ class Climb:
             place = now
         return None
 
-    def changes(self, at: datetime) -> Iterator[tuple[datetime, Tier | None]]:
-        """The moments after an instant at which time alone changes the tier, and what it is from then on."""
+    def changes(self, at: datetime, until: datetime | None = None) -> Iterator[tuple[datetime, Tier | None]]:
+        """The moments after an instant (and not after another one) at which time alone changes the tier, and what it is from then on."""
+        moments = takewhile(lambda moment: until is None or moment <= until, self._moments(at))
+        first = next(moments, None)
+        if first is None:
+            return
         tier = self.tier(at)
-        for moment in self._moments(at):
+        for moment in chain((first,), moments):
             then = self.tier(moment)
             if then != tier:
                 tier = then
@@ -194,7 +198,8 @@ class _Credits:
 
     def at(self, at: datetime, tiers: Tiers) -> "_Sums":
         """What was certain at an instant, added up by the window of the tiers."""
-        return self._first(bisect_right(self.since, at), tiers)
+        number = bisect_right(self.since, at)
+        return self._sums.get((number, tiers.window, tiers.months)) or self._first(number, tiers)
 
     def all(self, tiers: Tiers) -> "_Sums":
         """The same of everything, also of what is not certain yet."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import case, func, select
+from sqlalchemy import Row, case, func, select
 from sqlmodel import Session, col
 
 from loyalty import reviews
@@ -31,6 +31,47 @@ _TOLD_BY_THEIR_SOURCE = ("order", "review")
 _CARRIED = (ledger.REDEEM, ledger.RETURN, ledger.ADJUST, ledger.IMPORT, ledger.TRANSFER)
 _GIVEN_BY_RULES = ("birthday", "tier")
 _RANKS = (CustomerSeen, Joined, OrderSeen)
+# What is asked of a member and of an award; whole rows cost several times as much to make.
+_MEMBER = tuple(
+    getattr(Member, name)
+    for name in (
+        "id",
+        "shopify_customer_id",
+        "joined_at",
+        "subscribed_at",
+        "birthday_month",
+        "birthday_day",
+        "birthday_told_at",
+        "hand_tier",
+        "hand_tier_since",
+        "hand_tier_until",
+        "balance",
+        "pending",
+        "expires_at",
+        "expiring_points",
+        "tier",
+    )
+)
+_AWARD = tuple(
+    getattr(AwardRow, name)
+    for name in (
+        "member_id",
+        "source_kind",
+        "source_ref",
+        "rule",
+        "way",
+        "title",
+        "worth",
+        "occurred_at",
+        "program_version",
+        "release_at",
+        "posted",
+        "postings",
+        "slot",
+        "why",
+    )
+)
+_Person = Row[Any]
 
 
 @dataclass(slots=True)
@@ -52,12 +93,12 @@ def read_pasts(
 ) -> list[Past]:
     """The pasts of the next members by id, up to an instant. Members who are gone are left out: nobody can spend their points."""
     members = session.execute(
-        select(Member)
+        select(*_MEMBER)
         .where(col(Member.shop_id) == shop_id, col(Member.id) > after, col(Member.state).in_(ALIVE))
         .order_by(col(Member.id))
         .limit(limit)
-    ).scalars()
-    batch = {member.id or 0: member for member in members}
+    )
+    batch: dict[int, _Person] = {member.id: member for member in members}
     owner = _owners(session, shop_id, batch)
     awards: dict[int, list[Award]] = defaultdict(list)
     for member_id, award in _awards(session, owner):
@@ -106,7 +147,7 @@ def _in_order(
     return sorted((told for told in facts if told[0] <= until), key=place)
 
 
-def _of_person(member: Member, awards: Sequence[Award]) -> Iterator[tuple[datetime, ReplayedFact]]:
+def _of_person(member: _Person, awards: Sequence[Award]) -> Iterator[tuple[datetime, ReplayedFact]]:
     if member.birthday_told_at and member.birthday_month and member.birthday_day:
         who = Identity(member.shopify_customer_id, None)
         told = BirthdayTold(who, member.birthday_month, member.birthday_day, member.birthday_told_at)
@@ -130,7 +171,7 @@ def _of_person(member: Member, awards: Sequence[Award]) -> Iterator[tuple[dateti
 
 
 def _customer(
-    member: Member, created_at: datetime, updated_at: datetime, subscribed_at: datetime | None
+    member: _Person, created_at: datetime, updated_at: datetime, subscribed_at: datetime | None
 ) -> CustomerSeen:
     who = Identity(member.shopify_customer_id, None)
     return CustomerSeen(
@@ -140,27 +181,11 @@ def _customer(
 
 def _awards(session: Session, owner: Iterable[int]) -> Iterator[tuple[int, Award]]:
     """The awards that say more than the orders and reviews behind them."""
-    found = select(AwardRow).where(
+    found = select(*_AWARD).where(
         col(AwardRow.member_id).in_(list(owner)), col(AwardRow.source_kind).not_in(_TOLD_BY_THEIR_SOURCE)
     )
-    for row in session.execute(found.order_by(col(AwardRow.id))).scalars():
-        yield (
-            row.member_id,
-            Award(
-                source=Source(row.source_kind, row.source_ref),
-                rule=row.rule,
-                way=row.way,
-                title=row.title,
-                worth=row.worth,
-                occurred_at=row.occurred_at,
-                program_version=row.program_version,
-                release_at=row.release_at,
-                posted=row.posted,
-                postings=row.postings,
-                slot=row.slot,
-                why=row.why,
-            ),
-        )
+    for member_id, kind, ref, *rest in session.execute(found.order_by(col(AwardRow.id))):
+        yield member_id, Award(Source(kind, ref), *rest)
 
 
 def _of_awards(awards: Sequence[Award]) -> Iterator[tuple[datetime, ReplayedFact]]:
@@ -184,7 +209,7 @@ def _orders(session: Session, owner: Iterable[int]) -> Iterator[tuple[int, datet
         yield member_id, order.created_at, fact
 
 
-def _reviews(session: Session, batch: Mapping[int, Member]) -> Iterator[tuple[int, datetime, ReplayedFact]]:
+def _reviews(session: Session, batch: Mapping[int, _Person]) -> Iterator[tuple[int, datetime, ReplayedFact]]:
     """Reviews count from when their authors are members. Those of merged accounts belong to the kept one by now."""
     found = select(Review).where(col(Review.member_id).in_(list(batch))).order_by(col(Review.id))
     for row in session.execute(found).scalars():
@@ -217,7 +242,7 @@ def _is_inside(entry: Entry, owner: Mapping[int, int]) -> bool:
 def _books(
     session: Session,
     owner: Mapping[int, int],
-    batch: Mapping[int, Member],
+    batch: Mapping[int, _Person],
     awards: Mapping[int, Sequence[Award]],
     *,
     counts_from: datetime | None,
@@ -242,7 +267,7 @@ def _books(
     }
 
 
-def _ends_soon(member: Member, until: datetime) -> bool:
+def _ends_soon(member: _Person, until: datetime) -> bool:
     return member.expires_at is not None and member.expires_at <= until + SOON
 
 

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,7 @@ from loyalty.core.moments import start_of
 from loyalty.core.news import TIER_CHANGED
 from loyalty.core.program import Gift, Program, Tier
 from loyalty.core.standing import HandTier, OrderCredit, Standing
-from loyalty.core.tiers import metric_at, next_tier, tier_at, tier_until
+from loyalty.core.tiers import Climb, metric_at, next_tier, tier_at, tier_until
 from tests.unit.core.makers import program
 from tests.unit.core.members import GOLD, LADDER, MADRID, SILVER, award, ladder, utc
 from tests.unit.core.strategies import SETTINGS
@@ -308,6 +309,19 @@ class TestProperties:
         if until is not None:
             before = rules.tiers.place(key(member, rules, until - timedelta(seconds=1)))
             assert rules.tiers.place(key(member, rules, until)) < before
+
+    @SETTINGS
+    @given(ORDERS, RULES, DAYS, DAYS)
+    def test_changes(self, orders, rules, at, until):
+        """Whoever asks only for what changes up to an instant is told the same, and nothing later; in between the tier stays."""
+        climb = Climb(spender(*orders), rules)
+        changes = list(climb.changes(at))
+        assert list(climb.changes(at, until)) == [change for change in changes if change[0] <= until]
+        before, places = climb.tier(at), [*changes, (None, None)]
+        for (moment, then), (following, _) in pairwise(places):
+            assert then == climb.tier(moment) != before
+            assert following is None or climb.tier(following - timedelta(seconds=1)) == then
+            before = then
 
     @SETTINGS
     @given(ORDERS, RULES, DAYS)
