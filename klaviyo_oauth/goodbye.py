@@ -17,7 +17,7 @@ from klaviyo_oauth import farewells, oauth
 from klaviyo_oauth.client import Client
 from klaviyo_oauth.config import KlaviyoConfig
 from klaviyo_oauth.limits import Limiter
-from klaviyo_oauth.webhook_removal import TIMEOUT, Farewell, Later, WebhookRemoval
+from klaviyo_oauth.webhook_removal import TIMEOUT, Farewell, Later, Means, WebhookRemoval
 from loyalty import leases
 from loyalty.encryption import SealBroken
 from loyalty.runtime import Runtime
@@ -45,7 +45,7 @@ def say_goodbye(
     sleep: Callable[[float], None] = time.sleep,
 ) -> float | None:
     """Say what is due for a shop. Returns the seconds after which to come back, or None when nothing is left to say."""
-    client, limiter = Client(config, http or requests.Session()), Limiter(redis)
+    means = Means(runtime, config, Client(config, http or requests.Session()), Limiter(redis), sleep)
     holder, name = uuid.uuid4().hex, f"{JOB}:{shop_id}"
     with runtime.reading() as session:
         ids = farewells.due(session, shop_id, now=runtime.clock())
@@ -55,7 +55,7 @@ def say_goodbye(
                 now = runtime.clock()
                 if not leases.acquire(session, name, holder=holder, seconds=_LEASE_SECONDS, now=now):
                     return leases.remaining(session, name, now=now) + 0.1
-            _Goodbye(runtime, config, client, limiter, sleep, farewell_id).say()
+            _Goodbye(means, farewell_id).say()
     finally:
         with runtime.transaction() as session:
             leases.release(session, name, holder=holder)
@@ -67,20 +67,8 @@ def say_goodbye(
 class _Goodbye:
     """One farewell."""
 
-    def __init__(
-        self,
-        runtime: Runtime,
-        config: KlaviyoConfig,
-        client: Client,
-        limiter: Limiter,
-        sleep: Callable[[float], None],
-        farewell_id: int,
-    ) -> None:
-        self._runtime = runtime
-        self._config = config
-        self._client = client
-        self._limiter = limiter
-        self._sleep = sleep
+    def __init__(self, means: Means, farewell_id: int) -> None:
+        self._means = means
         self._id = farewell_id
 
     def say(self) -> None:
@@ -88,7 +76,7 @@ class _Goodbye:
         try:
             farewell = self._open()
             if farewell is not None:
-                self._webhook(farewell).remove()
+                WebhookRemoval(self._means, farewell).remove()
                 self._give_back()
         except Later as later:
             self._postpone(later)
@@ -98,15 +86,12 @@ class _Goodbye:
         else:
             self._forget()
 
-    def _webhook(self, farewell: Farewell) -> WebhookRemoval:
-        return WebhookRemoval(self._runtime, self._config, self._client, self._limiter, self._sleep, farewell)
-
     def _open(self) -> Farewell | None:
-        with self._runtime.reading() as session:
+        with self._means.runtime.reading() as session:
             row = farewells.load(session, self._id)
             if row is None:
                 return None
-            cipher, place = self._runtime.cipher, farewells.seal_row(row)
+            cipher, place = self._means.runtime.cipher, farewells.seal_row(row)
             return Farewell(
                 id=self._id,
                 account_id=row.account_id,
@@ -125,14 +110,14 @@ class _Goodbye:
         A link that is made while the request is on its way can still lose its grant to it. That is noticed with its first call, which
         comes at once, and the merchant is asked to connect again; no message is lost by it.
         """
-        with self._runtime.transaction() as session:
+        with self._means.runtime.transaction() as session:
             row = farewells.load(session, self._id, lock=True)
-            if row is None or row.refresh_token is None or not self._config.offers_oauth:
+            if row is None or row.refresh_token is None or not self._means.config.offers_oauth:
                 return
-            if farewells.is_connecting(session, row.shop_id, now=self._runtime.clock()):
+            if farewells.is_connecting(session, row.shop_id, now=self._means.runtime.clock()):
                 raise Later("connecting", _WHILE_CONNECTING)
-            refresh = self._runtime.cipher.open(row.refresh_token, row=farewells.seal_row(row))
-        status = oauth.revoke(self._config, refresh, timeout=TIMEOUT)
+            refresh = self._means.runtime.cipher.open(row.refresh_token, row=farewells.seal_row(row))
+        status = oauth.revoke(self._means.config, refresh, timeout=TIMEOUT)
         # 401 is about our own client id and secret, which an operator can set right; 400 says that there is nothing to revoke.
         if status is None or status >= 500 or status in (401, 403, 429):
             raise Later("revocation failed")
@@ -140,17 +125,17 @@ class _Goodbye:
     # -- the row -----------------------------------------------------------------------------------
 
     def _forget(self) -> None:
-        with self._runtime.transaction() as session:
+        with self._means.runtime.transaction() as session:
             row = farewells.load(session, self._id, lock=True)
             if row is not None:
                 session.delete(row)
 
     def _postpone(self, later: Later) -> None:
-        with self._runtime.transaction() as session:
+        with self._means.runtime.transaction() as session:
             row = farewells.load(session, self._id, lock=True)
             if row is None:
                 return
-            now = self._runtime.clock()
+            now = self._means.runtime.clock()
             if now - row.created_at >= GIVE_UP_AFTER:
                 log.warning("klaviyo was not told that a link ended", shop=row.shop_id, reason=later.reason)
                 session.delete(row)

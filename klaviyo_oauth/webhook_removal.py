@@ -38,23 +38,22 @@ class Farewell:
     refresh: str | None = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a farewell is said with. ``sleep`` waits for the turn of a request."""
+
+    runtime: Runtime
+    config: KlaviyoConfig
+    client: Client
+    limiter: Limiter
+    sleep: Callable[[float], None]
+
+
 class WebhookRemoval:
     """The removal of one farewell's webhook. Raises ``Later``."""
 
-    def __init__(
-        self,
-        runtime: Runtime,
-        config: KlaviyoConfig,
-        client: Client,
-        limiter: Limiter,
-        sleep: Callable[[float], None],
-        farewell: Farewell,
-    ) -> None:
-        self._runtime = runtime
-        self._config = config
-        self._client = client
-        self._limiter = limiter
-        self._sleep = sleep
+    def __init__(self, means: Means, farewell: Farewell) -> None:
+        self._means = means
         self._farewell = farewell
 
     def remove(self) -> None:
@@ -65,7 +64,7 @@ class WebhookRemoval:
         for authorization in self._authorizations():
             if self._delete(authorization) != 401:
                 break
-        with self._runtime.transaction() as session:
+        with self._means.runtime.transaction() as session:
             row = farewells.load(session, self._farewell.id, lock=True)
             if row is not None:
                 row.webhook_id = row.webhook_name = None
@@ -78,22 +77,26 @@ class WebhookRemoval:
         renewed = self._renew()
         if renewed is not None:
             yield connections.authorization(self._farewell.road, renewed)
-        with self._runtime.reading() as session:
+        with self._means.runtime.reading() as session:
             owner = connections.owner_of(session, self._farewell.account_id)
-        held = tokens.credentials(self._runtime, self._config, owner.shop_id) if owner is not None else None
+        held = (
+            tokens.credentials(self._means.runtime, self._means.config, owner.shop_id)
+            if owner is not None
+            else None
+        )
         if isinstance(held, Credentials):
             yield held.authorization
 
     def _renew(self) -> str | None:
-        if self._farewell.refresh is None or not self._config.offers_oauth:
+        if self._farewell.refresh is None or not self._means.config.offers_oauth:
             return None
-        answer = oauth.refresh(self._config, self._farewell.refresh)
-        with self._runtime.transaction() as session:
+        answer = oauth.refresh(self._means.config, self._farewell.refresh)
+        with self._means.runtime.transaction() as session:
             row = farewells.load(session, self._farewell.id, lock=True)
             match answer:
                 case Tokens():
                     if row is not None:
-                        farewells.keep_tokens(row, self._runtime.cipher, answer)
+                        farewells.keep_tokens(row, self._means.runtime.cipher, answer)
                     return answer.access
                 case GrantDead():
                     if row is not None:
@@ -110,19 +113,19 @@ class WebhookRemoval:
             webhook_id = _named(found, self._farewell.webhook_name)
             if webhook_id is None:
                 return 404
-        with self._runtime.reading() as session:
+        with self._means.runtime.reading() as session:
             if farewells.is_in_use(session, webhook_id):
                 return 404
         return self._ask(authorization, "DELETE webhooks", f"/api/webhooks/{webhook_id}").status
 
     def _ask(self, authorization: str, endpoint: str, path: str) -> Reply:
-        while wait := self._limiter.acquire(self._farewell.account_id, endpoint):
+        while wait := self._means.limiter.acquire(self._farewell.account_id, endpoint):
             if wait > PATIENCE:
                 raise Later("rate_limit", wait)
             # One call a second is allowed, and a token that was no good has used it up.
-            self._sleep(wait)
+            self._means.sleep(wait)
         method = endpoint.partition(" ")[0]
-        answer = self._client.send(authorization, method, path, timeout=TIMEOUT)
+        answer = self._means.client.send(authorization, method, path, timeout=TIMEOUT)
         if isinstance(answer, NoReply):
             raise Later(answer.reason)
         if answer.status == 429:
