@@ -21,85 +21,113 @@ def order_body(number: int, customer: int, *, placed_at: datetime = _PLACED) -> 
     at = placed_at.isoformat()
     lines = [_line(number, index, price) for index, price in enumerate((_price(number), "12.50"))]
     goods = sum(float(line["price"]) * line["quantity"] for line in lines)
-    total, subtotal = f"{goods + 5:.2f}", f"{goods:.2f}"
-    person = _customer(customer, at)
-    return json.dumps(
-        {
-            "id": FIRST_ORDER + number,
-            "admin_graphql_api_id": f"gid://shopify/Order/{FIRST_ORDER + number}",
-            "app_id": 580111,
-            "browser_ip": "203.0.113.9",
-            "buyer_accepts_marketing": False,
-            "cancel_reason": None,
-            "cancelled_at": None,
-            "cart_token": f"c{number:031x}",
-            "checkout_id": 37_000_000_000_000 + number,
-            "checkout_token": f"{number:032x}",
-            "confirmation_number": f"K{number:08d}",
-            "confirmed": True,
+    body = (
+        _names(number)
+        | _origin(number)
+        | _state(at)
+        | _sums(f"{goods:.2f}", f"{goods + 5:.2f}")
+        | {
             "contact_email": email_of(customer),
-            "created_at": at,
-            "currency": "USD",
-            "current_subtotal_price": subtotal,
-            "current_subtotal_price_set": _bag(subtotal),
-            "current_total_price": total,
-            "current_total_price_set": _bag(total),
-            "customer_locale": "en-US",
-            "discount_codes": [],
             "email": email_of(customer),
-            "estimated_taxes": False,
-            "financial_status": "paid",
-            "fulfillment_status": None,
-            "landing_site": "/collections/tea?utm_source=newsletter",
-            "name": f"#{1001 + number}",
-            "note": None,
-            "note_attributes": [],
-            "number": number + 1,
-            "order_number": 1001 + number,
-            "order_status_url": f"https://{SHOP}/61234567890/orders/{number:032x}/authenticate?key=0123456789abcdef",
-            "payment_gateway_names": ["shopify_payments"],
-            "presentment_currency": "USD",
-            "processed_at": at,
-            "referring_site": "https://fernandfig.shop/",
-            "source_name": "web",
-            "subtotal_price": subtotal,
-            "subtotal_price_set": _bag(subtotal),
-            "tags": "",
-            "tax_lines": [],
-            "taxes_included": False,
-            "test": False,
-            "total_discounts": "0.00",
-            "total_discounts_set": _bag("0.00"),
-            "total_line_items_price": subtotal,
-            "total_outstanding": "0.00",
-            "total_price": total,
-            "total_price_set": _bag(total),
-            "total_tax": "0.00",
-            "updated_at": at,
             "billing_address": _address(customer),
             "shipping_address": _address(customer),
-            "customer": person,
-            "discount_applications": [],
-            "fulfillments": [],
+            "customer": _customer(customer, at),
             "line_items": lines,
-            "refunds": [],
-            "shipping_lines": [
-                {
-                    "id": 4_500_000_000_000 + number,
-                    "code": "Standard",
-                    "discounted_price": "5.00",
-                    "discounted_price_set": _bag("5.00"),
-                    "price": "5.00",
-                    "price_set": _bag("5.00"),
-                    "source": "shopify",
-                    "tax_lines": [],
-                    "title": "Standard",
-                    "discount_allocations": [],
-                }
-            ],
-        },
-        separators=(",", ":"),
+            "shipping_lines": [_shipping(number)],
+        }
     )
+    return json.dumps(body, separators=(",", ":"))
+
+
+def _names(number: int) -> dict[str, Any]:
+    """By what the order is known."""
+    return {
+        "id": FIRST_ORDER + number,
+        "admin_graphql_api_id": f"gid://shopify/Order/{FIRST_ORDER + number}",
+        "cart_token": f"c{number:031x}",
+        "checkout_id": 37_000_000_000_000 + number,
+        "checkout_token": f"{number:032x}",
+        "confirmation_number": f"K{number:08d}",
+        "name": f"#{1001 + number}",
+        "number": number + 1,
+        "order_number": 1001 + number,
+    }
+
+
+def _origin(number: int) -> dict[str, Any]:
+    """Where the order comes from."""
+    return {
+        "app_id": 580111,
+        "browser_ip": "203.0.113.9",
+        "buyer_accepts_marketing": False,
+        "customer_locale": "en-US",
+        "landing_site": "/collections/tea?utm_source=newsletter",
+        "order_status_url": f"https://{SHOP}/61234567890/orders/{number:032x}/authenticate?key=0123456789abcdef",
+        "payment_gateway_names": ["shopify_payments"],
+        "referring_site": "https://fernandfig.shop/",
+        "source_name": "web",
+    }
+
+
+def _state(at: str) -> dict[str, Any]:
+    """That it is paid, and nothing else has happened to it."""
+    return {
+        "cancel_reason": None,
+        "cancelled_at": None,
+        "confirmed": True,
+        "created_at": at,
+        "processed_at": at,
+        "updated_at": at,
+        "discount_applications": [],
+        "discount_codes": [],
+        "financial_status": "paid",
+        "fulfillment_status": None,
+        "fulfillments": [],
+        "note": None,
+        "note_attributes": [],
+        "refunds": [],
+        "tags": "",
+        "test": False,
+    }
+
+
+def _sums(subtotal: str, total: str) -> dict[str, Any]:
+    """What it costs, in each of the ways in which Shopify says so."""
+    return {
+        "currency": "USD",
+        "presentment_currency": "USD",
+        "current_subtotal_price": subtotal,
+        "current_subtotal_price_set": _bag(subtotal),
+        "current_total_price": total,
+        "current_total_price_set": _bag(total),
+        "estimated_taxes": False,
+        "subtotal_price": subtotal,
+        "subtotal_price_set": _bag(subtotal),
+        "tax_lines": [],
+        "taxes_included": False,
+        "total_discounts": "0.00",
+        "total_discounts_set": _bag("0.00"),
+        "total_line_items_price": subtotal,
+        "total_outstanding": "0.00",
+        "total_price": total,
+        "total_price_set": _bag(total),
+        "total_tax": "0.00",
+    }
+
+
+def _shipping(number: int) -> dict[str, Any]:
+    return {
+        "id": 4_500_000_000_000 + number,
+        "code": "Standard",
+        "discounted_price": "5.00",
+        "discounted_price_set": _bag("5.00"),
+        "price": "5.00",
+        "price_set": _bag("5.00"),
+        "source": "shopify",
+        "tax_lines": [],
+        "title": "Standard",
+        "discount_allocations": [],
+    }
 
 
 def _price(number: int) -> str:

@@ -19,58 +19,71 @@ def add_routes(blueprint: Blueprint, pages: Pages) -> None:
 
     @blueprint.get("/program/versions")
     def show_versions() -> Response:
-        before = request.args.get("before", "")
-        with pages.runtime.reading() as session:
-            shop = pages.shop(session)
-            found = programs.versions(
-                session,
-                shop.id or 0,
-                before=int(before) if before.isdecimal() and before.isascii() and len(before) < 10 else None,
-                limit=_ON_A_PAGE + 1,
-            )
-            listed = [(row, _changes(session, shop.id or 0, row.version)) for row in found[:_ON_A_PAGE]]
-            latest = programs.versions(session, shop.id or 0, limit=1)
-        return pages.render(
-            "admin/program_versions.html",
-            shop,
-            versions=listed,
-            in_force=latest[0].version if latest else 0,
-            older=found[_ON_A_PAGE - 1].version if len(found) > _ON_A_PAGE else None,
-            author_name=author_name,
-        )
+        return _list(pages, _number(request.args.get("before", "")))
 
     @blueprint.get("/program/versions/<int:version_id>")
     def show_version(version_id: int) -> Response:
-        with pages.runtime.reading() as session:
-            shop = pages.shop(session)
-            try:
-                document = programs.document_at(session, shop.id or 0, version_id)
-                now = programs.document(session, shop.id or 0)
-            except programs.NoProgram:
-                return pages.missing(shop, "This version", back="/program/versions")
-            row = programs.versions(session, shop.id or 0, before=version_id + 1, limit=1)[0]
-            latest = programs.versions(session, shop.id or 0, limit=1)[0]
-        return pages.render(
-            "admin/program_version.html",
-            shop,
-            row=row,
-            author=author_name(row.author),
-            is_in_force=row.version == latest.version,
-            back=[change.text for change in difference(now, document)],
-            text=write_text(document),
-        )
+        return _one(pages, version_id)
 
     @blueprint.post("/program/versions/<int:version_id>/restore")
     def restore_version(version_id: int) -> Response | tuple[Response, int]:
-        with pages.runtime.reading() as session:
-            try:
-                document = programs.document_at(session, pages.merchant().shop_id, version_id)
-            except programs.NoProgram:
-                return refused("There is no such version.", status=404)
+        return _restore(pages, version_id)
+
+
+def _number(text: str) -> int | None:
+    """A version's number from an address; whatever is none means the newest."""
+    return int(text) if text.isdecimal() and text.isascii() and len(text) < 10 else None
+
+
+def _list(pages: Pages, before: int | None) -> Response:
+    with pages.runtime.reading() as session:
+        shop = pages.shop(session)
+        shop_id = shop.id or 0
+        found = programs.versions(session, shop_id, before=before, limit=_ON_A_PAGE + 1)
+        listed = [(row, _changes(session, shop_id, row.version)) for row in found[:_ON_A_PAGE]]
+        latest = programs.versions(session, shop_id, limit=1)
+    return pages.render(
+        "admin/program_versions.html",
+        shop,
+        versions=listed,
+        in_force=latest[0].version if latest else 0,
+        older=found[_ON_A_PAGE - 1].version if len(found) > _ON_A_PAGE else None,
+        author_name=author_name,
+    )
+
+
+def _one(pages: Pages, version: int) -> Response:
+    with pages.runtime.reading() as session:
+        shop = pages.shop(session)
+        shop_id = shop.id or 0
         try:
-            return save(pages, document, based_on=None, redirect=pages.link("/program/versions"))
-        except ProgramInvalid as invalid:
-            return refused(f"This version can no longer be: {invalid.mistakes[0]}")
+            document = programs.document_at(session, shop_id, version)
+            now = programs.document(session, shop_id)
+        except programs.NoProgram:
+            return pages.missing(shop, "This version", back="/program/versions")
+        row = programs.versions(session, shop_id, before=version + 1, limit=1)[0]
+        latest = programs.versions(session, shop_id, limit=1)[0]
+    return pages.render(
+        "admin/program_version.html",
+        shop,
+        row=row,
+        author=author_name(row.author),
+        is_in_force=row.version == latest.version,
+        back=[change.text for change in difference(now, document)],
+        text=write_text(document),
+    )
+
+
+def _restore(pages: Pages, version: int) -> Response | tuple[Response, int]:
+    with pages.runtime.reading() as session:
+        try:
+            document = programs.document_at(session, pages.merchant().shop_id, version)
+        except programs.NoProgram:
+            return refused("There is no such version.", status=404)
+    try:
+        return save(pages, document, based_on=None, redirect=pages.link("/program/versions"))
+    except ProgramInvalid as invalid:
+        return refused(f"This version can no longer be: {invalid.mistakes[0]}")
 
 
 def _changes(session: Session, shop_id: int, version: int) -> list[str] | None:
