@@ -1,4 +1,4 @@
-"""A shopper buys: lines, discount codes, shipping, tax, currency, and payment now or later."""
+"""A shopper buys: lines, discount codes, shipping, tax, currency, and payment at once or not at all."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def place(world: World, shop: Shop, spec: dict[str, Any]) -> Order:
     shop.orders[order.id] = order
     for discount in found:
         discount.uses.append((order.id, order.customer_id, world.now()))
-    paid = [_sale(world, order)] if spec.get("paid", True) else []
+    paid = [sale(world, order)] if spec.get("paid", True) else []
     order.transactions.extend(paid)
     if not spec.get("silent"):
         events: list[tuple[str, Any]] = []
@@ -239,7 +239,8 @@ def _count(buyer: Customer, order: Order, world: World) -> None:
     buyer.touch(world.now())
 
 
-def _sale(world: World, order: Order) -> Transaction:
+def sale(world: World, order: Order) -> Transaction:
+    """What the customer still has to pay, paid."""
     return Transaction(
         id=world.ids.next("OrderTransaction"),
         kind="sale",
@@ -267,30 +268,3 @@ def _purchase_events(
         summary = payloads.purchasing_summary(shop, person, zulu(world.now()) or "")
         events.append(("customers/purchasing_summary", summary))
     return events
-
-
-def pay(world: World, shop: Shop, order: Order) -> Order:
-    """Mark an order as paid."""
-    if order.cancelled_at is not None:
-        raise ActionRefused("cancelled", "A cancelled order cannot be paid.", status=409)
-    if totals.current_total(order) <= totals.net_payment(order):
-        raise ActionRefused("paid", "The order is already paid.", status=409)
-    sale = _sale(world, order)
-    sale.created_at = world.now().replace(microsecond=0)
-    order.transactions.append(sale)
-    order.touch(world.now())
-    body = order_payloads.order(shop, order)
-    moved = line_payloads.transaction(shop, order, sale)
-    events = [("order_transactions/create", moved), ("orders/paid", body), ("orders/updated", body)]
-    world.fire(shop, events)
-    return order
-
-
-def fulfil(world: World, shop: Shop, order: Order, *, partial: bool = False) -> Order:
-    """Ship an order, in whole or in part."""
-    order.fulfillment_status = "partial" if partial else "fulfilled"
-    order.touch(world.now())
-    body = order_payloads.order(shop, order)
-    topic = "orders/partially_fulfilled" if partial else "orders/fulfilled"
-    world.fire(shop, [(topic, body), ("orders/updated", body)])
-    return order

@@ -8,7 +8,7 @@ from typing import Any
 from flask import Blueprint, request
 
 from sandbox.shopify import describe
-from sandbox.shopify.actions import afterwards, checkout
+from sandbox.shopify.actions import afterwards, checkout, refunds
 from sandbox.shopify.control.common import body, shop, world
 
 routes = Blueprint("orders", __name__)
@@ -61,13 +61,13 @@ def act(domain: str, order_id: str, action: str) -> dict[str, Any]:
         order = afterwards.find(store, order_id)
         answer: dict[str, Any] = {}
         if action == "pay":
-            checkout.pay(world(), store, order)
+            afterwards.pay(world(), store, order)
         elif action == "fulfill":
-            checkout.fulfil(world(), store, order, partial=bool(given.get("partial", False)))
+            afterwards.fulfil(world(), store, order, partial=bool(given.get("partial", False)))
         elif action == "refund":
-            answer["refund"] = describe.refund(afterwards.refund(world(), store, order, given))
+            answer["refund"] = describe.refund(refunds.refund(world(), store, order, given))
         elif action == "settle":
-            afterwards.settle(world(), store, order, status=str(given.get("status", "success")))
+            refunds.settle(world(), store, order, status=str(given.get("status", "success")))
         elif action == "cancel":
             reason, back = str(given.get("reason", "customer")), bool(given.get("refund", True))
             afterwards.cancel(world(), store, order, reason=reason, money_back=back)

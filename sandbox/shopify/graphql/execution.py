@@ -26,6 +26,7 @@ from sandbox.shopify.graphql import (  # noqa: F401  (imported for the resolvers
     customer_writes,
     discount_fields,
     discount_writes,
+    line_fields,
     metafield_writes,
     order_fields,
     queries,

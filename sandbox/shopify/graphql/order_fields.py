@@ -1,4 +1,4 @@
-"""Orders, their lines, refunds and transactions."""
+"""Orders. Their lines, refunds and transactions have modules of their own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sandbox.shopify.graphql.context import Context
 from sandbox.shopify.graphql.customer_fields import protected
 from sandbox.shopify.graphql.money_fields import bag, money
 from sandbox.shopify.graphql.registry import Resolver, fields, represents
-from sandbox.shopify.graphql.shop_fields import metafield, variant
+from sandbox.shopify.graphql.shop_fields import metafield
 from sandbox.shopify.ids import gid
 from sandbox.shopify.money import ZERO
 from sandbox.shopify.order import Line, Order
@@ -45,7 +45,8 @@ def _set(amount: Any) -> Resolver:
     return lambda order, context: bag(order, amount(order))
 
 
-def _tax_lines(order: Order, rows: list[tuple[Line, Decimal]]) -> list[dict[str, Any]]:
+def tax_lines(order: Order, rows: list[tuple[Line, Decimal]]) -> list[dict[str, Any]]:
+    """The tax of lines, as far as there is any."""
     return [_tax_row(order, line.tax_rate, amount) for line, amount in rows if amount]
 
 
@@ -59,7 +60,8 @@ def _tax_row(order: Order, rate: Decimal, amount: Decimal) -> dict[str, Any]:
     }
 
 
-def _applications(order: Order) -> list[dict[str, Any]]:
+def applications(order: Order) -> list[dict[str, Any]]:
+    """The discounts of an order, in the order in which its lines name them."""
     rows = []
     for index, item in enumerate(order.discounts):
         value = money(item.value, order.currency)
@@ -167,7 +169,7 @@ fields(
         "discountCode": lambda o, c: o.codes[0] if o.codes else None,
         "discountCodes": lambda o, c: o.codes,
         "discountApplications": lambda o, c, **page: connections.page(
-            _applications(o), lambda item: item["index"], **page
+            applications(o), lambda item: item["index"], **page
         ),
         "lineItems": _lines,
         "refunds": _refunds,
@@ -186,8 +188,8 @@ fields(
         ),
         "shippingLine": lambda o, c: shipping_line(o) if o.shipping else None,
         "shippingLines": _shipping_lines,
-        "taxLines": lambda o, c: _tax_lines(o, [(row, totals.line_tax(o, row)) for row in o.lines]),
-        "currentTaxLines": lambda o, c: _tax_lines(
+        "taxLines": lambda o, c: tax_lines(o, [(row, totals.line_tax(o, row)) for row in o.lines]),
+        "currentTaxLines": lambda o, c: tax_lines(
             o, [(row, totals.current_line_tax(o, row)) for row in o.lines]
         ),
         "subtotalPriceSet": _set(lambda o: o.placed["subtotal"]),
@@ -227,71 +229,4 @@ fields(
 )
 
 
-def _unit(line: Line, amount: Decimal) -> Decimal:
-    return (amount / line.quantity).quantize(Decimal("0.01")) if line.quantity else ZERO
-
-
-def _line_set(amount: Any) -> Resolver:
-    return lambda item, context, **_: bag(item.order, amount(item.part))
-
-
-def _discounted_total(item: LineItem, _context: Context, **arguments: bool | None) -> dict[str, Any]:
-    """Never includes discounts on the whole order; code discounts of the line itself only when asked for."""
-    taken = ZERO
-    if arguments.get("withCodeDiscounts"):
-        applied = item.order.discounts
-        taken = sum(
-            (part for index, part in item.part.allocations if applied[index].allocation_method == "each"),
-            ZERO,
-        )
-    return bag(item.order, item.part.gross - taken)
-
-
-def _product(item: LineItem, context: Context) -> Any:
-    return context.shop.products.get(item.part.product_id) if item.part.product_id else None
-
-
-def _allocations(item: LineItem, _context: Context) -> list[dict[str, Any]]:
-    applications = _applications(item.order)
-    return [
-        {"allocatedAmountSet": bag(item.order, amount), "discountApplication": applications[index]}
-        for index, amount in item.part.allocations
-    ]
-
-
-fields(
-    "LineItem",
-    {
-        "id": lambda i, c: gid("LineItem", i.part.id),
-        "name": lambda i, c: i.part.title,
-        "title": lambda i, c: i.part.title,
-        "quantity": lambda i, c: i.part.quantity,
-        "currentQuantity": lambda i, c: i.part.current_quantity,
-        "refundableQuantity": lambda i, c: i.part.current_quantity,
-        "sku": lambda i, c: i.part.sku,
-        "vendor": lambda i, c: i.part.vendor,
-        "variantTitle": lambda i, c: i.part.variant_title,
-        "isGiftCard": lambda i, c: i.part.gift_card,
-        "taxable": lambda i, c: i.part.taxable,
-        "requiresShipping": lambda i, c: i.part.ships,
-        "product": _product,
-        "variant": lambda i, c: variant(found) if (found := _product(i, c)) else None,
-        "customAttributes": lambda i, c: [
-            {"key": row["name"], "value": row["value"]} for row in i.part.properties
-        ],
-        "originalUnitPriceSet": _line_set(lambda line: line.price),
-        "originalTotalSet": _line_set(lambda line: line.gross),
-        "discountedUnitPriceSet": _line_set(lambda line: line.price),
-        "discountedUnitPriceAfterAllDiscountsSet": _line_set(lambda line: _unit(line, line.net)),
-        "discountedTotalSet": _discounted_total,
-        "totalDiscountSet": _line_set(lambda line: ZERO),
-        "discountAllocations": _allocations,
-        "taxLines": lambda i, c, first=None: _tax_lines(
-            i.order, [(i.part, totals.line_tax(i.order, i.part))]
-        ),
-    },
-)
-
-
 represents(Order, "Order")
-represents(LineItem, "LineItem")
