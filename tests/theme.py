@@ -16,7 +16,7 @@ from typing import Any
 from liquid import DictLoader, Environment
 
 EXTENSION = Path(__file__).resolve().parent.parent / "extensions" / "laurel-loyalty"
-LOCALES = ("en.default", "fr", "de")
+LOCALES = ("en.default", "de", "es", "fr", "it", "ja", "nl", "pt-BR")
 _SCHEMA = re.compile(r"{%-?\s*schema\s*-?%}(.*?){%-?\s*endschema\s*-?%}", re.DOTALL)
 _SLOT = re.compile(r"{{\s*(\w+)\s*}}")
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import func, or_
 from sqlmodel import Session, col, select
@@ -22,19 +23,35 @@ _DID_NOT_HAPPEN = ("failed", "cancelled")
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """One movement of points as its owner may read it."""
+    """One movement of points as its owner may read it. ``title`` is that of the award that it belongs to, where it belongs to one."""
 
     points: int
     kind: str
     reason: str
     occurred_at: datetime
+    source_kind: str
+    why: Mapping[str, Any]
+    title: str | None
 
 
 def movements(session: Session, member_id: int) -> Sequence[Movement]:
     """The latest movements, the newest first."""
-    columns = (LedgerEntry.points, LedgerEntry.kind, LedgerEntry.reason, LedgerEntry.occurred_at)
-    statement = select(*columns).where(LedgerEntry.member_id == member_id)
-    rows = session.execute(statement.order_by(col(LedgerEntry.position).desc()).limit(MOST_ENTRIES))
+    entry = LedgerEntry
+    columns = (entry.points, entry.kind, entry.reason, entry.occurred_at, entry.source_kind, entry.why)
+    rows = session.execute(
+        select(*columns, AwardRow.title)  # type: ignore[call-overload]  # more columns than there are overloads
+        .join(
+            AwardRow,
+            (col(AwardRow.shop_id) == col(entry.shop_id))
+            & (col(AwardRow.source_kind) == col(entry.source_kind))
+            & (col(AwardRow.source_ref) == col(entry.source_ref))
+            & (col(AwardRow.rule) == col(entry.rule)),
+            isouter=True,
+        )
+        .where(entry.member_id == member_id)
+        .order_by(col(entry.position).desc())
+        .limit(MOST_ENTRIES)
+    )
     return [Movement(*row) for row in rows]
 
 

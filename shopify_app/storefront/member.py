@@ -12,6 +12,7 @@ from loyalty.models import Member, Shop
 from loyalty.statement import shopper
 from loyalty.statement.money import Money
 from shopify_app.program_view import program_view
+from shopify_app.storefront.history import history_answer
 from shopify_app.storefront.issues import issue_answer, issues_of
 from shopify_app.storefront.telling import first_celebration
 from shopify_app.visitors import Visitor, person_of, program_of
@@ -59,15 +60,7 @@ def _member(
         "expiring_points": person.expiring_points,
         "tier": _tier(person, program, shop),
         "birthday": birthday if person.birthday_month is not None else None,
-        "history": [
-            {
-                "points": move.points,
-                "kind": move.kind,
-                "reason": move.reason,
-                "at": _instant(move.occurred_at),
-            }
-            for move in shopper.movements(session, person.id or 0)
-        ],
+        "history": history_answer(session, person.id or 0),
     }
 
 

@@ -155,6 +155,34 @@ class TestMember:
         expect(rows.last).to_contain_text("-100 points")
         assert shop.asked == ["GET member"]
 
+    @pytest.mark.parametrize(
+        ("language", "taken", "changed", "expired"),
+        [
+            ("en.default", "Taken back: Ten orders", "Order #1001 changed", "Points expired"),
+            ("de", "Zurückgenommen: Ten orders", "Bestellung #1001 wurde geändert", "Punkte verfallen"),
+            ("ja", "取り消し：Ten orders", "ご注文#1001が変更されました", "ポイントが失効しました"),
+        ],
+    )
+    def test_history_language(
+        self, page: Page, shop: Shop, language: str, taken: str, changed: str, expired: str
+    ) -> None:
+        """What we say of a movement is in the shopper's language, with the merchant's titles as they are; a cause that the page does not
+        know yet falls back on the text."""
+        at = {"at": "2026-11-20T10:00:00+00:00"}
+        shop.about["history"] = [
+            {"points": -5, "reason": "Goal no longer reached", "cause": "taken_back", "title": "Ten orders", "order": None} | at,
+            {"points": -5, "reason": "Order #1001 changed", "cause": "order_changed", "title": "x", "order": "#1001"} | at,
+            {"points": -5, "reason": "Points expired", "cause": "expired", "title": None, "order": None} | at,
+            {"points": 5, "reason": "Something new", "cause": "never_heard_of", "title": None, "order": None} | at,
+            {"points": 5, "reason": "Ten orders", "cause": None, "title": None, "order": None} | at,
+        ]  # fmt: skip
+        show(shop, language=language)
+        opened(page, shop)
+        page.locator("[data-part=past] summary").click()
+
+        reasons = page.locator("[data-part=history] [data-part=reason]")
+        expect(reasons).to_have_text([taken, changed, expired, "Something new", "Ten orders"])
+
 
 class TestWays:
     def test_follow(self, page: Page, shop: Shop) -> None:

@@ -348,7 +348,8 @@
 
     moved(move) {
       const row = this.row('history-row');
-      this.find('reason', row).textContent = move.reason;
+      // Titles are the merchant's own; what we say of a movement ourselves is said in the shopper's language.
+      this.find('reason', row).textContent = (move.cause && this.word(camel(`moved_${move.cause}`), move)) || move.reason;
       this.find('when', row).textContent = this.date(move.at);
       this.find('moved', row).textContent = (move.points > 0 ? '+' : '') + this.points(move.points);
       return row;

@@ -366,6 +366,32 @@ class TestBirthday:
         assert (answer.status_code, answer.json["error"]) == (422, "bad_birthday")
 
 
+class TestHistory:
+    """What a member reads of their points."""
+
+    def test_words(self, store, rich):
+        """The merchant's titles are told as written, and what we say ourselves by a name that locale files give words to."""
+        order = store.buy("100.00", customer=rich)
+        store.settle()
+        store.act("POST", f"/orders/{order['id']}/refund", full=True)
+        store.settle()
+        with store.runtime.transaction() as session:
+            shop, member = (
+                session.get_one(Shop, store.shop().id),
+                session.get_one(Member, store.member(rich).id),
+            )
+            thanks = PointsAdjusted(7, "thanks", "For your patience", "test", store.runtime.clock())
+            adjust(session, shop, member, thanks, now=store.runtime.clock())
+        moves = ask(store, "GET", "/member", rich).json["member"]["history"]
+        told = [(move["points"], move["cause"], move["title"], move["order"]) for move in moves]
+        assert [
+            (7, None, None, None),
+            (-100, "order_changed", "Place an order", order["name"]),
+            (100, None, None, None),
+        ] == told[:3]
+        assert ["For your patience", "Place an order"] == [moves[0]["reason"], moves[2]["reason"]]
+
+
 class TestMoney:
     """How amounts are written."""
 
