@@ -110,6 +110,7 @@ def _redact(person: Member, *, now: datetime) -> None:
     person.birthday_month = person.birthday_day = person.birthday_told_at = None
     person.referral_code = person.subscribed_at = None
     person.updated_at = now
+    person.gone_at = person.gone_at or now
     if person.state != "merged":
         person.state = REDACTED
 

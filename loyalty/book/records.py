@@ -46,6 +46,7 @@ PLAIN_FIELDS = (
     "expiring_points",
     "calendar_at",
     "calendar_due",
+    "gone_at",
 )
 MADE_FIELDS = (
     "pending",
@@ -110,6 +111,7 @@ class Account(Standing):
     expires_at: datetime | None = None
     expiring_points: int = 0
     calendar_due: datetime | None = None
+    gone_at: datetime | None = None
     changed: bool = False
     has_history: bool = False
     has_entries: bool = False

@@ -14,7 +14,7 @@ from sqlmodel import Session
 from loyalty import programs
 from loyalty.core.breakage import Breakage, Evidence, evidence
 from loyalty.core.worth import PointWorth, point_worth
-from loyalty.liability.movements import COLUMNS, Line, balance_now, lines
+from loyalty.liability.movements import COLUMNS, Line, lines, owed_now
 from loyalty.liability.periods import periods
 from loyalty.liability.sample import MOST_MEMBERS, gather
 from loyalty.models import Shop
@@ -87,6 +87,7 @@ class Liability:
         return {
             self.unit: line.period.first.isoformat() if self.unit == "day" else f"{line.period.first:%Y-%m}",
             **line.moved,
+            "released": line.released,
             "change": line.change,
             "outstanding": line.outstanding,
             "outstanding_worth": self.money(line.outstanding),
@@ -113,7 +114,7 @@ def liability(
     return Liability(
         unit=unit,
         lines=lines(session, shop.id, periods(first, last, unit, formats)),
-        outstanding=balance_now(session, shop.id),
+        outstanding=owed_now(session, shop.id),
         worth=point_worth(program),
         breakage=found.estimate(),
         evidence=found,
@@ -123,7 +124,7 @@ def liability(
 
 def csv_lines(report: Liability) -> Iterator[str]:
     """The periods as CSV, with a head."""
-    head = [report.unit, *COLUMNS, "change", "outstanding", "outstanding_worth", "pending"]
+    head = [report.unit, *COLUMNS, "released", "change", "outstanding", "outstanding_worth", "pending"]
     for row in (dict(zip(head, head, strict=True)), *map(report.row, report.lines)):
         text = io.StringIO()
         csv.DictWriter(text, head, lineterminator="\n").writerow(row)

@@ -20,9 +20,13 @@ _AT_ONCE = 200
 def gather(
     session: Session, shop_id: int, program: Program, *, now: datetime, most: int = MOST_MEMBERS
 ) -> Evidence:
-    """Follow the points of up to about ``most`` members who ever had any."""
+    """Follow the points of up to about ``most`` members who ever had any and are there."""
     found = evidence(program, now)
-    with_points = (col(Member.shop_id) == shop_id, col(Member.entry_count) > 0)
+    with_points = (
+        col(Member.shop_id) == shop_id,
+        col(Member.entry_count) > 0,
+        col(Member.gone_at).is_(None),
+    )
     count = session.execute(select(func.count()).select_from(Member).where(*with_points)).scalar_one()
     every = -(-int(count) // most) or 1
     chosen = select(col(Member.id)).where(*with_points, col(Member.id) % every == 0).order_by(col(Member.id))

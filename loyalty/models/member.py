@@ -20,7 +20,8 @@ class Member(SQLModel, table=True):
     ``tier`` and its dates, ``expires_at`` with ``expiring_points`` (what ends next, and when), and ``next_tier`` with ``next_tier_distance``
     are an outlook: recomputed from what is known whenever something changes. ``expiry_not_before``: an end of points that nobody could foresee
     waits until then. ``calendar_at`` is up to when the calendar was settled
-    for the member; at ``calendar_due`` it has something to do again. The birthday has no year. ``hand_tier`` was given by staff.
+    for the member; at ``calendar_due`` it has something to do again. The birthday has no year. ``hand_tier`` was given by staff. Since
+    ``gone_at`` there is nobody any more who could ask for the points.
     """
 
     __table_args__ = (
@@ -36,6 +37,13 @@ class Member(SQLModel, table=True):
             "id",
             postgresql_where=text("calendar_due IS NOT NULL"),
             sqlite_where=text("calendar_due IS NOT NULL"),
+        ),
+        Index(
+            "ix_member_gone",
+            "shop_id",
+            "id",
+            postgresql_where=text("gone_at IS NOT NULL"),
+            sqlite_where=text("gone_at IS NOT NULL"),
         ),
     )
 
@@ -76,6 +84,7 @@ class Member(SQLModel, table=True):
     expiry_not_before: datetime | None = Field(default=None, sa_type=UtcDateTime)
     calendar_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     calendar_due: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    gone_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     created_at: datetime = Field(sa_type=UtcDateTime)
     updated_at: datetime = Field(sa_type=UtcDateTime)
 

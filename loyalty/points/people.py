@@ -49,6 +49,7 @@ def customer_deleted(book: Book, fact: CustomerDeleted) -> None:
         and account.state != "redacted"
     ):
         account.state, account.changed = "deleted", True
+        account.gone_at = account.gone_at or book.now
 
 
 def customers_merged(book: Book, fact: CustomersMerged) -> None:

@@ -17,7 +17,7 @@ from loyalty.models.columns import UtcDateTime
 from loyalty.statement.formats import Formats
 
 DAYS = 30
-_GONE = ("merged", "redacted")
+_GONE = ("merged", "deleted", "redacted")
 
 
 @dataclass(frozen=True, slots=True)

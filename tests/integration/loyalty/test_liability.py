@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, func, select, update
 from sqlmodel import col
 
 from loyalty import liability, programs
@@ -20,12 +20,14 @@ from loyalty.book import Book
 from loyalty.core import ledger
 from loyalty.core.breakage import LEAST_MEMBERS, Evidence
 from loyalty.core.document import DEFAULT_DOCUMENT
+from loyalty.core.facts import CustomerDeleted, CustomersMerged, Fact
 from loyalty.core.ledger import Entry, Source
 from loyalty.database import reading, transaction
 from loyalty.liability import COLUMNS
 from loyalty.models import LedgerEntry, Member, Shop
 from loyalty.points import absorb
-from tests.integration.loyalty.story import ADA, bought, joined
+from tests.integration.loyalty.story import ADA, BO, bought, joined
+from tests.integration.loyalty.story import NOW as STORY
 
 FEW = settings(
     derandomize=True,
@@ -71,6 +73,20 @@ def _post(engine: Engine, shop: Shop, movements: list[tuple[int, str, int, datet
         book.write()
 
 
+def _leave(engine: Engine, shop: Shop, gone: dict[int, datetime]) -> None:
+    """Members go: (member, when)."""
+    with transaction(engine) as session:
+        for number, at in gone.items():
+            mine = (col(Member.shop_id) == shop.id, col(Member.email) == f"m{number}@fernandfig.shop")
+            session.execute(update(Member).where(*mine).values(gone_at=at))
+
+
+def _first(at: datetime, zone: str, unit: str) -> date:
+    """The first day of the period in which a moment lies."""
+    day = at.astimezone(ZoneInfo(zone)).date()
+    return day if unit == "day" else day.replace(day=1)
+
+
 def _report(engine: Engine, shop: Shop, first: date, last: date, unit: str) -> liability.Liability:
     with reading(engine) as session:
         return liability.liability(session, shop, first=first, last=last, unit=unit, now=NOW)
@@ -98,13 +114,16 @@ class TestLines:
         points = st.integers(-900, 900).filter(bool)
         one = st.tuples(st.integers(1, 4), st.sampled_from(ledger.KINDS), points, _instants())
         movements = data.draw(st.lists(one, max_size=40))
+        gone = data.draw(st.dictionaries(st.integers(1, 4), _instants(), max_size=3))
         _post(engine, shop, movements)
+        _leave(engine, shop, gone)
         for unit in liability.UNITS:
             found = _report(engine, shop, FIRST, LAST, unit)
             expected: dict[date, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-            for _, kind, number, at in movements:
-                day = at.astimezone(ZoneInfo(zone)).date()
-                expected[day if unit == "day" else day.replace(day=1)][kind] += number
+            for member, kind, number, at in movements:
+                expected[_first(at, zone, unit)][kind] += number
+                if member in gone:
+                    expected[_first(max(at, gone[member]), zone, unit)]["released"] -= number
             outstanding = sum(
                 number for day, kinds in expected.items() if day < FIRST for number in kinds.values()
             )
@@ -112,11 +131,12 @@ class TestLines:
                 here = expected[line.period.first]
                 outstanding += sum(here.values())
                 assert line.moved == {name: sign * here[kind] for name, (kind, sign) in COLUMNS.items()}
+                assert line.released == -here["released"]
                 assert line.change == sum(here.values())
                 assert line.outstanding == outstanding
             days = (LAST - FIRST).days + 1
             assert len(found.lines) == (days if unit == "day" else 10)
-            assert found.outstanding == sum(one[2] for one in movements)
+            assert found.outstanding == sum(one[2] for one in movements if one[0] not in gone)
 
     def test_end_at_the_balances(self, engine: Engine) -> None:
         """Up to today the last line is what all members have: the ledger's sum, and that of the balances."""
@@ -166,6 +186,57 @@ class TestLines:
         assert [row["month"] for row in rows] == ["2026-11", "2026-12"]
         assert (rows[1]["earned"], rows[1]["expired"], rows[1]["outstanding"]) == ("300", "50", "250")
         assert rows[1]["outstanding_worth"] == "2.50"
+
+
+class TestGone:
+    """What is owed to somebody who is gone is owed to nobody."""
+
+    def _day(self, engine: Engine, shop: Shop, day: datetime) -> liability.Line:
+        return _report(engine, shop, day.date(), day.date(), "day").lines[0]
+
+    def _tell(self, engine: Engine, shop: Shop, at: datetime, *facts: Fact) -> None:
+        with transaction(engine) as session:
+            absorb(session, shop, facts, now=at)
+
+    def test_deleted(self, engine: Engine) -> None:
+        """With the customer the debt goes, on that day and not before; what a refund takes back later was not owed any more."""
+        shop = _shop(engine, earn={"order": {"title": "Order", "rate": "1"}})
+        bought_at, gone_at, refunded_at = (NOW - timedelta(days=days) for days in (30, 20, 10))
+        self._tell(engine, shop, bought_at, joined(ADA), joined(BO), bought(ADA, 1, "80"), bought(BO, 2, "7"))
+        self._tell(engine, shop, gone_at, CustomerDeleted(ADA.customer_id or 0))
+        self._tell(engine, shop, gone_at + timedelta(days=1), CustomerDeleted(ADA.customer_id or 0))
+        minutes = int((refunded_at - STORY).total_seconds() // 60)
+        self._tell(engine, shop, refunded_at, bought(ADA, 1, "80", refunded="30", minute=minutes))
+
+        before, on_the_day, later = (self._day(engine, shop, at) for at in (bought_at, gone_at, refunded_at))
+        assert self._day(engine, shop, gone_at - timedelta(days=1)).outstanding == 87
+        assert (before.released, on_the_day.released, on_the_day.outstanding) == (0, 80, 7)
+        assert (later.moved["reversed"], later.released, later.change, later.outstanding) == (30, -30, 0, 7)
+        found = _report(engine, shop, NOW.date(), NOW.date(), "day")
+        assert (found.outstanding, found.to_json()["outstanding"]) == (7, 7)
+        with reading(engine) as session:
+            entries = select(func.sum(LedgerEntry.points)).where(col(LedgerEntry.shop_id) == shop.id)
+            assert session.execute(entries).scalar_one() == 57  # the ledger is as it was
+
+    def test_merged_afterwards(self, engine: Engine) -> None:
+        """A customer whose deletion came before the news that it had become a part of another one: the points are owed to that one."""
+        shop = _shop(engine, earn={"order": {"title": "Order", "rate": "1"}})
+        gone_at, merged_at = NOW - timedelta(days=20), NOW - timedelta(days=19)
+        self._tell(engine, shop, gone_at - timedelta(days=5), joined(ADA), joined(BO), bought(ADA, 1, "80"))
+        self._tell(engine, shop, gone_at, CustomerDeleted(ADA.customer_id or 0))
+        merge = CustomersMerged(BO.customer_id or 0, ADA.customer_id or 0, merged_at)
+        self._tell(engine, shop, merged_at, merge)
+        assert self._day(engine, shop, gone_at).outstanding == 0
+        day = self._day(engine, shop, merged_at)
+        assert (day.moved["transferred"], day.released, day.outstanding) == (0, -80, 80)
+
+    def test_not_breakage_twice(self, engine: Engine) -> None:
+        """Whoever is gone is no evidence of what those who are there will do."""
+        shop = _shop(engine)
+        _post(engine, shop, [(one, ledger.EARN, 5000, NOW - timedelta(days=500)) for one in (1, 2)])
+        _leave(engine, shop, {1: NOW})
+        found = _report(engine, shop, NOW.date(), NOW.date(), "day")
+        assert (found.outstanding, found.evidence.given) == (5000, 5000)
 
 
 class TestWorth:

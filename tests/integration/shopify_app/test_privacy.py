@@ -101,6 +101,7 @@ class TestCustomerRedact:
         with store.runtime.reading() as session:
             gone = session.get_one(Member, member.id)
             assert (gone.state, gone.balance) == ("redacted", member.balance)
+            assert gone.gone_at is not None
         assert [row.hash for row in store.rows(LedgerEntry, member_id=member.id)] == [
             row.hash for row in entries
         ]
