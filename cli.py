@@ -13,10 +13,11 @@ from commands.ledger import ledger
 from commands.members import members
 from commands.processes import cron, db, worker
 from commands.program import program
+from commands.referrals import referrals
 from commands.reports import reports
 from commands.shops import shops
 
-COMMANDS = (calendar, db, doctor, klaviyo, ledger, members, program, reports, shops, worker, cron)
+COMMANDS = (calendar, db, doctor, klaviyo, ledger, members, program, referrals, reports, shops, worker, cron)
 
 
 def register(app: Flask) -> None:

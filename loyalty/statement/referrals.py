@@ -1,6 +1,6 @@
 """Referrals, for the member who brings friends and for the merchant who looks after all of them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -86,13 +86,25 @@ def referrals_page(
     page = fetch_page(
         session, statement, [identity], cursor=cursor, limit=limit, key_of=lambda row: (row[0].id,)
     )
-    named = {row[0].advocate_id for row in page.rows} | {row[0].friend_id for row in page.rows}
-    people = names_of(session, named)
-    rows = tuple(
-        ReferralRow(referral, people.get(referral.advocate_id), people.get(referral.friend_id), worth or 0)
-        for referral, worth in page.rows
+    return Page(_with_people(session, page.rows), page.newer, page.older)
+
+
+def referral(session: Session, shop_id: int, referral_id: int) -> ReferralRow | None:
+    """One referral of a shop, or None."""
+    statement = _with_award(select(Referral, col(AwardRow.worth))).where(
+        col(Referral.shop_id) == shop_id, col(Referral.id) == referral_id
     )
-    return Page(rows, page.newer, page.older)
+    return next(iter(_with_people(session, session.execute(statement).all())), None)
+
+
+def _with_people(session: Session, rows: Iterable[Any]) -> tuple[ReferralRow, ...]:
+    found = [(referral, worth or 0) for referral, worth in rows]
+    named = {one.advocate_id for one, _ in found} | {one.friend_id for one, _ in found}
+    people = names_of(session, named)
+    return tuple(
+        ReferralRow(one, people.get(one.advocate_id), people.get(one.friend_id), worth)
+        for one, worth in found
+    )
 
 
 def _with_award(statement: Any) -> Any:
