@@ -1,6 +1,7 @@
 """``flask program preview``: what a changed program would make of everything that has happened in a store."""
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, TextIO
 
 import click
@@ -10,6 +11,8 @@ from commands.program import program, program_file, read_document, refusal
 from loyalty import preview, programs
 from loyalty.core.document import ProgramInvalid
 from loyalty.core.moments import start_of
+from loyalty.statement.formats import formats_of
+from loyalty.statement.money import Money
 
 _FIGURES = (
     ("earned", "earned"),
@@ -51,6 +54,7 @@ def preview_program(domain: str, file: TextIO, begins: datetime | None, *, as_js
                 since = start_of(begins.date(), programs.draft(session, shop.id, document).timezone)
                 if since > now:
                     raise click.BadParameter("is in the future", param_hint="--from")
+            money = formats_of(session, shop).amounts
             asked = preview.ask(session, shop, document, begins=since, now=now)
     except ProgramInvalid as invalid:
         raise refusal(invalid) from None
@@ -60,15 +64,15 @@ def preview_program(domain: str, file: TextIO, begins: datetime | None, *, as_js
     if as_json:
         show_one(found, as_json=True)
     else:
-        _tell(found)
+        _tell(found, money)
 
 
-def _tell(found: dict[str, Any]) -> None:
+def _tell(found: dict[str, Any], money: Money) -> None:
     since = f" since {found['from'][:10]}" if found["from"] else ""
     click.echo(f"{found['members']} members and {found['orders']} orders. Movements are those{since}.\n")
     show([_figure(label, name, found) for label, name in _FIGURES], as_json=False)
     click.echo(
-        f"\ncost {_cell(found['cost'])}, liability changes by {_cell(found['liability_change'])}"
+        f"\ncost {_amount(found['cost'], money)}, liability changes by {_amount(found['liability_change'], money)}"
         f"\n{found['gaining']} members would have more points, {found['losing']} fewer"
         f"\n{found['tiers_up']} members a higher tier, {found['tiers_down']} a lower one"
     )
@@ -89,5 +93,5 @@ def _figure(label: str, name: str, found: dict[str, Any]) -> dict[str, Any]:
     return {"": label, "books": books, "in force": before, "changed": after, "difference": difference}
 
 
-def _cell(value: Any) -> str:
-    return "-" if value is None else str(value)
+def _amount(value: Decimal | None, money: Money) -> str:
+    return "-" if value is None else money.write(value)

@@ -9,7 +9,8 @@ from flask.cli import AppGroup
 from commands.output import as_json, find_shop, house, shop_option, show, show_one
 from loyalty import liability, programs
 from loyalty.core.moments import add_months
-from loyalty.statement.formats import Formats
+from loyalty.statement.formats import formats_of
+from loyalty.statement.money import Money
 
 reports = AppGroup("reports", help="What the books add up to.")
 _DAY = click.DateTime(["%Y-%m-%d"])
@@ -34,7 +35,8 @@ def show_liability(
     now = runtime.clock()
     with runtime.reading() as session:
         shop = find_shop(session, domain)
-        to = last.date() if last else Formats(shop.currency, shop.timezone).today(now)
+        formats = formats_of(session, shop)
+        to = last.date() if last else formats.today(now)
         usual = to - timedelta(days=_LATEST_DAYS) if unit == "day" else add_months(to, -_LATEST_MONTHS)
         since = first.date() if first else usual
         if since > to:
@@ -50,13 +52,13 @@ def show_liability(
     elif as_csv:
         click.echo("".join(liability.csv_lines(found)), nl=False)
     else:
-        _tell(found)
+        _tell(found, formats.amounts)
 
 
-def _tell(found: liability.Liability) -> None:
+def _tell(found: liability.Liability, money: Money) -> None:
     show([found.row(line) for line in found.lines], as_json=False)
     told: dict[str, Any] = found.to_json()
-    worth = "" if told["outstanding_worth"] is None else f", worth {told['outstanding_worth']}"
+    worth = "" if told["outstanding_worth"] is None else f", worth {money.write(told['outstanding_worth'])}"
     click.echo(f"\n{found.outstanding} points are outstanding now{worth}.")
     if told["point_worth_from"] not in (None, "program"):
         click.echo(
@@ -70,6 +72,5 @@ def _tell(found: liability.Liability) -> None:
         )
         return
     for name, one in told["breakage"].items():
-        click.echo(
-            f"expected never to be spent, {name}: {one['points']} ({one['share']}), worth {one['worth']}"
-        )
+        worth = "" if one["worth"] is None else f", worth {money.write(one['worth'])}"
+        click.echo(f"expected never to be spent, {name}: {one['points']} ({one['share']}){worth}")

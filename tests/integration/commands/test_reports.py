@@ -50,6 +50,7 @@ class TestPreview:
         told = run("program", "preview", file=write_text(DEARER))
         assert told.exit_code == 0, told.output
         assert "Most affected:" in told.stdout
+        assert "cost $" in told.stdout
         found = json.loads(run("program", "preview", "--json", file=write_text(DEARER)).stdout)
         assert found["after"]["earned"] > found["before"]["earned"]
         assert found["most_affected"][0]["name"] in told.stdout
