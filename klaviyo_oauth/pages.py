@@ -14,9 +14,11 @@ from sqlmodel import Session
 from klaviyo_oauth import connections, log_filter, sampling, status, sync, wording
 from klaviyo_oauth.config import KlaviyoConfig
 from klaviyo_oauth.dialects import OURS, Choice
+from klaviyo_oauth.dialects.dialect import NUMBER
 from klaviyo_oauth.payloads import Teller
 from klaviyo_oauth.standing import shop_view
 from loyalty import outbox
+from loyalty.core.news import EARNED
 from loyalty.delivery import Message
 from loyalty.models import KlaviyoConnection, OutboxMessage, Shop
 from loyalty.runtime import Runtime
@@ -101,6 +103,8 @@ class _Views:
                 offers_oauth=self.config.offers_oauth,
                 metrics=choice.metrics,
                 properties=choice.properties,
+                balance=_balance_name(choice),
+                points_key=_points_key(choice),
                 most_counted=status.MOST_COUNTED,
                 sync=next((run for run in found if run.is_open), None),
                 syncs=[run for run in found if not run.is_open],
@@ -236,6 +240,21 @@ def _outcome(name: str) -> dict[str, Any]:
         "outcome_good": name == "connected",
         "outcome_open": name == "repeated",
     }
+
+
+def _balance_name(choice: Choice) -> str | None:
+    """What the balance is called on profiles: the first number of the first dialect that has properties."""
+    named = (
+        name for each in choice.spoken for name, found in each.properties.items() if found.type == NUMBER
+    )
+    return next(named, None)
+
+
+def _points_key(choice: Choice) -> str:
+    """Under which name an event of the first dialect says how many points were earned."""
+    earning = (metric for metric in choice.spoken[0].metrics if metric.kind == EARNED and metric.keys)
+    named = (key for metric in earning for key in metric.keys or () if "point" in key.lower())
+    return next(named, "points")
 
 
 def _names(choice: Choice, row: OutboxMessage) -> list[str]:

@@ -39,7 +39,7 @@ def keys_of(dialect: Dialect, name: str) -> set[str]:
 class TestMetrics:
     """Names of events and what they say."""
 
-    @pytest.mark.acceptance("S3-55", "N19")
+    @pytest.mark.acceptance("S3-55")
     def test_all(self) -> None:
         """Every dialect but our own has its list, and no event that the list does not have, but for one that is explained."""
         assert set(TYPED) == set(DIALECTS) - {"laurel"}

@@ -21,7 +21,7 @@ from tests.integration.klaviyo.conftest import World, outcome_of, ticket_of
 class TestOAuth:
     """POST /klaviyo/connect and GET /klaviyo/callback."""
 
-    @pytest.mark.acceptance("S4-09", "S4-11", "S1-03")
+    @pytest.mark.acceptance("S4-09", "S4-11", "S1-01", "S1-03", "S3-06")
     def test_connects(self, world: World) -> None:
         """A merchant who presses Allow is linked to that account, with every scope, and sent back to the admin."""
         assert world.connect() == "connected"
@@ -33,6 +33,7 @@ class TestOAuth:
             "Fern & Fig",
         )
         assert set(row.scopes.split()) == set(SCOPES)
+        assert {"accounts:read", "events:write", "profiles:read", "profiles:write"} <= set(SCOPES)
         assert ("check_klaviyo", world.shop.shop_id) in world.nudges
 
     def test_seals(self, connected: World) -> None:

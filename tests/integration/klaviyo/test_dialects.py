@@ -133,7 +133,7 @@ class TestWholeLife:
         return str(request.param)
 
     @pytest.mark.acceptance(
-        "N19", "S3-07", "S3-55", "S3-57", "S4-19", "S0-09", "S0-11", "S1-28", "S1-34", "S1-35"
+        "S3-07", "S3-55", "S3-57", "S4-19", "S0-09", "S0-11", "S1-28", "S1-34", "S1-35"
     )
     def test_everything(self, either_world: World, road: str) -> None:
         """Each program's events arrive under its names at whom it tells them, once each, however often all of it is sent."""
@@ -223,7 +223,7 @@ def _synced(connected: World) -> World:
 class TestChoosing:
     """From one choice to another."""
 
-    @pytest.mark.acceptance("N19", "S3-11", "S4-14")
+    @pytest.mark.acceptance("S3-11", "S4-14")
     def test_instead(self, synced: World) -> None:
         """Another dialect instead of ours: its properties are written on every profile, ours are taken off, and what others wrote stays."""
         synced.write_profile(ADA_EMAIL, Favourite="fern", swell_point_balance=3)
@@ -397,7 +397,7 @@ class TestSamples:
         with world.runtime.transaction() as session:
             return sampling.want(session, world.cipher, world.shop.shop_id, email, key=key, now=world.clock())
 
-    @pytest.mark.acceptance("S4-45", "N17")
+    @pytest.mark.acceptance("S4-45")
     def test_stranger(self, connected: World) -> None:
         """Every metric of every chosen dialect arrives on the merchant's profile, marked; no flow starts; the profile shows what segments and
         campaigns would find. The address is nowhere to be read in our tables."""

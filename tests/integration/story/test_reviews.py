@@ -18,7 +18,7 @@ def rewards(house) -> list:
 
 
 class TestReviews:
-    @pytest.mark.acceptance("S4-37", "S4-40", "S4-41", "S4-42")
+    @pytest.mark.acceptance("S4-04", "S4-37", "S4-40", "S4-41", "S4-42")
     def test_every_kind_once(self, house):
         """Stars only, text and photo earn when they are verified; a webhook and the poll that tell of the same one earn once."""
         house.install().connect()

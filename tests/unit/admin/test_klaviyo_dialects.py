@@ -30,7 +30,6 @@ def change(runtime: Runtime, **details: object) -> None:
 class TestPreview:
     """Every name, before anything is chosen."""
 
-    @pytest.mark.acceptance("N19")
     def test_all_names(self, client: FlaskClient, story: Story) -> None:
         """Every event and every property of every dialect is on the page, with what it says and of what type it is."""
         page = html.unescape(text_of(client, "/klaviyo/dialects"))
@@ -70,7 +69,6 @@ class TestPreview:
 class TestChoosing:
     """Saving the form."""
 
-    @pytest.mark.acceptance("N19")
     def test_chosen(self, client: FlaskClient, story: Story, runtime: Runtime, bell: Bell) -> None:
         """Two dialects are kept, the profiles are written anew, and the page and the log know the new names."""
         change(runtime, synced_at="2026-11-01T00:00:00+00:00", needs_sync=None)
@@ -157,7 +155,7 @@ class TestLog:
 class TestTestEvents:
     """The button for test events."""
 
-    @pytest.mark.acceptance("S4-45", "N17")
+    @pytest.mark.acceptance("S4-45")
     def test_sent(self, client: FlaskClient, story: Story, runtime: Runtime, bell: Bell) -> None:
         """A message waits for the address, which is not to be read in it."""
         answer = client.post("/klaviyo/dialects/test", data={"email": " Owner@FernAndFig.shop "})

@@ -32,7 +32,7 @@ def told(answer: TestResponse) -> dict[str, Any]:
 
 
 class TestConnect:
-    @pytest.mark.acceptance("S0-01", "S0-02", "S4-08")
+    @pytest.mark.acceptance("S0-01", "S0-02", "S1-02", "S4-08", "S4-10")
     def test_offered(self, client: FlaskClient, bare: Story) -> None:
         """Before the link the page offers to connect, and says what Klaviyo will be told."""
         page = text_of(client, "/klaviyo")
@@ -40,6 +40,7 @@ class TestConnect:
         assert 'data-post="/klaviyo/connect">Connect to Klaviyo<' in page
         assert "Owner, Admin or Manager" in page
         assert "Joined Program, Points Earned" in page
+        assert '<s-link href="/klaviyo">Klaviyo</s-link>' in page
 
     @pytest.mark.acceptance("S0-03")
     def test_private_key(self, client: FlaskClient, bare: Story) -> None:
@@ -85,7 +86,7 @@ class TestConnect:
         assert "dismissible" not in text_of(client, "/klaviyo?klaviyo=%3Cscript%3E")
 
 
-@pytest.mark.acceptance("S0-18", "S0-19", "S0-24")
+@pytest.mark.acceptance("S0-18", "S0-19", "S0-24", "S3-04")
 class TestStatus:
     def test_says(self, client: FlaskClient, story: Story) -> None:
         """Account, last delivery, lag, refusals and permissions, with the ways to the log and the reviews."""
@@ -105,6 +106,20 @@ class TestStatus:
         assert 'commandfor="klaviyo-actions">Actions<' in page
         assert ">Reset synchronization</s-button>" in page
         assert 'data-post="/klaviyo/disconnect"' in page
+
+    @pytest.mark.acceptance("S3-61", "S4-44", "S4-46")
+    def test_next_steps(self, client: FlaskClient, story: Story, runtime: Runtime) -> None:
+        """Where to go on from here: flows, segments and mails, with the tags that templates take in the dialect that is spoken."""
+        page = text_of(client, "/klaviyo")
+        assert "https://help.klaviyo.com/hc/en-us/articles/115005237908" in page
+        assert "{{ person|lookup:&#39;Laurel Points Balance&#39;|default:&#39;0&#39; }}" in page
+        assert "{{ event|lookup:&#39;points&#39;|default:&#39;0&#39; }}" in page
+        with runtime.transaction() as session:
+            session.exec(select(KlaviyoConnection)).one().dialects = "stamped"
+        page = text_of(client, "/klaviyo")
+        assert "{{ person|lookup:&#39;stamped_rewards_points&#39;|default:&#39;0&#39; }}" in page
+        assert "{{ event|lookup:&#39;activity_points&#39;|default:&#39;0&#39; }}" in page
+        assert "Laurel Points Balance" not in page
 
     @pytest.mark.acceptance("S4-39")
     def test_reviews_checklist(self, client: FlaskClient, story: Story, runtime: Runtime) -> None:

@@ -704,7 +704,7 @@ class TestChoice:
 class TestSamples:
     """Test events."""
 
-    @pytest.mark.acceptance("S4-45", "N17")
+    @pytest.mark.acceptance("S4-45")
     def test_every_metric(self) -> None:
         """Every name of every chosen dialect is told once, marked, with values in everything that it says."""
         teller = Teller(choice(DIALECTS), SHOP)
