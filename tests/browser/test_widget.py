@@ -176,7 +176,7 @@ class TestRedeem:
         sheet(page).get_by_role("button", name="Close").click()
         row = page.locator("[data-part=issue]")
 
-        expect(row).to_contain_text("Valid until 3/31/2027")
+        expect(row).to_contain_text("Valid until Mar 31, 2027")
         expect(row.get_by_role("link", name="Apply at checkout $5 off")).to_be_visible()
 
     def test_copy(self, page: Page, shop: Shop, context: BrowserContext) -> None:

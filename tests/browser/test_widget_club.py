@@ -115,11 +115,11 @@ class TestMember:
         """Pending points with their day, points that end, the tier with what is ahead, and its perks as text."""
         opened(page, shop)
 
-        expect(page.get_by_text("150 points on their way, next on 12/1/2026")).to_be_visible()
-        expect(page.get_by_text("40 points end on 1/31/2027")).to_be_visible()
+        expect(page.get_by_text("150 points on their way, next on Dec 1, 2026")).to_be_visible()
+        expect(page.get_by_text("40 points expire on Jan 31, 2027")).to_be_visible()
         tier = page.locator("[data-part=tier]")
         expect(tier).to_contain_text("Your tier: Silver")
-        expect(tier).to_contain_text("$250.50 to go until Gold · Yours until 12/31/2027")
+        expect(tier).to_contain_text("$250.50 to go until Gold · Yours until Dec 31, 2027")
         expect(tier.get_by_role("progressbar", name="Progress to the next tier")).to_have_attribute(
             "max", "1000"
         )
@@ -143,6 +143,24 @@ class TestMember:
 
         expect(page.locator("[data-part=tier-text]")).to_have_text("You have reached the highest tier.")
         expect(page.locator("[data-part=tier-progress]")).to_be_hidden()
+
+    @pytest.mark.parametrize(("left", "said"), [("3", "3 orders to go"), ("1", "1 order to go")])
+    def test_by_orders(self, page: Page, shop: Shop, left: str, said: str) -> None:
+        """Where orders count, what is missing is told in orders, one or many."""
+        ahead = {"metric": "orders", "threshold": "6", "distance": left, "amount": left}
+        shop.about["tier"]["next"] = shop.about["tier"]["next"] | ahead
+        opened(page, shop)
+
+        expect(page.locator("[data-part=tier-text]")).to_contain_text(f"{said} until Gold")
+
+    def test_codes_before_ways(self, page: Page, shop: Shop) -> None:
+        """The own codes stand above the ways to earn, however many there are."""
+        opened(page, shop)
+        order = page.locator("[data-part=issues], [data-part=ways]").evaluate_all(
+            "parts => parts.map(part => part.dataset.part)"
+        )
+
+        assert order == ["issues", "ways"]
 
     def test_history(self, page: Page, shop: Shop) -> None:
         """The latest movements unfold, without another request."""
@@ -245,7 +263,7 @@ class TestWays:
         page.keyboard.press("Enter")
 
         expect(page.get_by_role("status").first).to_have_text(
-            "Saved. Your next birthday gift comes on 5/4/2027."
+            "Saved. Your next birthday gift comes on May 4, 2027."
         )
         expect(way(page, "Your birthday")).to_contain_text("May 4")
         expect(page.get_by_label("Month")).to_have_count(0)

@@ -372,7 +372,7 @@
 
     distance({ metric, amount }, left) {
       if (metric === 'points') return this.points(left);
-      return metric === 'spent' ? amount : this.word('tierOrders', { count: left });
+      return metric === 'spent' ? amount : this.word(left === 1 ? 'tierOrder' : 'tierOrders', { count: left });
     }
 
     locale() {
@@ -383,7 +383,7 @@
       const moment = new Date(text || NaN);
       // A day without an hour is that day everywhere.
       const zone = text && text.length === 10 ? { timeZone: 'UTC' } : undefined;
-      return isNaN(moment) ? '' : moment.toLocaleDateString(this.locale(), zone);
+      return isNaN(moment) ? '' : moment.toLocaleDateString(this.locale(), { dateStyle: 'medium', ...zone });
     }
 
     // --- ways to earn ------------------------------------------------------------------------------
