@@ -132,6 +132,33 @@ class TestProgram:
             program = programs.current(session, site.story.shop_id)
         assert program.order_rules[0].rate == 2
 
+    def test_preview(self, open_page: Callable[[str], Page], site: Site) -> None:
+        """A mistake shows in its field; put right, the button leads to the preview of what was entered, and nothing is saved."""
+        page = open_page("/program/part/earn/order")
+        rate = page.locator('[name="rate"]')
+        rate.locator("input").fill("0")
+        page.get_by_role("button", name="See what would change").click()
+        expect(rate).to_have_attribute("error", re.compile("^Enter a decimal number, more than 0"))
+
+        rate.locator("input").fill("3")
+        with page.expect_navigation():
+            page.get_by_role("button", name="See what would change").click()
+        expect(
+            page.get_by_text("“Place an order”, points for each unit of currency spent: 1 → 3")
+        ).to_be_visible()
+        with site.runtime.reading() as session:
+            assert programs.current(session, site.story.shop_id).order_rules[0].rate == 1
+
+    def test_money(self, open_page: Callable[[str], Page]) -> None:
+        """How money is written is chosen in a form, and holds on the pages."""
+        page = open_page("/program/part/general")
+        page.locator("details", has=page.locator('[name="currency.display"]')).locator("summary").click()
+        page.locator('[name="currency.display"] select').select_option("code")
+        with page.expect_navigation():
+            page.get_by_role("button", name="Save").click()
+
+        expect(page.get_by_text("1 leaf for every USD\u00a01 spent")).to_be_visible()
+
     def test_example(self, open_page: Callable[[str], Page]) -> None:
         """The example follows what is typed."""
         page = open_page("/program/part/earn/order")
