@@ -47,7 +47,7 @@ def set_tier(
     now: datetime,
 ) -> frozenset[str]:
     """Give a member a tier by hand until ``ends_at`` (for ever, when that is None), whatever was reached; None lets what was reached hold
-    again. Raises ``TierRefused``. Returns the channels that have something to send."""
+    again. ``staff`` is kept with the tier. Raises ``TierRefused``. Returns the channels that have something to send."""
     book, account = _open(session, shop, member, now)
     if account.state not in ALIVE:
         raise TierRefused("gone")
@@ -56,6 +56,7 @@ def set_tier(
     if tier is not None and ends_at is not None and ends_at <= now:
         raise TierRefused("ends_in_the_past")
     account.hand_tier = HandTier(tier, now, ends_at) if tier is not None else None
+    account.hand_tier_by = staff if tier is not None else None
     account.changed = True
     climb(book, account)
     log.info("tier_set_by_hand", shop_id=book.shop_id, member_id=account.id, tier=tier, staff=staff)

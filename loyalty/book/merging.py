@@ -83,7 +83,8 @@ def _join_people(source: Account, target: Account) -> None:
     target.changed = target.rewards_changed = True
     target.birthday = target.birthday or source.birthday
     target.subscribed_at = target.subscribed_at or source.subscribed_at
-    target.hand_tier = target.hand_tier or source.hand_tier
+    if target.hand_tier is None:
+        target.hand_tier, target.hand_tier_by = source.hand_tier, source.hand_tier_by
     activities = [at for at in (source.last_activity_at, target.last_activity_at) if at is not None]
     orders = [at for at in (source.last_order_at, target.last_order_at) if at is not None]
     target.last_activity_at = max(activities, default=None)

@@ -47,6 +47,7 @@ PLAIN_FIELDS = (
     "calendar_at",
     "calendar_due",
     "gone_at",
+    "hand_tier_by",
 )
 MADE_FIELDS = (
     "pending",
@@ -111,6 +112,7 @@ class Account(Standing):
     expires_at: datetime | None = None
     expiring_points: int = 0
     calendar_due: datetime | None = None
+    hand_tier_by: str | None = None
     gone_at: datetime | None = None
     changed: bool = False
     has_history: bool = False

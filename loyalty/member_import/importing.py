@@ -153,16 +153,19 @@ def _carry_out(book: Book, batch: ImportBatch, outcome: _Outcome, codes: set[str
         if entry is not None:
             book.post(account, (entry,), ())
             outcome.points = entry.points
-    outcome.before = _take_person(account, told, codes, now=book.now)
+    by = f"the import of {batch.file_name}"
+    outcome.before = _take_person(account, told, codes, by=by, now=book.now)
     if "hand_tier" in outcome.before:
         climb(book, account, history=True)
 
 
-def _take_person(account: Account, told: FileRow, codes: set[str], *, now: datetime) -> dict[str, Any]:
+def _take_person(
+    account: Account, told: FileRow, codes: set[str], *, by: str, now: datetime
+) -> dict[str, Any]:
     """Give the account what the line says of the person. Returns what each changed value was, and became."""
     was = _person(account)
     if told.tier is not None and (told.tier_until is None or told.tier_until > now):
-        account.hand_tier = HandTier(told.tier, now, told.tier_until)
+        account.hand_tier, account.hand_tier_by = HandTier(told.tier, now, told.tier_until), by
     if told.birthday is not None and account.birthday is None:
         month, day = told.birthday
         # Known for as long as the person has been a member elsewhere: a birthday soon is no trick.
@@ -186,6 +189,7 @@ def _person(account: Account) -> dict[str, Any]:
     return {
         "hand_tier": [hand.tier, _plain(hand.since), _plain(hand.ends_at)] if hand else None,
         "birthday": [born.month, born.day, _plain(born.told_at)] if born else None,
+        "hand_tier_by": account.hand_tier_by,
         "referral_code": account.referral_code,
         "joined_at": _plain(account.joined_at),
         "first_name": account.first_name,

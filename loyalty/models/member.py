@@ -20,7 +20,8 @@ class Member(SQLModel, table=True):
     ``tier`` and its dates, ``expires_at`` with ``expiring_points`` (what ends next, and when), and ``next_tier`` with ``next_tier_distance``
     are an outlook: recomputed from what is known whenever something changes. ``expiry_not_before``: an end of points that nobody could foresee
     waits until then. ``calendar_at`` is up to when the calendar was settled
-    for the member; at ``calendar_due`` it has something to do again. The birthday has no year. ``hand_tier`` was given by staff. Since
+    for the member; at ``calendar_due`` it has something to do again. The birthday has no year. ``hand_tier`` was given by staff, ``hand_tier_by``
+    says by whom. Since
     ``gone_at`` there is nobody any more who could ask for the points.
     """
 
@@ -72,6 +73,7 @@ class Member(SQLModel, table=True):
     hand_tier: str | None = None
     hand_tier_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
     hand_tier_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    hand_tier_by: str | None = None
     birthday_month: int | None = None
     birthday_day: int | None = None
     birthday_told_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

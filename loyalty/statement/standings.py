@@ -19,6 +19,7 @@ class Ahead:
     tier_until: datetime | None
     hand_tier: str | None
     hand_tier_until: datetime | None
+    hand_tier_by: str | None
     next_tier: str | None
     next_tier_distance: Decimal | None
     expires_at: datetime | None

@@ -77,7 +77,8 @@ def tier_in_words(ahead: Ahead, program: Program | None, formats: Formats) -> Ti
     parts = []
     if ahead.hand_tier is not None and ahead.hand_tier == ahead.tier:
         until = ahead.hand_tier_until
-        parts.append(f"given by hand until {formats.day(until)}" if until else "given by hand")
+        by_whom = f" by {ahead.hand_tier_by}" if ahead.hand_tier_by else ""
+        parts.append("given by hand" + (f" until {formats.day(until)}" if until else "") + by_whom)
     elif ahead.tier_until is not None:
         parts.append(f"until {formats.day(ahead.tier_until)}")
     if following is not None and ahead.next_tier_distance is not None:

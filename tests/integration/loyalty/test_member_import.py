@@ -394,7 +394,7 @@ class TestImport:
         )
         ada, bo = member(runtime, ADA), member(runtime, BO)
         assert (ada.hand_tier, ada.hand_tier_until) == ("gold", datetime(2027, 1, 1, tzinfo=UTC))
-        assert ada.tier == "gold"
+        assert (ada.tier, ada.hand_tier_by) == ("gold", "the import of members.csv")
         assert (ada.birthday_month, ada.birthday_day) == (12, 25)
         assert ada.birthday_told_at == ada.joined_at == datetime(2019, 5, 1, tzinfo=UTC)
         assert ada.referral_code == "ADA-1"
@@ -532,7 +532,15 @@ class TestUndo:
         assert of(runtime, shop, "b1").state == "undone"
         assert balances(runtime) == before
         after = member(runtime, ADA)
-        for name in ("hand_tier", "tier", "birthday_month", "birthday_told_at", "referral_code", "joined_at"):
+        for name in (
+            "hand_tier",
+            "hand_tier_by",
+            "tier",
+            "birthday_month",
+            "birthday_told_at",
+            "referral_code",
+            "joined_at",
+        ):
             assert getattr(after, name) == getattr(person, name), name
         assert [(entry.kind, entry.points) for entry in entries(runtime, ADA)[1:]] == [
             ("import", 120),

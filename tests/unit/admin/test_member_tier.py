@@ -1,5 +1,6 @@
 """A member's tier on the merchant's pages: shown, given by hand, taken back."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -50,7 +51,8 @@ class TestTier:
 
         assert answer.json["ok"]
         assert (found.tier, found.hand_tier_until) == ("gold", datetime(2027, 1, 1, 5, tzinfo=UTC))
-        assert "given by hand until" in page
+        assert found.hand_tier_by == "Staff member 81001"
+        assert re.search(r"given by hand until [^<]{5,25} by Staff member 81001", page)
         assert ("drain_outbox", story.shop_id, "klaviyo") in bell.rung
 
     def test_for_ever(self, client: FlaskClient, member_id: int, runtime: Runtime) -> None:
@@ -58,8 +60,9 @@ class TestTier:
         client.post(f"/members/{member_id}/tier", data={"tier": "gold", "until": ""})
         assert (row(runtime, member_id).hand_tier, row(runtime, member_id).hand_tier_until) == ("gold", None)
         client.post(f"/members/{member_id}/tier", data={"tier": ""})
-        assert row(runtime, member_id).hand_tier is None
-        assert row(runtime, member_id).tier != "gold"
+        found = row(runtime, member_id)
+        assert (found.hand_tier, found.hand_tier_by) == (None, None)
+        assert found.tier != "gold"
 
     @pytest.mark.parametrize(
         ("form", "field"),
