@@ -64,7 +64,7 @@ CURRENCY = Table(
             "Decimals",
             "",
             None,
-            "in tables always, in sentences where they are not zero",
+            "full in tables, short in text",
         ),
         Field(
             "position",

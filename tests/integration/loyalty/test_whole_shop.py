@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from sqlmodel import select
 
 from engines import schema
-from loyalty import whole_shop
+from loyalty import programs, whole_shop
 from loyalty.core.facts import CustomersMerged
 from loyalty.database import make_engine, reading, transaction
 from loyalty.ledger import verify
@@ -107,6 +107,24 @@ class TestRoundTrip:
         """Who became a part of whom is restored."""
         restore(elsewhere, lines)
         assert member(elsewhere, CY).merged_into == member(elsewhere, BO).id
+
+    def test_older(self, elsewhere, shop, lines):
+        """A file from before money and time zones were kept restores; both are the shop's present ones then."""
+        head = json.loads(lines[0])
+        del head["shop"]["money_format"]
+        place = head["tables"]["program_version"].index("timezone")
+        head["tables"]["program_version"].pop(place)
+        older = [json.dumps(head)]
+        for line in lines[1:]:
+            told = json.loads(line)
+            if told.get("table") == "program_version" and "row" in told:
+                told["row"].pop(place)
+            older.append(json.dumps(told))
+        restored = restore(elsewhere, older)
+        with reading(elsewhere) as session:
+            assert session.exec(select(Shop)).one().money_format == ""
+            program = programs.current(session, restored.shop_id)
+            assert program.timezone.key == session.exec(select(Shop)).one().timezone
 
     def test_not_installed(self, elsewhere, lines):
         """A shop that the database did not know waits for its merchant; nothing is sent for it before."""
