@@ -139,6 +139,8 @@ _BADGES = {
     "cancelled": ("Cancelled", "neutral"),
     "failed": ("Failed", "critical"),
 }
+# It changes nothing, so nothing of it can fail.
+_LOOKS_ONLY = "member_import_check"
 _TONES = {"done": "success", "failed": "critical"}
 
 
@@ -165,7 +167,7 @@ def _parts(run: RunView, formats: Formats) -> Iterator[str]:
     if run.skipped:
         yield f"{formats.number(run.skipped)} skipped"
     if run.failed:
-        yield f"{formats.number(run.failed)} failed"
+        yield f"{formats.number(run.failed)} {'bad' if run.kind == _LOOKS_ONLY else 'failed'}"
     if run.state == "running" and run.handled:
         yield f"{formats.number(round(run.rate) or Decimal(str(round(run.rate, 2))))} per second"
     if run.state == "running" and run.seconds_left is not None:

@@ -8,6 +8,7 @@ from flask import Blueprint, jsonify, request
 from flask.wrappers import Response
 
 from loyalty import api_actions, api_keys
+from loyalty.core.program import SELF_REPORTED_WAYS, Program, Rule
 from shopify_app.admin.answers import done, mistakes, refused
 from shopify_app.admin.page import Pages, points_name, program_in_force
 from shopify_app.api.door import TELLABLE_WAYS
@@ -42,7 +43,7 @@ def add_routes(blueprint: Blueprint, pages: Pages) -> None:
                 actions=api_actions.newest(session, shop, now=pages.runtime.clock()),
                 program=program,
                 points_name=points_name(program),
-                told_of=program.rules(*TELLABLE_WAYS) if program else (),
+                told_of=_told_of(program),
                 reasons=REASONS,
                 address=f"{pages.config.app_origin}/api/v1/actions",
             )
@@ -78,3 +79,9 @@ def add_routes(blueprint: Blueprint, pages: Pages) -> None:
             return refused("There is no such key any more.", status=404)
         log.info("api_key_revoked", shop=merchant.domain, staff=merchant.user_id)
         return done("The key no longer works", redirect=pages.link("/api-keys"))
+
+
+def _told_of(program: Program | None) -> list[Rule]:
+    """The rules that other software can tell of. What the widget can tell of, too, comes last."""
+    found = program.rules(*TELLABLE_WAYS) if program else ()
+    return sorted(found, key=lambda rule: rule.way in SELF_REPORTED_WAYS)
