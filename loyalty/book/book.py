@@ -283,10 +283,11 @@ class Book:
     def _keep_awards(self, found: Iterable[tuple[int, int, Award]]) -> None:
         """Give awards that were read to their accounts. What this batch decided itself is newer than what the database has."""
         for row_id, member_id, award in found:
-            self._award_rows[award.key] = row_id
-            if award.key not in self._award_changes:
+            key = award.key
+            self._award_rows[key] = row_id
+            if key not in self._award_changes:
                 # The account's ``held`` is its row's and counts this award already.
-                self.account(member_id).awards[award.key] = award
+                self.account(member_id).awards[key] = award
 
     def _record(self, row: OrderStanding) -> OrderRecord:
         return OrderRecord(
