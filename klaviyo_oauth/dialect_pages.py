@@ -1,20 +1,29 @@
 """The page on which a merchant chooses the names under which Klaviyo is told of things, sees all of them, and sends test events."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from flask import Blueprint, jsonify, request
 from flask.wrappers import Response
 
-from klaviyo_oauth import choosing, connections, sampling, wording
+from klaviyo_oauth import choosing, connections, samples, sampling, wording
 from klaviyo_oauth.dialects import DIALECTS, LAUREL, Dialect, Metric
 from klaviyo_oauth.dialects.dialect import key_names
+from klaviyo_oauth.event_properties import event_properties
 from klaviyo_oauth.pages import AdminPages
+from klaviyo_oauth.standing import ShopView
 from loyalty import outbox
 from loyalty.core.email import normal_email
+from loyalty.core.program import PointsName
+from loyalty.delivery import Message
 from loyalty.runtime import Runtime
 
+_WORDS = ShopView(points_name=PointsName("point", "points"))
+_EXAMPLE = Message(
+    0, 0, "", "", {}, datetime(2026, 1, 1, tzinfo=UTC), backfill=True, attempts=0,
+)  # fmt: skip
 _OURS = {metric.kind: metric.name for metric in LAUREL.metrics}
 
 
@@ -111,8 +120,15 @@ def rows(dialect: Dialect) -> Iterator[MetricRow]:
     for metric in dialect.metrics:
         found.setdefault(metric.name, []).append(metric)
     for name, metrics in found.items():
-        keys = dict.fromkeys(key for metric in metrics for key in key_names(metric.keys or {}))
+        keys = dict.fromkeys(key for metric in metrics for key in _keys(metric))
         yield MetricRow(name, "; ".join(_when(metric) for metric in metrics), tuple(keys))
+
+
+def _keys(metric: Metric) -> Iterable[str]:
+    """What an event says; where that is everything that is known, what a test event of it says."""
+    if metric.keys is not None:
+        return key_names(metric.keys)
+    return event_properties(samples.sample_of(metric, _EXAMPLE), _WORDS)
 
 
 def _when(metric: Metric) -> str:

@@ -31,7 +31,7 @@ _REFERRAL: Mapping[str, Any] = {
     "referral": "sample",
     "referral_title": "Give $5, get 100 points",
     "referral_code": "SAMPLE",
-    "referral_link": "https://example.shop/?ref=SAMPLE",
+    "referral_link": "https://example.com/?ref=SAMPLE",
     "reward_for": "friend",
 }
 _EARNED: Mapping[str, Any] = {
@@ -134,7 +134,7 @@ def stranger(email: str, *, now: datetime) -> Recipient:
 
 _FRIEND = Recipient(
     member_id=0,
-    email="sam@example.shop",
+    email="sam@example.com",
     customer_id=None,
     first_name="Sam",
     last_name="Sample",

@@ -37,6 +37,8 @@ REASONS: Mapping[str, str] = {
     "ConnectionError": "Klaviyo could not be reached; it is tried again by itself.",
     "no_profile": "Klaviyo has no profile with the member's e-mail address.",
     "on_its_way": "News of the member is on its way to Klaviyo, so the profile was not compared.",
+    "no sealed address": "The address that this was for is not there any more.",
+    "the sealed address cannot be opened": "The address was sealed with a key that this installation no longer has.",
     "other_account": "Another Klaviyo account was connected meanwhile. Start it again for that one.",
     "server errors": "Klaviyo answers with errors; it is tried again by itself.",
 }

@@ -91,6 +91,7 @@ BEANS = Dialect(
     notes=(
         "Beans has no properties on profiles: choose it beside another dialect to keep balances there.",
         "Numbers are numbers here; Beans sends them as text.",
+        "“$value” is the event's value at Klaviyo, which Beans sets to the balance: points, not money. Our own events never have one.",
         (
             "What Beans says of tiers and of friends is not documented: “Beans Previous Tier”, “Beans Tier Description”, “Beans Referrer Name”, "
             "“Beans Referral Link”, “Beans Reward” and “Beans Reward Code” are the nearest names."

@@ -384,7 +384,13 @@ class TestEveryPage:
 
 
 def _paths(site: Site) -> list[str]:
-    klaviyo = ["/klaviyo", "/klaviyo/events", f"/klaviyo/events/{site.story.refused_id}", "/klaviyo/reviews"]
+    klaviyo = [
+        "/klaviyo",
+        "/klaviyo/events",
+        f"/klaviyo/events/{site.story.refused_id}",
+        "/klaviyo/reviews",
+        "/klaviyo/dialects",
+    ]
     runs = [f"/runs/{run_id}" for run_id in site.story.run_ids]
     return [
         "/",

@@ -45,6 +45,7 @@ class TestPreview:
         )
         assert "activity_points, activity_title, coupon_code, stamped_rewards_points" in cells
         assert "stamped__tier_downgrade_date" in cells
+        assert any(cell.startswith("points_balance, ") and "activity_points" in cell for cell in cells)
 
     def test_explained(self, client: FlaskClient, story: Story) -> None:
         """It says what instead and beside mean, and which dialect is spoken."""
