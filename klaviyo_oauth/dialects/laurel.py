@@ -44,6 +44,9 @@ LAUREL = Dialect(
         "Laurel State": Property(lambda standing: standing.state, TEXT),
         "Laurel Joined At": Property(lambda standing: standing.shop.day(standing.joined_at), DATE),
         "Laurel Last Activity": Property(lambda standing: standing.shop.day(standing.last_activity_at), DATE),
+        "Laurel Last Redeemed At": Property(
+            lambda standing: standing.shop.day(standing.last_redeemed_at), DATE
+        ),
         "Laurel Points Expire At": Property(lambda standing: standing.shop.day(standing.expires_at), DATE),
         "Laurel Expiring Points": Property(
             lambda standing: standing.expiring_points if standing.expires_at is not None else None, NUMBER

@@ -37,7 +37,7 @@ SCALAR = st.one_of(st.integers(-(2**53), 2**53), st.text(max_size=40), st.boolea
 SHOP = ShopView(
     "fern-and-fig.myshopify.com", ZoneInfo("UTC"), {"gold": "Gold"}, PointsName("leaf", "leaves"), True
 )
-TELLER = Teller(OURS, SHOP, {7: Rewards(("LAUREL-5OFF-AAAA", "LAUREL-5OFF-BBBB"))})
+TELLER = Teller(OURS, SHOP, {7: Rewards(("LAUREL-5OFF-AAAA", "LAUREL-5OFF-BBBB"), NOW)})
 # Whoever has everything that a profile can show, and whoever has as little as there can be.
 FULL = {
     "tier": "gold",

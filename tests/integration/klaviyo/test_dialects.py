@@ -413,6 +413,7 @@ class TestSamples:
         assert set(choice(DIALECTS).properties) - set(shown) <= {
             "Laurel Tier Until",
             "Laurel Rewards Ready",
+            "Laurel Last Redeemed At",
             "stamped__tier_downgrade_date",
             "stamped_discounts_ready_to_use",
             "stamped_rewards_last_redeemed_points_date",

@@ -73,6 +73,7 @@ class TestSingle:
         after = connected.profile(ADA)["properties"]
         assert set(after) == {
             "Favourite",
+            "Laurel Last Redeemed At",
             "Laurel Points Balance",
             "Laurel Lifetime Points",
             "Laurel Points Spent",

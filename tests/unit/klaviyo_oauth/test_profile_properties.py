@@ -80,7 +80,7 @@ class TestShown:
     )
     def test_everything(self) -> None:
         """Whoever has everything has every property, numbers as numbers and days as ISO days of the shop."""
-        shown = OURS.show(standing(codes=("FIVE-A", "FIVE-B"), **EVERYTHING))
+        shown = OURS.show(standing(codes=("FIVE-A", "FIVE-B"), last_redeemed_at=MIDNIGHT, **EVERYTHING))
         assert shown.unset == []
         code = shown.properties.pop("Laurel Referral Code")
         assert shown.properties == {
@@ -91,6 +91,7 @@ class TestShown:
             "Laurel State": "member",
             "Laurel Joined At": "2026-11-22",
             "Laurel Last Activity": "2026-11-22",
+            "Laurel Last Redeemed At": "2026-11-22",
             "Laurel Points Expire At": "2026-11-22",
             "Laurel Expiring Points": 40,
             "Laurel Tier": "Silver",
@@ -145,7 +146,7 @@ class TestDocumented:
     def test_properties(self) -> None:
         """Every property stands in the page with its type, and none that does not exist."""
         rows = dict(re.findall(r"^\| `(Laurel [^`]+)` \| ([^|]+?) \|", DOCS.read_text(), re.MULTILINE))
-        shown = OURS.show(standing(codes=("FIVE-A",), **EVERYTHING)).properties
+        shown = OURS.show(standing(codes=("FIVE-A",), last_redeemed_at=MIDNIGHT, **EVERYTHING)).properties
         said = {
             name: "number"
             if isinstance(value, int | float)
