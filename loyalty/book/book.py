@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import or_
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
 from loyalty import outbox, programs, silent
 from loyalty.book.reading import (
@@ -28,6 +28,7 @@ from loyalty.book.writing import (
     write_awards,
     write_orders,
 )
+from loyalty.bulk import among
 from loyalty.core.decide import Decision, Pin, decide_debt, order_credit
 from loyalty.core.facts import OrderSnapshot
 from loyalty.core.ledger import Entry, Source
@@ -62,7 +63,7 @@ class Book:
     def load_people(self, customer_ids: Iterable[int], emails: Iterable[str]) -> None:
         """Lock and read the members that any of these names, and those that they were merged into."""
         asked = ((set(customer_ids), Member.shopify_customer_id), (set(emails), Member.email))
-        named = [col(column).in_(values) for values, column in asked if values]
+        named = [among(self.session, column, values) for values, column in asked if values]
         if named:
             # In one statement, and so in the order of their ids: two batches that share people do not wait for each other in a ring.
             self._take(or_(*named))
@@ -72,7 +73,7 @@ class Book:
         """Lock and read members by id."""
         missing = set(member_ids) - self._accounts.keys()
         if missing:
-            self._take(col(Member.id).in_(missing))
+            self._take(among(self.session, Member.id, missing))
         self._load_kept()
 
     def load_orders(self, order_ids: Iterable[int]) -> None:
@@ -341,7 +342,7 @@ class Book:
             missing = kept - self._accounts.keys()
             if not missing:
                 return
-            self._take(col(Member.id).in_(missing))
+            self._take(among(self.session, Member.id, missing))
 
     def _index(self, account: Account) -> None:
         if account.shopify_customer_id is not None:

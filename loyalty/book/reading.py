@@ -9,6 +9,7 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from loyalty.book.records import MEMBER_FIELDS, Account, account_of
+from loyalty.bulk import among
 from loyalty.core.ledger import Entry, Source
 from loyalty.core.standing import Award, OpenIssue
 from loyalty.ledger.reading import as_entry
@@ -27,7 +28,7 @@ def read_orders(session: Session, shop_id: int, order_ids: Iterable[int]) -> lis
     """What is known of these orders."""
     statement = (
         select(OrderStanding)
-        .where(OrderStanding.shop_id == shop_id, col(OrderStanding.order_id).in_(set(order_ids)))
+        .where(OrderStanding.shop_id == shop_id, among(session, OrderStanding.order_id, set(order_ids)))
         .order_by(col(OrderStanding.id))
         .with_for_update()
     )
@@ -46,20 +47,20 @@ def read_awards_of_sources(
             session,
             AwardRow.shop_id == shop_id,
             AwardRow.source_kind == kind,
-            col(AwardRow.source_ref).in_(wanted),
+            among(session, AwardRow.source_ref, wanted),
         )
 
 
 def read_awards_of_members(session: Session, member_ids: Iterable[int]) -> Iterator[tuple[int, int, Award]]:
     """All awards of these members: row id, member id, award."""
-    return _awards(session, col(AwardRow.member_id).in_(set(member_ids)))
+    return _awards(session, among(session, AwardRow.member_id, set(member_ids)))
 
 
 def read_credits(
     session: Session, member_ids: Iterable[int], *, uncounted: bool = False
 ) -> Iterator[OrderStanding]:
     """All orders of these members, or only those that were never counted."""
-    statement = select(OrderStanding).where(col(OrderStanding.member_id).in_(set(member_ids)))
+    statement = select(OrderStanding).where(among(session, OrderStanding.member_id, set(member_ids)))
     if uncounted:
         statement = statement.where(col(OrderStanding.placed_at).is_(None))
     yield from session.exec(statement.order_by(col(OrderStanding.id)))
@@ -69,7 +70,7 @@ def read_counted(session: Session, member_ids: Iterable[int]) -> Iterator[tuple[
     """What the orders of these members count: member id, order id, when it was placed, how much. Those that were never counted are left out."""
     names = ("member_id", "order_id", "placed_at", "counted")
     statement = select(*(getattr(OrderStanding, name) for name in names)).where(
-        col(OrderStanding.member_id).in_(set(member_ids)), col(OrderStanding.placed_at).is_not(None)
+        among(session, OrderStanding.member_id, set(member_ids)), col(OrderStanding.placed_at).is_not(None)
     )
     rows = session.execute(statement.order_by(col(OrderStanding.id)))
     return ((member_id, order_id, placed_at, counted) for member_id, order_id, placed_at, counted in rows)
@@ -77,7 +78,7 @@ def read_counted(session: Session, member_ids: Iterable[int]) -> Iterator[tuple[
 
 def read_entries(session: Session, member_ids: Iterable[int]) -> Iterator[tuple[int, Entry]]:
     """All movements of points of these members, from the oldest to the newest."""
-    statement = select(LedgerEntry).where(col(LedgerEntry.member_id).in_(set(member_ids)))
+    statement = select(LedgerEntry).where(among(session, LedgerEntry.member_id, set(member_ids)))
     for row in session.exec(statement.order_by(col(LedgerEntry.member_id), col(LedgerEntry.position))):
         yield row.member_id, as_entry(row)
 
@@ -86,7 +87,7 @@ def read_open_issues(session: Session, member_ids: Iterable[int]) -> dict[int, l
     """The rewards of these members that can be used and end one day, by member."""
     found: dict[int, list[OpenIssue]] = defaultdict(list)
     statement = select(*_ISSUE).where(
-        col(RewardIssue.member_id).in_(set(member_ids)),
+        among(session, RewardIssue.member_id, set(member_ids)),
         RewardIssue.state == "issued",
         col(RewardIssue.expires_at).is_not(None),
     )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, update
+from sqlalchemy import insert
 from sqlmodel import Session
 
 from loyalty import bulk, outbox
@@ -63,8 +63,7 @@ def write_orders(session: Session, shop_id: int, orders: Sequence[OrderRecord], 
         _order_values(shop_id, order, now) | {"id": order.id} for order in changed if order.id is not None
     ]
     new = [_order_values(shop_id, order, now) for order in changed if order.id is None]
-    if known:
-        session.execute(update(OrderStanding), known)
+    bulk.update_rows(session, OrderStanding, known)
     if new:
         session.execute(insert(table_of(OrderStanding)), new)
     for order in changed:
@@ -81,8 +80,7 @@ def write_awards(
     rows = [(row_id, _award_values(shop_id, account, award, now)) for row_id, account, award in changed]
     known = [values | {"id": row_id} for row_id, values in rows if row_id is not None]
     new = [values for row_id, values in rows if row_id is None]
-    if known:
-        session.execute(update(AwardRow), known)
+    bulk.update_rows(session, AwardRow, known)
     if new:
         session.execute(insert(table_of(AwardRow)), new)
 
