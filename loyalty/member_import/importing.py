@@ -5,7 +5,7 @@ known stays. A line that cannot be carried out is skipped with its reason, and t
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -84,7 +84,7 @@ def _import(
     found = [outcome.account for outcome in outcomes if outcome.account is not None]
     if book.program.looks_back:
         book.load_history(found)
-    codes = _codes_in_use(session, batch, rows)
+    codes = codes_in_use(session, batch, [row.told.get("referral_code") for row in rows])
     for outcome in outcomes:
         if outcome.state != "done" or outcome.account is None:
             continue
@@ -121,12 +121,13 @@ def _taken(session: Session, batch: ImportBatch, outcomes: Sequence[_Outcome]) -
     return {member_id for member_id in session.exec(statement) if member_id is not None}
 
 
-def _codes_in_use(session: Session, batch: ImportBatch, rows: Sequence[Row[Any]]) -> set[str]:
-    told = {row.told["referral_code"] for row in rows if row.told.get("referral_code")}
-    if not told:
+def codes_in_use(session: Session, batch: ImportBatch, asked: Collection[str | None]) -> set[str]:
+    """Those of these referral codes that somebody has."""
+    wanted = {code for code in asked if code}
+    if not wanted:
         return set()
     statement = select(Member.referral_code).where(
-        Member.shop_id == batch.shop_id, bulk.among(session, Member.referral_code, told)
+        Member.shop_id == batch.shop_id, bulk.among(session, Member.referral_code, wanted)
     )
     return {code for code in session.exec(statement) if code}
 
@@ -197,11 +198,12 @@ def _person(account: Account) -> dict[str, Any]:
     }
 
 
-def give_back(account: Account, changes: dict[str, list[Any]]) -> None:
-    """Let a person be as before an import, in everything that nobody has changed since."""
+def give_back(account: Account, changes: dict[str, list[Any]], codes: Collection[str]) -> None:
+    """Let a person be as before an import, in everything that nobody has changed since. A referral code that somebody else has by now
+    (``codes``) is not theirs again."""
     is_now = _person(account)
     for name, (was, became) in changes.items():
-        if is_now[name] != became:
+        if is_now[name] != became or (name == "referral_code" and was in codes):
             continue
         match name:
             case "hand_tier":

@@ -17,7 +17,7 @@ from loyalty.core.decide.imports import decide_import_undone, import_source
 from loyalty.core.ledger import Entry
 from loyalty.ledger.reading import as_entry
 from loyalty.member_import.checking import SHARE_OF_LEASE
-from loyalty.member_import.importing import give_back
+from loyalty.member_import.importing import codes_in_use, give_back
 from loyalty.member_import.lines import ROWS_AT_ONCE, next_lines
 from loyalty.models import ImportBatch, ImportRow, LedgerEntry, Shop
 from loyalty.models.columns import table_of
@@ -61,12 +61,13 @@ def _undo(
     if book.program.looks_back:
         book.load_history(accounts.values())
     posted = _posted(session, batch, rows)
+    codes = codes_in_use(session, batch, [row.before.get("referral_code", (None,))[0] for row in rows])
     for row in rows:
         account = accounts[row.number]
         entry = posted.get(import_source(batch.id, row.number).ref)
         if entry is not None:
             book.post(account, (decide_import_undone(entry, at=now),), ())
-        give_back(account, row.before)
+        give_back(account, row.before, codes)
         if "hand_tier" in row.before:
             climb(book, account, history=True)
     book.write()

@@ -549,6 +549,20 @@ class TestUndo:
         with runtime.reading() as session:
             assert list(verify.verify(session)) == []
 
+    def test_code_taken(self, runtime, shop):
+        """A referral code that somebody else was given since stays with them, and everything else comes back."""
+        join(runtime, shop, 7001, ADA)
+        bring(runtime, shop, f"email,points,referral_code\n{ADA},1,OLD-1\n", batch="a1")
+        before = member(runtime, ADA).balance
+        bring(runtime, shop, f"email,points,referral_code\n{ADA},120,NEW-1\n")
+        bring(runtime, shop, f"email,points,referral_code\n{BO},10,OLD-1\n", batch="c1")
+
+        run = follow(runtime, start(runtime, shop, "b1", "undo"))
+        assert (run.state, run.done) == ("done", 1)
+        assert member(runtime, BO).referral_code == "OLD-1"
+        assert member(runtime, ADA).referral_code == "NEW-1"
+        assert member(runtime, ADA).balance == before
+
     def test_changed_since(self, runtime, shop):
         """What was changed since the import stays as it was changed."""
         tiered(runtime, shop)
