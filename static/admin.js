@@ -322,6 +322,18 @@
     if (!run.is_open || run.state === "cancelling") place.querySelector("[data-run-cancel]")?.remove();
   }
 
+  // Where a page shows what came of a job, it is read again at the job's end; never over what somebody has typed meanwhile.
+  let typed = false;
+  document.addEventListener("input", (event) => {
+    if (event.target.closest?.("form")) typed = true;
+  });
+
+  function showEnd(place) {
+    if (!("runEnds" in place.dataset)) return;
+    if (typed) say("Done. Load the page again to see what came of it.");
+    else location.reload();
+  }
+
   async function followRun(place) {
     let wait = FIRST_WAIT;
     for (;;) {
@@ -334,7 +346,10 @@
         if (!answer.ok) throw new Error(String(answer.status));
         const run = await answer.json();
         showRun(place, run);
-        if (!run.is_open) return;
+        if (!run.is_open) {
+          showEnd(place);
+          return;
+        }
         wait = FIRST_WAIT;
       } catch {
         // The job goes on without anybody looking: ask again, less and less often.
