@@ -94,7 +94,7 @@ class TestKilled:
             house, "storeCreditAccountCredit", lambda: shopper.redeem("credit", "key-of-wren-1")
         )["issue"]
 
-        house.eventually("issued", lambda: shopper.reward(issue["id"])["state"], seconds=25)
+        house.eventually("given", lambda: shopper.reward(issue["id"])["state"], seconds=25)
         accounts = house.shopify.get(f"/shops/fern-and-fig.myshopify.com/customers/{wren}/store_credit")[
             "accounts"
         ]
