@@ -27,7 +27,7 @@ _SQLITE_PRAGMAS = (
 
 # PostgreSQL's words for it: a deadlock, a serialization failure, a row that another one added first.
 _CONFLICTS = frozenset({"40P01", "40001", "23505"})
-_MOST_TRIES = 5
+_MOST_TRIES = 10
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert
 from sqlmodel import Session
 
 from loyalty import bulk, outbox
@@ -13,7 +12,6 @@ from loyalty.core.ledger import Entry, chain_hash, entry_id
 from loyalty.core.news import News
 from loyalty.core.standing import Award
 from loyalty.models import AwardRow, LedgerEntry, Member, OrderStanding
-from loyalty.models.columns import table_of
 
 
 def insert_accounts(session: Session, shop_id: int, accounts: Sequence[Account], now: datetime) -> None:
@@ -64,8 +62,7 @@ def write_orders(session: Session, shop_id: int, orders: Sequence[OrderRecord], 
     ]
     new = [_order_values(shop_id, order, now) for order in changed if order.id is None]
     bulk.update_rows(session, OrderStanding, known)
-    if new:
-        session.execute(insert(table_of(OrderStanding)), new)
+    bulk.insert_rows(session, OrderStanding, new)
     for order in changed:
         order.changed = False
 
@@ -81,8 +78,7 @@ def write_awards(
     known = [values | {"id": row_id} for row_id, values in rows if row_id is not None]
     new = [values for row_id, values in rows if row_id is None]
     bulk.update_rows(session, AwardRow, known)
-    if new:
-        session.execute(insert(table_of(AwardRow)), new)
+    bulk.insert_rows(session, AwardRow, new)
 
 
 def news_message(shop_id: int, member_id: int, news: News, now: datetime) -> dict[str, Any]:

@@ -38,7 +38,7 @@ from tests.unit.core.makers import line, order
 
 HANDS = 6
 DOINGS = 20
-PEOPLE = [Identity(7000 + number, f"shopper-{number}@fernandfig.shop") for number in range(8)]
+PEOPLE = [Identity(7000 + number, f"shopper-{number}@fernandfig.shop") for number in range(12)]
 REFUSED = (RewardRefused, AdjustmentRefused, referrals.ReferralRefused)
 DOCUMENT: dict[str, Any] = {
     "points": {"one": "leaf", "many": "leaves"},
@@ -161,7 +161,7 @@ class Hand:
             shop, member = session.get_one(Shop, self.shop_id), self._member(session)
             if member is not None:
                 code = referrals.own_or_given(member.id or 0, member.referral_code)
-                friend = f"shopper-{self.dice.randint(0, 11)}@fernandfig.shop"
+                friend = f"shopper-{self.dice.randint(0, 15)}@fernandfig.shop"
                 key = f"{self.number}-{self.dice.random()}"
                 fact = referrals.ReferralClaimed(key, code, friend, self.hands.now)
                 referrals.claim(session, shop, fact, now=self.hands.now)

@@ -123,6 +123,7 @@ class TestImport:
 
 USUAL = {"email": "ann@fernandfig.shop", "first_name": "Ann", "last_name": "Lee", "properties": {"Points": 5}}
 UNSET = {"patch_properties": {"unset": ["Old"]}}
+NO_PROFILES: list[Any] = [{}, {"type": "profile"}, {"attributes": USUAL}, 5, None, [], "profile"]
 UNUSUAL: list[dict[str, Any]] = [
     {},
     {"type": "person"},
@@ -167,7 +168,7 @@ class TestShortcut:
 
     def test_missing(self, rig):
         """Neither does it mind what is not there."""
-        for sent in ({}, {"type": "profile"}, {"attributes": USUAL}, 5, None, [], "profile"):
+        for sent in NO_PROFILES:
             assert rig.call("POST", "/api/profile-import", {"data": sent}).status_code == 400
 
 
