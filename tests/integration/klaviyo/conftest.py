@@ -1,5 +1,6 @@
 """A shop, a local Klaviyo over real HTTP, a real database and a real queue server, for the tests of the Klaviyo edge."""
 
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -336,6 +337,13 @@ class World:
     def profile(self, email: str) -> Any:
         found = self.sandbox("GET", f"/profiles?email={email}")["profiles"]
         return found[0]["attributes"] if found else None
+
+    def await_shown(self, email: str, name: str, value: object) -> None:
+        """A profile shows this. An import job takes Klaviyo a moment, so it is waited for."""
+        until = time.monotonic() + 10
+        while (found := (self.profile(email) or {"properties": {}})["properties"].get(name)) != value:
+            assert time.monotonic() < until, found
+            time.sleep(0.02)
 
     def write_profile(self, email: str, **properties: Any) -> None:
         """What somebody else does to a profile."""

@@ -349,7 +349,7 @@ class TestSending:
         assert sum(recorded(synced).values()) == 30
         assert {row.state for row in log(synced)} == {"delivered"}
         for number in (0, 1, 59):
-            assert properties_of(synced, f"m{number}@fernandfig.shop")["Smile Points Balance"] == number + 1
+            synced.await_shown(f"m{number}@fernandfig.shop", "Smile Points Balance", number + 1)
 
     def test_limit_of_a_request(self, synced: World) -> None:
         """A thousand events a request are counted as events, not as messages."""

@@ -1,6 +1,5 @@
 """Profiles that show something else without any news: written anew by themselves, once, and without starting a flow."""
 
-import time
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -60,14 +59,6 @@ class House:
 
     def shown(self) -> Mapping[str, Any]:
         return dict(self.world.profile(ADA.email or "")["properties"])
-
-    def shown_of(self, email: str, name: str, value: object) -> Any:
-        """What a profile shows; an import job takes Klaviyo a moment, so the value is waited for."""
-        until = time.monotonic() + 10
-        while (found := (self.world.profile(email) or {"properties": {}})["properties"].get(name)) != value:
-            assert time.monotonic() < until, found
-            time.sleep(0.02)
-        return found
 
     def rename(self, first: str) -> None:
         """A change that only a profile shows."""
@@ -252,7 +243,7 @@ class TestSending:
         assert len(either_world.requests_to("/api/profile-bulk-import-jobs")) == 1
         assert either_world.requests_to("/api/profile-import") == []
         assert {message.state for message in house.silent()} == {"delivered"}
-        house.shown_of("member7@fernandfig.shop", "Laurel Points Balance", 540)
+        house.world.await_shown("member7@fernandfig.shop", "Laurel Points Balance", 540)
 
     @pytest.mark.parametrize("count", [3, 40])
     @pytest.mark.parametrize("kind", ["500", "503", "reset", "lost_reply", "429"])
@@ -268,7 +259,7 @@ class TestSending:
             world.clock.forward(seconds=90)
             house.drain()
         assert {message.state for message in house.silent()} == {"delivered"}
-        house.shown_of("member2@fernandfig.shop", "Laurel Points Balance", 540)
+        house.world.await_shown("member2@fernandfig.shop", "Laurel Points Balance", 540)
 
     def test_refused(self, world: World) -> None:
         """A profile that Klaviyo blames is refused with its reason, and its neighbours are written."""
@@ -355,7 +346,7 @@ class TestSettings:
         assert member.expires_at is not None
         assert 170 < (member.expires_at - either_world.clock()).days < 190
         day = member.expires_at.date().isoformat()
-        house.shown_of("m3@fernandfig.shop", "Laurel Points Expire At", day)
+        house.world.await_shown("m3@fernandfig.shop", "Laurel Points Expire At", day)
 
     @pytest.mark.acceptance("S3-17")
     def test_tiers(self, either_world: World) -> None:
@@ -364,7 +355,7 @@ class TestSettings:
         gold = LADDER["ladder"][0] | {"threshold": "2000"}  # type: ignore[index]
         _change(either_world, HELD | {"tiers": LADDER | {"ladder": [gold]}})
         house.settle()
-        house.shown_of("m3@fernandfig.shop", "Laurel Next Tier Distance", 2000)
+        house.world.await_shown("m3@fernandfig.shop", "Laurel Next Tier Distance", 2000)
         sent = len(house.silent())
         _change(either_world, HELD | {"tiers": LADDER | {"ladder": [gold]}, "balance_reminder": REMINDER})
         assert len(house.silent()) == sent
