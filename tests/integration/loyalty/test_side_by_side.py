@@ -188,7 +188,8 @@ class TestConflicts:
         with ThreadPoolExecutor(2) as pool:
             for ended in [pool.submit(lock, first, second), pool.submit(lock, second, first)]:
                 ended.result(30)
-        assert len(tries) == (3 if engine.dialect.name == "postgresql" else 2)
+        # Whoever begins anew may be quicker than the other one, and meet it in a ring again.
+        assert (len(tries) > 2) == (engine.dialect.name == "postgresql")
 
 
 class TestEverybodyAtOnce:
