@@ -3,6 +3,8 @@
 All of them run in one transaction on both databases, so a failed upgrade leaves the schema as it was.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Literal
 
 from alembic import context
@@ -17,6 +19,7 @@ from settings import load_settings
 
 # Any constant: two processes that upgrade one PostgreSQL at once take turns on it.
 _TURN = 7_308_332_045
+_LONGEST_WAIT_MS = 600_000
 
 
 def _plain_type(kind: str, item: Any, autogen: AutogenContext) -> str | Literal[False]:
@@ -32,13 +35,25 @@ def _plain_type(kind: str, item: Any, autogen: AutogenContext) -> str | Literal[
     return False
 
 
-def _set_foreign_keys(connection: Connection, *, enforced: bool) -> None:
-    """SQLite changes a table by building it anew, and dropping the old one would delete what refers to it.
+@contextmanager
+def _sqlite_prepared(connection: Connection) -> Iterator[None]:
+    """SQLite changes a table by building it anew, and dropping the old one would delete what refers to it; and who waits for another
+    process that upgrades a large file may wait for long.
 
-    The pragma counts only outside a transaction, so it goes past SQLAlchemy, which would begin one.
+    The pragmas count only outside a transaction, so they go past SQLAlchemy, which would begin one.
     """
-    if connection.dialect.name == "sqlite":
-        connection.connection.cursor().execute(f"PRAGMA foreign_keys={'ON' if enforced else 'OFF'}")
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    cursor = connection.connection.cursor()
+    usual_wait = cursor.execute("PRAGMA busy_timeout").fetchone()[0]
+    cursor.execute("PRAGMA foreign_keys=OFF")
+    cursor.execute(f"PRAGMA busy_timeout={_LONGEST_WAIT_MS}")
+    try:
+        yield
+    finally:
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.execute(f"PRAGMA busy_timeout={usual_wait}")
 
 
 def _check_foreign_keys(connection: Connection) -> None:
@@ -54,16 +69,14 @@ def _run(connection: Connection) -> None:
         target_metadata=SQLModel.metadata,
         render_as_batch=True,
         render_item=_plain_type,
+        # Alembic would commit after each migration on SQLite, and another process could slip in between two of them.
+        transactional_ddl=True,
     )
-    _set_foreign_keys(connection, enforced=False)
-    try:
-        with context.begin_transaction():
-            if connection.dialect.name == "postgresql":
-                connection.execute(text("SELECT pg_advisory_xact_lock(:turn)"), {"turn": _TURN})
-            context.run_migrations()
-            _check_foreign_keys(connection)
-    finally:
-        _set_foreign_keys(connection, enforced=True)
+    with _sqlite_prepared(connection), context.begin_transaction():
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:turn)"), {"turn": _TURN})
+        context.run_migrations()
+        _check_foreign_keys(connection)
 
 
 def _run_on_settings() -> None:

@@ -7,6 +7,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, inspect
+from sqlalchemy.exc import DatabaseError
 from sqlmodel import SQLModel
 
 import loyalty.models  # noqa: F401  # fills the metadata
@@ -78,6 +79,16 @@ class TestUpgrade:
 
         assert [racer.returncode for racer in racers] == [0, 0], errors
         assert schema.is_current(empty)
+
+    def test_all_or_nothing(self, empty):
+        """An upgrade that fails half-way leaves the database as it was."""
+        with empty.begin() as connection:
+            connection.exec_driver_sql("CREATE TABLE referral (id integer)")
+
+        with pytest.raises(DatabaseError, match="referral"):
+            schema.upgrade(empty)
+
+        assert inspect(empty).get_table_names() == ["referral"]
 
     def test_makes_the_directory(self, tmp_path):
         """The default SQLite file may be the first thing in its directory."""
