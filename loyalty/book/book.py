@@ -213,7 +213,8 @@ class Book:
 
     def ensure_ids(self) -> None:
         """Insert the new accounts now, for a caller whose rows point at them."""
-        insert_accounts(self.session, self.shop_id, self._new, self.now)
+        held = {one.known_as[1] for one in self._accounts.values() if one.known_as[1] != one.email}
+        insert_accounts(self.session, self.shop_id, self._new, self.now, held=held)
         for account in self._new:
             if account.id is not None:
                 self._accounts[account.id] = account

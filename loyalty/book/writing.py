@@ -1,6 +1,6 @@
 """Turns decided entries, news and changed rows into the values of a few statements."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,16 +14,32 @@ from loyalty.core.standing import Award
 from loyalty.models import AwardRow, LedgerEntry, Member, OrderStanding
 
 
-def insert_accounts(session: Session, shop_id: int, accounts: Sequence[Account], now: datetime) -> None:
-    """Insert new members; each account gets its id."""
+def insert_accounts(
+    session: Session,
+    shop_id: int,
+    accounts: Sequence[Account],
+    now: datetime,
+    *,
+    held: Collection[str | None],
+) -> None:
+    """Insert new members; each account gets its id. One whose e-mail another row still has (``held``) gets it as ``update_accounts`` does
+    it: when that row has given it up."""
     if not accounts:
         return
     for account, member_id in zip(accounts, bulk.new_ids(session, Member, len(accounts)), strict=True):
-        account.id, account.name, account.known_as = member_id, str(member_id), account.identity()
+        free = None if account.email in held else account.email
+        account.id, account.name, account.known_as = (
+            member_id,
+            str(member_id),
+            (account.shopify_customer_id, free),
+        )
     bulk.insert_rows(
         session,
         Member,
-        [{"id": account.id} | _member_values(shop_id, account, now) for account in accounts],
+        [
+            {"id": account.id} | _member_values(shop_id, account, now) | {"email": account.known_as[1]}
+            for account in accounts
+        ],
     )
 
 

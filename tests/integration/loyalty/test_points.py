@@ -217,6 +217,19 @@ class TestAbsorb:
 
         assert [member.email for member in members(engine)] == [None, "ada@fernandfig.shop"]
 
+    def test_email_of_new_customer(self, engine: Engine, shop: Shop) -> None:
+        """So it does when the one who has it now is heard of for the first time: Ada deleted her account and made another."""
+        settle(engine, shop, customer(7001))
+        settle(engine, shop, CustomerDeleted(7001))
+        settle(engine, shop, customer(7002, minute=3), customer(7003, "second@fernandfig.shop", minute=3))
+
+        found = [(member.state, member.email, member.balance) for member in members(engine)]
+        assert found == [
+            ("deleted", None, 100),
+            ("member", "ada@fernandfig.shop", 100),
+            ("member", "second@fernandfig.shop", 100),
+        ]
+
 
 class TestReviews:
     def review(self, *, status: str = "published", minute: int = 0, verified: bool = True) -> ReviewSeen:
