@@ -6,8 +6,9 @@ The ledger stays whole: its entries name no person, so a member without name, ad
 import re
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import or_, update
+from sqlalchemy import and_, or_, update
 from sqlmodel import Session, col, select
 
 from loyalty import outbox
@@ -44,14 +45,12 @@ def customer_redacted(
     """Forget a person: here, in what waits to be read, and (what we wrote) at Klaviyo."""
     assert shop.id is not None
     people = _people(session, shop.id, message)
-    emails = {person.email for person in people if person.email} | {message.payload["email"]}
-    emails.discard(None)
-    _queue_forgetting(session, cipher, shop.id, sorted(filter(None, emails)), message, now=now)
+    emails = _addresses(session, shop.id, people, message)
+    _queue_forgetting(session, cipher, shop.id, sorted(emails), message, now=now)
     _forget_reviews(session, shop.id, emails)
     _forget_deliveries(session, shop.domain, message, emails, now=now)
-    addresses = {email for email in emails if email}
-    forget_files(session, shop.id, message.payload["customer_id"], addresses)
-    forget_merges(session, shop.id, addresses)
+    forget_files(session, shop.id, message.payload["customer_id"], emails)
+    forget_merges(session, shop.id, emails)
     for person in people:
         _forget_requests(session, person)
         forget_traces(session, person)
@@ -70,14 +69,15 @@ def customer_redacted(
 
 
 def _people(session: Session, shop_id: int, message: ShopMessage) -> list[Member]:
-    """The rows of the person: their own first, then those that were merged into it."""
-    named = (
-        [Member.shopify_customer_id == message.payload["customer_id"]]
-        if message.payload["customer_id"]
-        else []
-    )
-    if message.payload["email"]:
-        named.append(Member.email == message.payload["email"])
+    """The rows of the person: their own first, then those that were merged into it.
+
+    Who has the person's address and a customer record of their own is another customer: Shopify asks weeks later, and whoever came back
+    meanwhile has a new account under the old address.
+    """
+    customer_id, email = message.payload["customer_id"], message.payload["email"]
+    named: list[Any] = [Member.shopify_customer_id == customer_id] if customer_id else []
+    if email:
+        named.append(and_(Member.email == email, col(Member.shopify_customer_id).is_(None)))
     if not named:
         return []
     found = list(
@@ -88,6 +88,7 @@ def _people(session: Session, shop_id: int, message: ShopMessage) -> list[Member
             .with_for_update()
         ).all()
     )
+    found.sort(key=lambda person: person.shopify_customer_id is None)
     known = {person.id for person in found}
     layer = known
     while layer:
@@ -102,6 +103,18 @@ def _people(session: Session, shop_id: int, message: ShopMessage) -> list[Member
         known |= layer
         found.extend(fresh)
     return found
+
+
+def _addresses(session: Session, shop_id: int, people: Sequence[Member], message: ShopMessage) -> set[str]:
+    """The addresses of the person. One that somebody else has by now says nothing of the person any more."""
+    found = {person.email for person in people} | {message.payload["email"]}
+    others = select(Member.email).where(
+        Member.shop_id == shop_id,
+        col(Member.email).in_(found),
+        col(Member.id).not_in([person.id for person in people]),
+    )
+    taken = set(session.exec(others).all())
+    return {email for email in found if email and email not in taken}
 
 
 def _redact(person: Member, *, now: datetime) -> None:
@@ -143,7 +156,7 @@ def _queue_forgetting(
         )
 
 
-def _forget_reviews(session: Session, shop_id: int, emails: set[str | None]) -> None:
+def _forget_reviews(session: Session, shop_id: int, emails: set[str]) -> None:
     session.execute(
         update(Review)
         .where(col(Review.shop_id) == shop_id, col(Review.email).in_(emails))
@@ -160,10 +173,10 @@ def _forget_requests(session: Session, person: Member) -> None:
 
 
 def _forget_deliveries(
-    session: Session, domain: str, message: ShopMessage, emails: set[str | None], *, now: datetime
+    session: Session, domain: str, message: ShopMessage, emails: set[str], *, now: datetime
 ) -> None:
     """Empty the deliveries that were not settled and name the person: settled later, they would bring the person back."""
-    words = [re.escape(email.encode()) for email in emails if email]
+    words = [re.escape(email.encode()) for email in emails]
     if message.payload["customer_id"]:
         words.append(rb"(?<!\d)%d(?!\d)" % message.payload["customer_id"])
     if not words:

@@ -151,6 +151,30 @@ class TestCustomerRedact:
         store.receive()
         assert [row.kind for row in store.rows(PrivacyRequest)] == ["customer_redact"]
 
+    def test_address_of_another(self, store):
+        """Whoever has the person's address by now (as the same people who come back have) is another customer, and keeps everything."""
+        first = store.sign_up()
+        store.settle()
+        store.act("DELETE", f"/customers/{first}")
+        store.settle()
+        second = store.sign_up()
+        store.settle()
+        connect_klaviyo(store)
+        deliver(store, "orders/updated", {"customer": {"id": second, "email": EMAIL}}, delivery_id="waits")
+        body = {"shop_domain": store.domain, "customer": {"id": first, "email": EMAIL}}
+        deliver(store, "customers/redact", body)
+        with store.runtime.transaction() as session:
+            for row in session.exec(select(InboxMessage).where(InboxMessage.delivery_id == "d1")):
+                row.due_at = store.runtime.clock()
+        store.receive()
+        assert sorted((row.state, row.shopify_customer_id) for row in store.rows(Member)) == [
+            ("member", second),
+            ("redacted", None),
+        ]
+        assert (store.member(second).email, store.member(second).balance) == (EMAIL, 100)
+        assert store.outbox("forget_profile") == []
+        assert [row.state for row in store.rows(InboxMessage, delivery_id="waits")] == ["due"]
+
     def test_late_delivery(self, store):
         """A delivery about the person in the same batch does not bring the person back."""
         customer = store.sign_up()
