@@ -4,13 +4,10 @@ The floor is the larger of what cannot be helped: Klaviyo's published limits for
 machine reads the members and encodes the same bodies. The local Klaviyo works on the same two cores, so its time is told as well.
 """
 
-import json
 import math
-import subprocess
-import sys
 from typing import Any
 
-from bench.children import ROOT, cpu_seconds
+from bench.children import answer_of, cpu_seconds
 from bench.crowd import add_members, connect_klaviyo
 from bench.ground import Ground, open_shop, settle
 from bench.local_klaviyo import ACCOUNT, KEY, serving
@@ -66,15 +63,7 @@ def _sync(ground: Ground, members: int) -> dict[str, Any]:
         }
         ground.forget_limits()
         before = cpu_seconds(klaviyo.pid)
-        done = subprocess.run(
-            [sys.executable, "-m", "bench.sync_process"],
-            input=json.dumps(asked),
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            text=True,
-            check=True,
-        )
-        found: dict[str, Any] = json.loads(done.stdout)
+        found = answer_of("bench.sync_process", asked)
         found["klaviyo_seconds"] = cpu_seconds(klaviyo.pid) - before
         if found["state"] != "done" or found["done"] != members:
             raise RuntimeError(f"the sync ended {found['state']} with {found['done']} of {members}")

@@ -41,14 +41,11 @@ def measure(ground: Ground, scale: Scale) -> Report:
     rates, peaks = [], []
     for orders in scale.growth:
         found = _previewed(ground, orders // _ORDERS_EACH)
-        label = f"{orders:,} orders"
-        report.add(f"{label}: the whole preview", "s", found["seconds"])
-        report.add(f"{label}: orders a second", "/s", orders / found["seconds"])
-        report.add(f"{label}: processor time of ours", "ms each", found["processor_seconds"] / orders * 1000)
-        report.add(f"{label}: peak memory", "MB", found["peak_mb"])
-        rates.append(orders / found["seconds"])
+        rates.append(report.add_run(orders, "orders", "the whole preview", found))
         peaks.append(found["peak_mb"])
-    report.budgets.append(Budget.at_most(f"{label} in five minutes", found["seconds"] / 60, 5, "minutes"))
+    report.budgets.append(
+        Budget.at_most(f"{orders:,} orders in five minutes", found["seconds"] / 60, 5, "minutes")
+    )
     report.budgets.append(Budget.at_most("less than 300 MB", max(peaks), 300, "MB"))
     report.budgets.extend(growth(rates, peaks, "order"))
     report.notes.append(

@@ -1,7 +1,7 @@
 """What a benchmark found: figures, budgets and notes; printed as a table and kept as JSON."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -68,6 +68,15 @@ class Report:
         spread = Spread.of(values)
         self.figures.append(Figure(label, unit, spread))
         return spread
+
+    def add_run(self, count: int, things: str, whole: str, found: Mapping[str, float]) -> float:
+        """Note what a process found that did something to so many things; returns how many it did a second."""
+        label, rate = f"{count:,} {things}", count / found["seconds"]
+        self.add(f"{label}: {whole}", "s", found["seconds"])
+        self.add(f"{label}: {things} a second", "/s", rate)
+        self.add(f"{label}: processor time of ours", "ms each", found["processor_seconds"] / count * 1000)
+        self.add(f"{label}: peak memory", "MB", found["peak_mb"])
+        return rate
 
     def data(self) -> dict[str, Any]:
         """For the results' file."""

@@ -40,14 +40,11 @@ def measure(ground: Ground, scale: Scale) -> Report:
     rates, peaks = [], []
     for members in scale.growth:
         found = _recalculated(ground, members)
-        label = f"{members:,} members"
-        report.add(f"{label}: the whole run", "s", found["seconds"])
-        report.add(f"{label}: members a second", "/s", members / found["seconds"])
-        report.add(f"{label}: processor time of ours", "ms each", found["processor_seconds"] / members * 1000)
-        report.add(f"{label}: peak memory", "MB", found["peak_mb"])
-        rates.append(members / found["seconds"])
+        rates.append(report.add_run(members, "members", "the whole run", found))
         peaks.append(found["peak_mb"])
-    report.budgets.append(Budget.at_most(f"{label} in ten minutes", found["seconds"] / 60, 10, "minutes"))
+    report.budgets.append(
+        Budget.at_most(f"{members:,} members in ten minutes", found["seconds"] / 60, 10, "minutes")
+    )
     report.budgets.extend(growth(rates, peaks, "member"))
     report.notes.append(
         f"one round each; three orders for each member; {found['moved'] / members:.0%} change their tier"

@@ -5,13 +5,10 @@ All three serve with two processes on the same PostgreSQL, in turns, so that wha
 
 import contextlib
 import itertools
-import json
-import subprocess
-import sys
 from dataclasses import asdict
 from typing import Any
 
-from bench.children import ROOT, cpu_seconds
+from bench.children import answer_of, cpu_seconds
 from bench.ground import Ground
 from bench.load import Plan
 from bench.orders import SHOP, TOPIC, order_body
@@ -60,16 +57,7 @@ def send(port: int, seconds: float, *, rate: float | None = None, tag: str = "")
         connections=CONNECTIONS,
         rate=rate,
     )
-    done = subprocess.run(
-        [sys.executable, "-m", "bench.load"],
-        input=json.dumps(asdict(plan)),
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    return answer_of("bench.load", asdict(plan))
 
 
 def _at_maximum(server: Serving, ground: Ground, scale: Scale) -> dict[str, Any]:
