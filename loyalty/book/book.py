@@ -83,6 +83,9 @@ class Book:
         for row in rows:
             # What this batch has decided about an order is newer than its row.
             self.orders.setdefault(row.order_id, self._record(row))
+            if row.member_id is not None and row.placed_at is not None:
+                credit = OrderCredit(row.placed_at, row.counted)
+                self.account(row.member_id).orders.setdefault(row.order_id, credit)
 
     def load_orders_of(self, account: Account) -> list[OrderRecord]:
         """Every order of a member, read as it is known."""

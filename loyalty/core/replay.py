@@ -180,11 +180,11 @@ class Replay:
             self.pins[order_id] = decision.pin
             program = self.programs[decision.pin.version]
         self.apply(decision)
-        credit = order_credit(known.order, program)
+        credit, before = order_credit(known.order, program), self.standing.orders.get(order_id)
         self.standing.orders[order_id] = credit
         if self.standing.last_order_at is None or credit.placed_at > self.standing.last_order_at:
             self.standing.last_order_at = credit.placed_at
-        self._climb(at)
+        self._climb(at, counts_less=before is not None and credit.amount < before.amount)
 
     def _review(self, fact: ReviewSeen, at: datetime) -> None:
         known = self.reviews.get(fact.review_id)
@@ -207,10 +207,9 @@ class Replay:
         self.apply(Decision(entries, news, (changed,)))
         self._climb(at)
 
-    def _climb(self, at: datetime) -> None:
+    def _climb(self, at: datetime, *, counts_less: bool = False) -> None:
         program = self.program
-        if not program.goals and program.tiers is None and self.standing.tier is None:
+        if not (counts_less or program.goals or program.tiers or self.standing.tier):
             return
-        if program.goals:
-            self.apply(decide_goals(self.standing, program, at=at))
+        self.apply(decide_goals(self.standing, program, at=at))
         self.apply(decide_tier(self.standing, program, at))

@@ -62,8 +62,9 @@ def _settle(book: Book, record: OrderRecord, *, history: bool) -> None:
     if decision.pin is not None and decision.pin != record.pin:
         record.pin, record.changed = decision.pin, True
     book.apply(account, decision)
+    counted = record.counted
     _credit(book, record, account)
-    climb(book, account, history=history)
+    climb(book, account, history=history, counts_less=record.counted < counted)
 
 
 def _credit(book: Book, record: OrderRecord, account: Account) -> None:

@@ -46,10 +46,12 @@ def decide_order(
     """Bring the points of an order to what its latest state is worth under ``program``: the one of ``pin``, or the one in force.
 
     Points are only taken back on an authoritative snapshot, and refunds only reckoned on one; on any other the decision is to read
-    the order again.
+    the order again. So it is when the order would count less for goals and tiers: those take points back, too.
     """
     order, source = fact.order, order_source(fact.order.order_id)
     tier = pin.tier if pin else standing.tier
+    if not fact.authoritative and _counts_less(standing, order, program):
+        return Decision(reread=True)
     claims = tuple(_claims(standing, order, program, tier))
     if not fact.authoritative and any(needs_catalogue(order, claim.rule.goods) for claim in claims):
         return Decision(reread=True)
@@ -74,6 +76,11 @@ def decide_order(
         news.extend(told)
         balance += sum(entry.points for entry in posted)
     return Decision(tuple(entries), tuple(news), tuple(awards), pin=pin or Pin(program.version, tier))
+
+
+def _counts_less(standing: Standing, order: OrderSnapshot, program: Program) -> bool:
+    known = standing.orders.get(order.order_id)
+    return known is not None and order_credit(order, program).amount < known.amount
 
 
 def _changes(

@@ -82,9 +82,8 @@ def decide_duplicates(standing: Standing, *, at: datetime) -> Decision:
     for same in by_slot.values():
         kept, *others = sorted(same, key=attrgetter("occurred_at", "source.ref"))
         for award in others:
-            to = Change(
-                0, at, {"kept": kept.source.ref, "slot": award.slot}, f"{award.title}: given once per person"
-            )
+            why = {**award.why, "kept": kept.source.ref, "slot": award.slot}
+            to = Change(0, at, why, f"{award.title}: given once per person")
             known = Standing(balance=standing.balance + sum(entry.points for entry in entries))
             changed, posted, told = change(known, award, to, at=at)
             awards.append(changed)

@@ -53,6 +53,6 @@ def decide_given_again(standing: Standing, award: Award, worth: int, *, at: date
     """
     if award.worth or worth <= 0:
         return Decision()
-    because = {"given_again": worth, "slot": award.slot}
+    because = {**award.why, "given_again": worth, "slot": award.slot}
     changed, entries, _ = change(standing, award, Change(worth, award.occurred_at, because, ""), at=at)
     return Decision(entries, (), (changed,))

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from loyalty.core.decide.actions import slot_of
+from loyalty.core.decide.goals import goal_slot
 from loyalty.core.limits import allows
 from loyalty.core.moments import day_of
 from loyalty.core.program import ActionRule, GoalRule, Program, Rule
@@ -24,5 +25,5 @@ def why_not(standing: Standing, rule: Rule, program: Program, *, at: datetime) -
 
 def _slot(rule: Rule, at: datetime, program: Program) -> str:
     if isinstance(rule, GoalRule):
-        return f"goal:{rule.key}"
+        return goal_slot(rule)
     return slot_of(rule, at, program) if isinstance(rule, ActionRule) else ""

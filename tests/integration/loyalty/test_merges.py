@@ -155,6 +155,23 @@ class TestUnmerge:
         assert state(runtime) == before
         assert books(runtime) == []
 
+    def test_goal(self, runtime, shop, hands):
+        """A goal that both had reached is given once to the one, and to each again when they are parted."""
+        goal = {"way": "order_count_goal", "title": "First order", "goal": 1, "points": 300}
+        with runtime.transaction() as session:
+            document = DEFAULT_DOCUMENT | {"earn": {"first": goal}}
+            programs.apply(session, shop.id, document, author="staff:1", now=runtime.clock())
+        settle(runtime, shop, joined(ADA), joined(BO), bought(BO, 2, "60"), bought(ADA, 1, "80"))
+        before = state(runtime)
+        assert who(runtime, ADA).balance == who(runtime, BO).balance == 300
+        settle(runtime, shop, CustomersMerged(7001, 7002, NOW), bought(ADA, 3, "5"))
+        assert who(runtime, ADA).balance == 300
+        settle(runtime, shop, bought(ADA, 3, "5", refunded="5", minute=9))
+        hands.later(60)
+        unmerge(runtime, shop)
+        assert state(runtime)["awards"] == before["awards"]
+        assert books(runtime) == []
+
     def test_refunded_since(self, runtime, shop):
         """An order that was refunded while the two were one goes back with its refund."""
         settle(runtime, shop, joined(ADA), joined(BO), bought(ADA, 1, "800"), bought(BO, 2, "600"))

@@ -2,11 +2,14 @@
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any, ClassVar
 
 import pytest
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
+from loyalty import programs
+from loyalty.core.document import DEFAULT_DOCUMENT
 from loyalty.core.facts import (
     CustomerDeleted,
     CustomerSeen,
@@ -229,6 +232,39 @@ class TestAbsorb:
             ("member", "ada@fernandfig.shop", 100),
             ("member", "second@fernandfig.shop", 100),
         ]
+
+
+class TestGoals:
+    GOAL: ClassVar = {"way": "order_count_goal", "title": "First order", "goal": 1, "points": 300}
+
+    def save(self, engine: Engine, shop: Shop, **earn: dict[str, Any]) -> None:
+        """A version of the program with nothing but these ways to earn."""
+        with transaction(engine) as session:
+            programs.apply(
+                session, shop.id or 0, DEFAULT_DOCUMENT | {"earn": earn}, author="staff:1", now=NOW
+            )
+
+    def test_hearsay(self, engine: Engine, shop: Shop) -> None:
+        """A webhook undoes no goal, not even where the orders themselves earn nothing: the order is read first."""
+        self.save(engine, shop, first=self.GOAL)
+        settle(engine, shop, customer(), order())
+        settle(engine, shop, order(5, remaining=0, status="refunded", refunded="216"))
+        assert members(engine)[0].balance == 300
+        assert outbox(engine, "shopify")[-1] == "reread_order"
+
+        settle(engine, shop, order(5, remaining=0, status="refunded", refunded="216", authoritative=True))
+        assert members(engine)[0].balance == 0
+
+    def test_switched_off(self, engine: Engine, shop: Shop) -> None:
+        """A goal that is no longer in the program keeps what it gave, until a refund shows that it was not reached."""
+        self.save(engine, shop, first=self.GOAL)
+        settle(engine, shop, customer(), order())
+        self.save(engine, shop, first=self.GOAL | {"enabled": False})
+        settle(engine, shop, order(4))
+        assert members(engine)[0].balance == 300
+
+        settle(engine, shop, order(5, remaining=0, status="refunded", refunded="216", authoritative=True))
+        assert members(engine)[0].balance == 0
 
 
 class TestReviews:

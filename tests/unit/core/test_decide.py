@@ -18,7 +18,7 @@ from loyalty.core.decide import (
 )
 from loyalty.core.facts import PointsAdjusted, RewardRequested
 from loyalty.core.ledger import Source
-from loyalty.core.standing import Award, Standing
+from loyalty.core.standing import Award, OrderCredit, Standing
 from tests.unit.core.makers import NOON, customer, later, line, order, order_rule, program, review, seen
 from tests.unit.core.recorder import Recorder
 
@@ -160,6 +160,15 @@ class TestOrder:
             order(line("20")), known(order_source(9001), "order", 50, posted=50, postings=1)
         )
         assert Decision(reread=True) == decision
+
+    def test_hearsay_for_goals(self):
+        """A webhook by which an order counts less for goals and tiers asks too, also where the order itself earned nothing."""
+        member = known(order_source(9001), "order", joined=True)
+        member.orders[9001] = OrderCredit(NOON, Decimal(50))
+        rules = program(order=None)
+        assert Decision(reread=True) == self.decide(order(line("20")), member, rules)
+        assert Decision() == self.decide(order(line("50")), member, rules)
+        assert Decision() == self.decide(order(line("20")), member, rules, authoritative=True)
 
     def test_shrinks(self):
         """What was read at Shopify takes the difference back and says what changed."""
