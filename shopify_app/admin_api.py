@@ -22,6 +22,7 @@ TIMEOUT = (3.05, 10)
 LONGEST_WAIT = 5.0
 _TRIES = 3
 _UNAVAILABLE = frozenset({402, 403, 404, 423})
+_FAILED = frozenset({"INTERNAL_SERVER_ERROR", "TIMEOUT"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +135,13 @@ def _answer(body: Mapping[str, Any]) -> Answer:
     status = cost.get("throttleStatus") or {}
     if "THROTTLED" in codes:
         raise Throttled(_throttle_wait(cost, status), status=200)
+    if "SHOP_INACTIVE" in codes:
+        raise ShopUnavailable("shop_inactive", status=200)
     data = body.get("data")
+    # Of what failed on the way the rest of an answer says that it is not there: an order without refunds, a product that is gone.
+    if _FAILED & set(codes) or not (codes or isinstance(data, Mapping)):
+        raise Unreachable("server_error", status=200)
     if not isinstance(data, Mapping):
-        if "INTERNAL_SERVER_ERROR" in codes or not codes:
-            raise Unreachable("server_error", status=200)
         raise RequestInvalid(",".join(sorted(set(codes))), status=200)
     return Answer(data, codes, status.get("currentlyAvailable"))
 

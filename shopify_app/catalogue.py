@@ -56,7 +56,8 @@ class Catalogue:
     def _ask(self, numbers: list[int]) -> None:
         answer = self._api.query(documents.CATALOGUE, {"ids": [gid("Product", number) for number in numbers]})
         nodes = answer.data.get("nodes")
-        if not isinstance(nodes, list) or len(nodes) != len(numbers):
+        # Nothing in the place of a product that may not be read does not mean that it is gone.
+        if answer.errors or not isinstance(nodes, list) or len(nodes) != len(numbers):
             raise Unreachable(",".join(answer.errors) or "no_catalogue", status=200)
         try:
             found = [catalogue_of(node) for node in nodes]

@@ -130,6 +130,22 @@ class TestQuery:
             client.query("q")
         assert error.value.status == status
 
+    def test_inactive(self, client, httpserver):
+        """So it is when Shopify says it in the answer."""
+        ordered(httpserver, {"errors": [{"message": "x", "extensions": {"code": "SHOP_INACTIVE"}}]})
+        with pytest.raises(ShopUnavailable):
+            client.query("q")
+
+    @pytest.mark.parametrize("code", ["INTERNAL_SERVER_ERROR", "TIMEOUT"])
+    @pytest.mark.parametrize("data", [None, {"order": None}, {"order": {"refunds": None}}])
+    def test_half_an_answer(self, client, httpserver, code, data):
+        """Where a part of an answer failed, the rest of it is not believed: it is asked for again."""
+        ordered(httpserver, {"data": data, "errors": [{"extensions": {"code": code}}]}, OK)
+        assert client.query("q").data == OK["data"]
+        ordered(httpserver, {"data": data, "errors": [{"extensions": {"code": code}}]})
+        with pytest.raises(Unreachable):
+            client.mutate("m", {}, idempotent=False)
+
     def test_invalid(self, client, httpserver):
         """A refusal carries the codes and none of Shopify's words, for they may quote ours."""
         body = {

@@ -30,12 +30,15 @@ class Shopify:
 
     def __init__(self, nodes: dict[int, Any]) -> None:
         self.nodes = nodes
+        self.errors: tuple[str, ...] = ()
         self.asked: list[list[int]] = []
 
     def query(self, _document: str, variables: dict[str, Any]) -> Any:
         numbers = [int(text.rpartition("/")[2]) for text in variables["ids"]]
         self.asked.append(numbers)
-        return SimpleNamespace(data={"nodes": [self.nodes.get(number) for number in numbers]}, errors=())
+        return SimpleNamespace(
+            data={"nodes": [self.nodes.get(number) for number in numbers]}, errors=self.errors
+        )
 
 
 class TestReading:
@@ -85,6 +88,13 @@ class TestImport:
         catalogue.learn([bought])
         (row,) = catalogue.complete(bought).lines
         assert (row.tags, row.collections) == NOTHING
+
+    def test_not_told(self):
+        """A product that may not be read is not one that is gone."""
+        catalogue, shopify = self.catalogue({})
+        shopify.errors = ("ACCESS_DENIED",)
+        with pytest.raises(Unreachable):
+            catalogue.learn([order(of_product(7))])
 
     def test_strange(self):
         """An answer of another shape is no answer."""
