@@ -47,6 +47,7 @@ FEW = 100
 # A step must end well before its lease does.
 _SHARE_OF_LEASE = 0.25
 _MOST_RESTARTS = 3
+_MOST_REFUSED = 5
 _RUNNING = frozenset({"CREATED", "RUNNING"})
 _BUSY = frozenset({"LIMIT_REACHED", "OPERATION_IN_PROGRESS"})
 
@@ -78,7 +79,7 @@ def import_step(config: ShopifyConfig, session: requests.Session, runtime: Runti
             return _ask(runtime, api, view)
         return _go_on(runtime, api, session, view, operation)
     except AddressRanOut:
-        return Step(wait=1.0)  # the next step asks the operation for a new address
+        return _ask_address_again(runtime, view)
     except ShopifyError as error:
         return _trouble(error)
 
@@ -148,6 +149,17 @@ def _go_on(
     return _read(runtime, api, session, view, str(found["url"]), total)
 
 
+def _ask_address_again(runtime: Runtime, view: RunView) -> Step:
+    """The next step asks the operation for a new address. A file of which every address is refused is gone: Shopify keeps it for a week."""
+    refused = int(view.cursor.get("refused", 0)) + 1
+    if refused >= _MOST_REFUSED:
+        return _restart(runtime, view, "file_is_gone")
+    with runtime.transaction() as session:
+        # An address is refused before anything of the file is read, so this is where the reading was.
+        runs.save(session, view.id, cursor=view.cursor | {"refused": refused})
+    return Step(wait=float(2 ** (refused - 1)))
+
+
 def _restart(runtime: Runtime, view: RunView, reason: str) -> Step:
     """Ask for a new file, from its beginning: what was settled stays settled."""
     restarts = int(view.cursor.get("restarts", 0)) + 1
@@ -163,7 +175,7 @@ def _read(
 ) -> Step:
     """Settle chunks until the file ends or the time is up. The connection stays open between chunks, the transaction does not."""
     until = time.monotonic() + runtime.lease_seconds * _SHARE_OF_LEASE
-    cursor = dict(view.cursor)
+    cursor = {name: value for name, value in view.cursor.items() if name != "refused"}
     catalogue = Catalogue(api) if _chooses_goods(runtime, view) else None
     found = groups(session, address, offset=int(cursor["offset"]))
     try:

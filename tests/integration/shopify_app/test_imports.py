@@ -97,6 +97,13 @@ class TestCustomers:
         run = store.advance(begin(store, "customer_import"))
         assert (run.state, run.done) == ("done", 10)
 
+    def test_file_is_gone(self, store):
+        """When every address of a file is refused, another file is asked for."""
+        store.act("POST", "/customers/synthetic", count=10)
+        store.switch("/faults", place="bulk", kind="status", status=403, times=5)
+        run = store.advance(begin(store, "customer_import"))
+        assert (run.state, run.done, run.cursor["restarts"]) == ("done", 10, 1)
+
     def test_cancelled(self, store, monkeypatch):
         """A run that is cancelled stops, and keeps what it brought in."""
         monkeypatch.setattr(imports, "CHUNK", 100)
