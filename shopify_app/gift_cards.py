@@ -77,10 +77,10 @@ def deactivate(api: AdminClient, row: RewardIssue, *, attempt: int, now: datetim
     codes = error_codes(payload)
     if "GIFT_CARD_NOT_FOUND" in codes:
         return ended(row, now, used=False)
+    if PASSING & set(codes) or not (codes or payload.get("giftCard")):
+        return Later(later_by(attempt), ",".join(codes or answer.errors) or "no_answer", 200)
     if codes:
         return Refused(",".join(codes).lower(), 200)
-    if not payload.get("giftCard"):
-        return Later(later_by(attempt), ",".join(answer.errors) or "no_answer", 200)
     # Nothing more can be spent now; what was spent since we looked shows here.
     return ended(row, now, used=_is_spent(payload["giftCard"]))
 

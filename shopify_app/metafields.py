@@ -4,6 +4,7 @@ A balance is the truth at the moment of sending, so many movements of one member
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from loyalty import programs
 from loyalty.core.moments import day_of
@@ -14,7 +15,7 @@ from shopify_app import documents
 from shopify_app.admin_api import AdminClient
 from shopify_app.gids import gid
 from shopify_app.program_view import program_metafield
-from shopify_app.reward_outcomes import later_by
+from shopify_app.reward_outcomes import PASSING, error_codes, later_by
 
 MOST_AT_ONCE = 25
 _TYPE = "number_integer"
@@ -61,14 +62,15 @@ def write_program(api: AdminClient, runtime: Runtime, shop_id: int, *, attempt: 
         "value": value,
     }
     answer = api.mutate(documents.METAFIELDS_SET, {"metafields": [field]}, idempotent=True)
-    errors = (answer.data.get("metafieldsSet") or {}).get("userErrors")
-    if errors:
-        return Refused(",".join(str(error.get("code")) for error in errors).lower(), 200)
-    return Later(later_by(attempt), ",".join(answer.errors), 200) if answer.errors else Delivered(200)
+    codes = error_codes(answer.data.get("metafieldsSet") or {})
+    if answer.errors or PASSING & set(codes):
+        return Later(later_by(attempt), ",".join(codes or answer.errors), 200)
+    return Refused(",".join(codes).lower(), 200) if codes else Delivered(200)
 
 
 def _set(api: AdminClient, balances: Mapping[int, tuple[int, int]]) -> dict[int, str]:
-    """Write the balances, all or none; those that Shopify names as wrong are left out and the rest is written again.
+    """Write the balances, all or none; those that Shopify names as wrong are left out and the rest is written again. Where it names
+    none, each is written by itself.
 
     Returns the reasons of the members that could not be written.
     """
@@ -85,16 +87,29 @@ def _set(api: AdminClient, balances: Mapping[int, tuple[int, int]]) -> dict[int,
         errors = (answer.data.get("metafieldsSet") or {}).get("userErrors") or ()
         if not errors:
             return refused | dict.fromkeys(members if answer.errors else (), ",".join(answer.errors))
-        for error in errors:
-            index = error.get("elementIndex")
-            named = (
-                members[index : index + 1]
-                if isinstance(index, int) and 0 <= index < len(members)
-                else members
-            )
-            refused |= dict.fromkeys(named, str(error.get("code")).lower())
+        wrong = {_place(error): _reason(error) for error in errors}
+        named = {members[place]: reason for place, reason in wrong.items() if 0 <= place < len(members)}
+        if not named and len(members) > 1:
+            for member_id in members:
+                refused |= _set(api, {member_id: balances[member_id]})
+            return refused
+        refused |= named or dict.fromkeys(members, next(iter(wrong.values())))
+
+
+def _place(error: Mapping[str, Any]) -> int:
+    """Which of the metafields an error is about: its path says so (``metafields``, ``3``, ``ownerId``), or its index; -1 if neither does."""
+    path = error.get("field") or ()
+    if len(path) > 1 and str(path[1]).isdecimal():
+        return int(path[1])
+    index = error.get("elementIndex")
+    return index if isinstance(index, int) else -1
+
+
+def _reason(error: Mapping[str, Any]) -> str:
+    code = str(error.get("code") or "INVALID")
+    return code if code in PASSING else code.lower()
 
 
 def _refusal(reason: str, message: Message) -> Outcome:
-    # Codes in capitals are the API's own trouble (not allowed just now); the others are about this customer.
+    # Codes in capitals are the API's own trouble (not allowed, or failed, just now); the others are about this customer.
     return Later(later_by(message.attempts), reason, 200) if reason.isupper() else Refused(reason, 200)

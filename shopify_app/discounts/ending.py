@@ -7,7 +7,7 @@ from loyalty.models import RewardIssue
 from shopify_app import documents
 from shopify_app.admin_api import AdminClient
 from shopify_app.discounts.finding import by_code, is_ours
-from shopify_app.reward_outcomes import ended, error_codes, later_by
+from shopify_app.reward_outcomes import PASSING, ended, error_codes, later_by
 
 _GONE = frozenset({"NOT_FOUND", "INVALID"})
 
@@ -26,8 +26,8 @@ def deactivate(api: AdminClient, row: RewardIssue, *, attempt: int, now: datetim
     answer = api.mutate(documents.DISCOUNT_DEACTIVATE, {"id": discount_id}, idempotent=True)
     payload = answer.data.get("discountCodeDeactivate") or {}
     codes = error_codes(payload)
-    if not codes and not payload.get("codeDiscountNode"):
-        return Later(later_by(attempt), ",".join(answer.errors) or "no_answer", 200)
+    if PASSING & set(codes) or not (codes or payload.get("codeDiscountNode")):
+        return Later(later_by(attempt), ",".join(codes or answer.errors) or "no_answer", 200)
     if set(codes) - _GONE:
         return Refused(",".join(codes).lower(), 200)
     discount = (payload.get("codeDiscountNode") or {}).get("codeDiscount") or {}
