@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from loyalty.member_file.table import DELIMITERS
+from loyalty.member_file.table import DELIMITERS, LONGEST_LINE
 
 LAUREL = "laurel"
 # What files of just these two columns are called: every vendor's template for balances is one.
@@ -164,6 +164,8 @@ class Layout:
 
 def recognise(line: str) -> Layout:
     """The layout of a file with this first line. Raises ``NotAMemberFile``."""
+    if len(line) > LONGEST_LINE:
+        raise NotAMemberFile("The first line is too long to name columns: is this a CSV file?")
     found = max((_layout(line, delimiter) for delimiter in DELIMITERS), key=lambda layout: len(layout.places))
     if not {"email", "customer_id"} & found.places.keys():
         raise NotAMemberFile("The first line names no column for the e-mail address.")

@@ -24,6 +24,7 @@ _INSTANT = re.compile(
 )
 _FIRST_DAY = date(1970, 1, 1)
 _LAST_DAY = date(2100, 1, 1)
+_NEVER = "is a date that cannot be meant"
 # No leap second and no year of its own: only there to ask whether a day exists.
 _LEAP_YEAR = 2024
 
@@ -126,8 +127,10 @@ def moment(cell: str, zone: ZoneInfo, *, day_first: bool) -> datetime | None:
         raise Wrong(
             f"is not a date (write {_examples('2024-03-01', '2024-03-01 14:30', day_first=day_first)})"
         ) from None
+    except OverflowError:  # the first or the last day of all, in which the time in UTC has no place
+        raise Wrong(_NEVER) from None
     if not _FIRST_DAY <= at.date() < _LAST_DAY:
-        raise Wrong("is a date that cannot be meant")
+        raise Wrong(_NEVER)
     return at
 
 

@@ -62,7 +62,9 @@ class TestRecognise:
         assert layout.header("points") == "points_approved"
         assert layout.ignored == ("points", "points_pending")
 
-    @pytest.mark.parametrize("header", ["", "\n", "name,points\n", "ada@fernandfig.shop,120\n"])
+    @pytest.mark.parametrize(
+        "header", ["", "\n", "name,points\n", "ada@fernandfig.shop,120\n", '[{"email": 1}]' * 20_000]
+    )
     def test_nobody_named(self, header):
         """Without a column that says who is meant there is nothing to import."""
         with pytest.raises(NotAMemberFile):

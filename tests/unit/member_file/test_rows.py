@@ -146,6 +146,22 @@ class TestBad:
         """A mistake is named with its column and with what was expected."""
         assert mistakes(**{column: cell}) == [(column, what)]
 
+    @pytest.mark.parametrize(
+        ("zone", "cell"),
+        [
+            ("Europe/Berlin", "0001-01-01"),
+            ("Europe/Berlin", "0001-01-01 00:00:00"),
+            ("America/New_York", "9999-12-31 23:59:59"),
+            ("UTC", "0001-01-01T00:00:00+14:00"),
+        ],
+    )
+    def test_ends_of_time(self, zone, cell):
+        """What other programs write for "never" is named as such also where it has no instant in UTC."""
+        rules = Rules(ZoneInfo(zone), "add", NOW, {})
+        assert mistakes(rules, points_expire_at=cell) == [
+            ("points_expire_at", "is a date that cannot be meant")
+        ]
+
     def test_all_of_them(self):
         """Every mistake of a line is named, under the file's own headers."""
         assert [column for column, _ in mistakes(points="x", tier="y", birthday="z")] == [
