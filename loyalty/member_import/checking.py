@@ -11,7 +11,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Select, case, delete, func, insert, select, text, update
+from sqlalchemy import Select, case, delete, exists, func, insert, select, text, update
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
@@ -196,7 +196,8 @@ def _conclude(runtime: Runtime, view: RunView, batch: ImportBatch) -> Step:
         kept = session.get_one(ImportBatch, batch.id, with_for_update=True)
         unknown = _mark_unknown(session, kept)
         kept.report = {**kept.report, **_sums(session, kept)}
-        kept.state, kept.checked_at = "checked", runtime.clock()
+        now = runtime.clock()
+        kept.state, kept.checked_at = "checked", now
         session.execute(
             delete(ImportChunk).where(
                 col(ImportChunk.shop_id) == kept.shop_id, col(ImportChunk.batch_id) == kept.id
@@ -204,6 +205,7 @@ def _conclude(runtime: Runtime, view: RunView, batch: ImportBatch) -> Step:
             execution_options={"synchronize_session": False},
         )
         runs.save(session, view.id, cursor={"phase": "over"}, done=-unknown, failed=unknown)
+        runs.finish(session, view.id, now=now)
         if session.get_bind().dialect.name == "postgresql":
             # Of a million rows that are a minute old the planner thinks as of a handful; the import would read them all for each batch.
             session.execute(text("ANALYZE import_row"))
@@ -212,8 +214,9 @@ def _conclude(runtime: Runtime, view: RunView, batch: ImportBatch) -> Step:
 
 def _mark_unknown(session: Session, batch: ImportBatch) -> int:
     """Lines without an address whose customer nobody knows: a member is made of an address only."""
-    known = select(col(Member.shopify_customer_id)).where(
-        col(Member.shop_id) == batch.shop_id, col(Member.shopify_customer_id).is_not(None)
+    # Not "in none of them": for that a database may walk all members for each line.
+    known = exists().where(
+        col(Member.shop_id) == batch.shop_id, col(Member.shopify_customer_id) == col(ImportRow.customer_id)
     )
     lost = (
         update(ImportRow)
@@ -222,7 +225,7 @@ def _mark_unknown(session: Session, batch: ImportBatch) -> int:
             col(ImportRow.batch_id) == batch.id,
             col(ImportRow.state) == "good",
             col(ImportRow.email).is_(None),
-            col(ImportRow.customer_id).not_in(known),
+            ~known,
         )
         .values(state="bad", reason="unknown_customer")
     )
