@@ -115,6 +115,14 @@ def save(
         raise RunStopped(run_id)
 
 
+def finish(session: Session, run_id: int, *, now: datetime) -> None:
+    """End a run in the transaction of its last piece: where that changes what a step finds, a kill between the two must not come between
+    them. The step then says that it has finished. Raises ``RunStopped`` when the run is no longer running."""
+    running = update(Run).where(col(Run.id) == run_id, col(Run.state) == "running")
+    if not session.execute(running.values(state="done", error=None, finished_at=now)).rowcount:  # type: ignore[attr-defined]
+        raise RunStopped(run_id)
+
+
 def note(session: Session, run_id: int, items: list[tuple[str, int | None, str, str]]) -> None:
     """Keep who was skipped or failed: (subject, member id, outcome, reason). The same subject is kept once per run."""
     if items:

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, update
-from sqlmodel import Session, col, select
+from sqlalchemy import Row
+from sqlmodel import Session, select
 
 from loyalty import bulk, runs
 from loyalty.book import Account, Book
@@ -19,7 +19,7 @@ from loyalty.core.decide.imports import Brought, ImportRefused, decide_import, i
 from loyalty.core.standing import Birthday, HandTier
 from loyalty.member_file import FileRow
 from loyalty.member_import.checking import SHARE_OF_LEASE
-from loyalty.member_import.lines import ROWS_AT_ONCE, next_lines
+from loyalty.member_import.lines import ROWS_AT_ONCE, forget_people, next_lines
 from loyalty.models import ImportBatch, ImportRow, Member, Shop
 from loyalty.points.climbing import climb
 from loyalty.runs import RunView, Step
@@ -40,7 +40,11 @@ def import_step(runtime: Runtime, view: RunView) -> Step:
                 return Step(error="no_such_import")
             rows = next_lines(session, batch, "good", after=number, limit=ROWS_AT_ONCE)
             if not rows:
-                _finish(session, batch, now=runtime.clock())
+                now = runtime.clock()
+                batch.state, batch.imported_at = "imported", now
+                session.add(batch)
+                forget_people(session, batch)
+                runs.finish(session, view.id, now=now)
                 return Step(finished=True)
             skipped = _import(session, shop, batch, rows, now=runtime.clock())
             number = rows[-1].number
@@ -238,19 +242,3 @@ def _values(outcome: _Outcome) -> dict[str, Any]:
         "customer_id": None,
         "told": {},
     }
-
-
-def _finish(session: Session, batch: ImportBatch, *, now: datetime) -> None:
-    batch.state, batch.imported_at = "imported", now
-    session.add(batch)
-    # Bad lines kept their addresses for their twins; nobody needs them any longer.
-    session.execute(
-        update(ImportRow)
-        .where(
-            col(ImportRow.shop_id) == batch.shop_id,
-            col(ImportRow.batch_id) == batch.id,
-            col(ImportRow.state) == "bad",
-        )
-        .values(email=None, customer_id=None),
-        execution_options={"synchronize_session": False},
-    )

@@ -1,9 +1,9 @@
-"""The lines of an import whose turn is next: for the import, and for undoing it."""
+"""The lines of an import whose turn is next, and those that are left at its end: for the import, and for undoing it."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, select, update
 from sqlmodel import Session, col
 
 from loyalty.models import ImportBatch, ImportRow
@@ -28,3 +28,16 @@ def next_lines(
         col(ImportRow.state) == state,
     )
     return session.execute(statement.order_by(col(ImportRow.number)).limit(limit)).all()
+
+
+def forget_people(session: Session, batch: ImportBatch) -> None:
+    """When an import is over, nobody needs to know any longer whom its other lines are about (the bad ones kept that for their twins)."""
+    left = update(ImportRow).where(
+        col(ImportRow.shop_id) == batch.shop_id,
+        col(ImportRow.batch_id) == batch.id,
+        col(ImportRow.state).in_(("good", "bad")),
+    )
+    session.execute(
+        left.values(email=None, customer_id=None, told={}),
+        execution_options={"synchronize_session": False},
+    )

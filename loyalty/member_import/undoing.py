@@ -18,7 +18,7 @@ from loyalty.core.ledger import Entry
 from loyalty.ledger.reading import as_entry
 from loyalty.member_import.checking import SHARE_OF_LEASE
 from loyalty.member_import.importing import codes_in_use, give_back
-from loyalty.member_import.lines import ROWS_AT_ONCE, next_lines
+from loyalty.member_import.lines import ROWS_AT_ONCE, forget_people, next_lines
 from loyalty.models import ImportBatch, ImportRow, LedgerEntry, Shop
 from loyalty.models.columns import table_of
 from loyalty.points.climbing import climb
@@ -41,8 +41,11 @@ def undo_step(runtime: Runtime, view: RunView) -> Step:
                 return Step(error="no_such_import")
             rows = next_lines(session, batch, "done", after=number, limit=ROWS_AT_ONCE)
             if not rows:
-                batch.state, batch.undone_at = "undone", runtime.clock()
+                now = runtime.clock()
+                batch.state, batch.undone_at = "undone", now
                 session.add(batch)
+                forget_people(session, batch)
+                runs.finish(session, view.id, now=now)
                 return Step(finished=True)
             _undo(session, shop, batch, rows, now=runtime.clock())
             number = rows[-1].number

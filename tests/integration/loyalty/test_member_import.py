@@ -480,6 +480,23 @@ class TestImport:
         with runtime.reading() as session:
             assert list(verify.verify(session)) == []
 
+    def test_killed_at_its_end(self, runtime, shop, hands):
+        """Whoever is killed right after the last piece leaves a run that is done, not one that finds its import over and fails."""
+
+        def dying(runtime: Runtime, view: RunView) -> Step:
+            if member_import.STEPS[view.kind](runtime, view).finished:
+                raise Killed
+            return Step()
+
+        upload(runtime, shop, f"email,points\n{ADA},120\n")
+        for what in ("check", "import", "undo"):
+            run_id = start(runtime, shop, "b1", what)
+            with pytest.raises(Killed):
+                follow(runtime, run_id, dying)
+            hands.later(runtime.lease_seconds + 1)
+            run = follow(runtime, run_id)
+            assert (run.state, run.error, run.done) == ("done", None, 1)
+
     def test_forgets_the_file(self, runtime, shop):
         """After the import no line keeps an address or what it said: the members have it."""
         bring(runtime, shop, f"email,points,birthday\n{ADA},1,12-25\nbad,2,\n{BO},x,\n")
@@ -600,6 +617,11 @@ class TestUndo:
         assert sum(balances(runtime).values()) == 10
         run = follow(runtime, start(runtime, shop, "b1", "undo"))
         assert (run.state, run.done, balances(runtime)) == ("done", 4, {})
+        with runtime.reading() as session:
+            lines = session.exec(select(ImportRow)).all()
+        assert [line for line in lines if line.email or line.told] == [], (
+            "whom the rest was about is forgotten"
+        )
 
     def test_killed(self, runtime, shop, hands, monkeypatch):
         """An undoing that is killed goes on where it was and takes nothing twice."""
