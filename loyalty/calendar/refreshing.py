@@ -13,7 +13,7 @@ from loyalty.book.records import ALIVE
 from loyalty.calendar.batches import BATCH
 from loyalty.calendar.running import settle_carefully
 from loyalty.core.program import Program
-from loyalty.models import Member, Run
+from loyalty.models import Member, Run, Shop
 from loyalty.runs import RunView, Step
 from loyalty.runtime import Runtime
 
@@ -65,10 +65,20 @@ def refresh_step(runtime: Runtime, view: RunView) -> Step:
     cursor = {"version": version, "after": member_ids[-1] if member_ids else after}
     done = len(member_ids) - len(troubled)
     with runtime.transaction() as session:
+        is_over = len(member_ids) < BATCH and _is_newest(session, view.shop_id, version)
         runs.save(session, view.id, cursor=cursor, total=total, done=done, failed=len(troubled))
         items = [(str(member_id), member_id, "failed", "could_not_be_settled") for member_id in troubled]
         runs.note(session, view.id, [*items])
-    return Step(finished=len(member_ids) < BATCH)
+        if is_over:
+            runs.finish(session, view.id, now=runtime.clock())
+    return Step(finished=is_over)
+
+
+def _is_newest(session: Session, shop_id: int, version: int) -> bool:
+    """Whether a version is in force and stays so until this transaction ends: whoever begins another one waits for the shop's row, and
+    then finds either this run still open or its end."""
+    session.exec(select(Shop.id).where(Shop.id == shop_id).with_for_update()).one()
+    return programs.current(session, shop_id).version == version
 
 
 def _next_members(session: Session, shop_id: int, after: int) -> list[int]:

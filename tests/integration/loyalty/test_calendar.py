@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
 from loyalty import calendar, programs, runs
+from loyalty.calendar import refreshing
 from loyalty.core.facts import BirthdayTold, Fact, Identity, PointsAdjusted, RewardIssued, RewardRequested
 from loyalty.database import transaction
 from loyalty.ledger.verify import verify
@@ -479,6 +480,23 @@ class TestRefresh:
         assert apply(at=NOW, tiers=TIERS | {"metric": "orders"}) == run_id
         runs.advance(runtime, run_id, calendar.refresh_step)
 
+        assert (member(days.engine, ADA).tier, member(days.engine, ADA).next_tier) == (None, "silver")
+
+    def test_changed_at_the_end(self, days: Days, apply: Apply, runtime: Runtime, monkeypatch) -> None:
+        """A program that changes during the last step is not forgotten: it found the run open and relies on it."""
+        apply()
+        days.tell(joined(ADA), bought(ADA, 1, "600"))
+        run_id = apply(at=NOW, tiers=TIERS)
+        settle, changes = refreshing.settle_carefully, [TIERS | {"metric": "orders"}]
+
+        def settled(*args: Any, **options: Any) -> object:
+            told = settle(*args, **options)
+            while changes:
+                assert apply(at=NOW, tiers=changes.pop()) == run_id
+            return told
+
+        monkeypatch.setattr(refreshing, "settle_carefully", settled)
+        assert runs.advance(runtime, run_id, calendar.refresh_step) is None
         assert (member(days.engine, ADA).tier, member(days.engine, ADA).next_tier) == (None, "silver")
 
     def test_back(self, days: Days, apply: Apply, runtime: Runtime, hands: Hands) -> None:
