@@ -8,20 +8,21 @@ from itertools import groupby, islice
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, text, update
+from sqlalchemy import bindparam, delete, func, insert, select, text, update
 from sqlmodel import Session, SQLModel, col
 
 from loyalty import outbox
 from loyalty.core.ledger import Entry, Source, entry_id
 from loyalty.ledger import verify
 from loyalty.models import LedgerEntry, Member, OrderStanding, ProgramVersion, Shop
-from loyalty.whole_shop.tables import BY_NAME, self_links, table_of, value_of, written_columns
+from loyalty.whole_shop.tables import BY_NAME, KEPT, self_links, table_of, value_of, written_columns
 from loyalty.whole_shop.writing import SHOP_COLUMNS, VERSION
 
 ROWS_AT_ONCE = 1_000
 # Older files do not have these.
 _NOT_ALWAYS_TOLD: Mapping[str, Any] = {"money_format": ""}
 _INSTANTS = ("first_installed_at", "installed_at")
+_GONE = ("deleted", "redacted")
 _Line = tuple[int, dict[str, Any]]
 
 
@@ -61,7 +62,7 @@ def restore(
         if what == "row":
             counts[name] += _fill(session, shop.id, name, columns[name], group)
         else:
-            _link(session, name, group)
+            _link(session, shop.id, name, group)
     if end is None:
         raise RestoreRefused("the file ends too early: it was not written to its end")
     if end != counts:
@@ -173,13 +174,19 @@ def _values(shop_id: int, model: type[SQLModel], columns: list[str], line: _Line
     except (ValueError, TypeError, ArithmeticError):
         raise RestoreRefused(f"line {number} does not fit {table.name}") from None
     for column in written_columns(model):
-        if column.name not in values:  # younger than the file
-            field = model.model_fields[column.name]
-            values[column.name] = field.get_default(call_default_factory=True)
+        if column.name not in values:
+            values[column.name] = _younger(model, column.name, values)
     values["shop_id"] = shop_id
     if model is LedgerEntry:
         values["id"] = entry_id(shop_id, _entry(values))
     return values
+
+
+def _younger(model: type[SQLModel], name: str, values: Mapping[str, Any]) -> Any:
+    """The value of a column that is younger than the file: what its migration gave to the rows that there were."""
+    if model is Member and name == "gone_at":
+        return values["updated_at"] if values["state"] in _GONE else None
+    return model.model_fields[name].get_default(call_default_factory=True)
 
 
 def _entry(values: Mapping[str, Any]) -> Entry:
@@ -207,15 +214,33 @@ def _free(session: Session, member_ids: list[int]) -> None:
         )
 
 
-def _link(session: Session, name: str, group: Iterable[_Line]) -> None:
+def _link(session: Session, shop_id: int, name: str, group: Iterable[_Line]) -> None:
     model = BY_NAME[name]
-    (key,) = table_of(model).primary_key.columns
+    table = table_of(model)
+    (key,) = table.primary_key.columns
     names = {column.name for column in self_links(model)}
     for column, lines in groupby((line[1]["link"] for line in group), key=itemgetter(1)):
         if column not in names:
             raise RestoreRefused(f"{name} has no {column} that points at its own rows")
+        # The numbers are those of the file: another shop's rows may have them.
+        point = update(table).where(table.c.shop_id == shop_id, key == bindparam("which"))
         while batch := list(islice(lines, ROWS_AT_ONCE)):
-            session.execute(update(model), [{key.name: row[0], column: row[2]} for row in batch])
+            told = [{"which": row[0], "where": row[2]} for row in batch]
+            session.execute(point.values({column: bindparam("where")}), told)
+
+
+def _strangers(session: Session, shop_id: int) -> Iterator[str]:
+    """The tables in which rows of the shop point at another shop's."""
+    for model in KEPT:
+        table = table_of(model)
+        for key in (key for column in table.columns for key in column.foreign_keys):
+            there = key.column.table.alias()
+            if "shop_id" not in there.c:
+                continue
+            pointed = table.join(there, key.parent == there.c[key.column.name])
+            outside = select(table.c.shop_id).select_from(pointed).where(there.c.shop_id != shop_id)
+            if session.execute(outside.where(table.c.shop_id == shop_id).limit(1)).first():
+                yield table.name
 
 
 def _proved(
@@ -224,6 +249,8 @@ def _proved(
     """The books as they are here now, which must be right and be those of the file."""
     assert shop.id is not None
     session.flush()
+    for name in _strangers(session, shop.id):
+        raise RestoreRefused(f"{name} has rows that are about somebody of another shop")
     for problem in verify.verify(session, shop.id):
         raise RestoreRefused(f"the books of the file are not right: {problem}")
     found = verify.digest(session, shop.id)

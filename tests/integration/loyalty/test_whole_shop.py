@@ -10,10 +10,12 @@ from sqlmodel import select
 
 from engines import schema
 from loyalty import programs, whole_shop
-from loyalty.core.facts import CustomersMerged
+from loyalty.core.facts import CustomerDeleted, CustomersMerged
 from loyalty.database import make_engine, reading, transaction
 from loyalty.ledger import verify
+from loyalty.liability.movements import owed_now
 from loyalty.models import LedgerEntry, Member, OutboxMessage, Shop
+from loyalty.points import absorb
 from loyalty.whole_shop import restoring
 from tests.integration.loyalty.conftest import DOMAIN
 from tests.integration.loyalty.story import ADA, BO, CY, NOW, bought, joined, member, play, settle
@@ -61,6 +63,16 @@ def restore(engine: Engine, lines: list[str]) -> whole_shop.Restored:
 def changed(lines: list[str], place: int, **values) -> list[str]:
     """The file with another value in one of its lines."""
     return [*lines[:place], json.dumps(json.loads(lines[place]) | values), *lines[place + 1 :]]
+
+
+def with_a_stranger(engine: Engine, *, number: int) -> None:
+    """Another shop that the database has, and its member with a number."""
+    with transaction(engine) as session:
+        other = Shop(domain="other.myshopify.com", first_installed_at=NOW, installed_at=NOW)
+        session.add(other)
+        session.flush()
+        people = {"email": "x@fernandfig.shop", "created_at": NOW, "updated_at": NOW}
+        session.add(Member(id=number, shop_id=other.id, **people))
 
 
 def of(lines: list[str], table: str) -> list[int]:
@@ -126,6 +138,30 @@ class TestRoundTrip:
             program = programs.current(session, restored.shop_id)
             assert program.timezone.key == session.exec(select(Shop)).one().timezone
 
+    def test_before_people_were_gone(self, engine, elsewhere, shop, runtime):
+        """A file from before it was noted when people went: nobody is owed the points of those who are gone, as after an upgrade."""
+        play(engine, shop)
+        with transaction(engine) as session:
+            absorb(session, session.get_one(Shop, shop.id), [CustomerDeleted(ADA.customer_id)], now=NOW)
+        lines = export(engine, shop)
+        head = json.loads(lines[0])
+        place = head["tables"]["member"].index("gone_at")
+        head["tables"]["member"].pop(place)
+        older = [json.dumps(head)]
+        for line in lines[1:]:
+            told = json.loads(line)
+            if told.get("table") == "member" and "row" in told:
+                told["row"].pop(place)
+            older.append(json.dumps(told))
+        with reading(engine) as session:
+            owed = owed_now(session, shop.id)
+        restored = restore(elsewhere, older)
+        gone = member(elsewhere, ADA)
+        assert (gone.gone_at, gone.balance > 0) == (gone.updated_at, True)
+        assert member(elsewhere, BO).gone_at is None
+        with reading(elsewhere) as session:
+            assert owed_now(session, restored.shop_id) == owed
+
     def test_not_installed(self, elsewhere, lines):
         """A shop that the database did not know waits for its merchant; nothing is sent for it before."""
         restore(elsewhere, lines)
@@ -165,12 +201,31 @@ class TestRefused:
 
     def test_numbers_taken(self, elsewhere, lines):
         """Where others have the members' numbers the file is refused: the seals hold for these numbers only."""
-        with transaction(elsewhere) as session:
-            other = Shop(domain="other.myshopify.com", first_installed_at=NOW, installed_at=NOW)
-            session.add(other)
-            session.flush()
-            session.add(Member(shop_id=other.id, email="x@fernandfig.shop", created_at=NOW, updated_at=NOW))
+        with_a_stranger(elsewhere, number=1)
         self.refused(elsewhere, lines, "same numbers")
+
+    def test_another_shops_people(self, elsewhere, lines):
+        """A file cannot reach into another shop: neither change its members nor hang anything on them."""
+        with_a_stranger(elsewhere, number=9_001)
+        own = json.loads(lines[of(lines, "member")[0]])["row"][0]
+        link = json.dumps({"table": "member", "link": [9_001, "merged_into", own]})
+        restored = lines[:]
+        restored.insert(of(lines, "member")[-1] + 1, link)
+        restore(elsewhere, restored)
+        with reading(elsewhere) as session:
+            assert session.get_one(Member, 9_001).merged_into is None
+
+    @pytest.mark.parametrize(("table", "column"), [("award", "member_id"), ("member", "merged_into")])
+    def test_about_strangers(self, elsewhere, lines, table, column):
+        """Rows that are about another shop's members are refused."""
+        with_a_stranger(elsewhere, number=9_001)
+        columns, place = json.loads(lines[0])["tables"][table], of(lines, table)[-1]
+        told = json.loads(lines[place])
+        if column in columns:
+            told["row"][columns.index(column)] = 9_001
+        else:
+            told["link"][2] = 9_001
+        self.refused(elsewhere, changed(lines, place, **told), "of another shop")
 
     def test_cut_short(self, elsewhere, lines):
         """A file that was not written to its end is refused."""
