@@ -4,7 +4,8 @@ out and the rest is sent at once; when it blames nobody, the batch is halved unt
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from klaviyo_oauth import payloads, pointers
 from klaviyo_oauth.answers import Answer, NotConnected, Reply, Trouble, Wait
@@ -19,21 +20,36 @@ NOT_CONNECTED = "not_connected"
 Pair = tuple[int, bytes]
 
 
+class Taken(NamedTuple):
+    """A job that a part of a batch became, and the members in it, who are in the order of their ids."""
+
+    job_id: str
+    members: tuple[int, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """Klaviyo took the batch: the jobs (id, size) it became, and the members (id, reason) that it would not take."""
+    """Klaviyo took the batch: the jobs it became, and the members (id, reason) that it would not take."""
 
-    jobs: tuple[tuple[str, int], ...]
+    jobs: tuple[Taken, ...]
     refused: tuple[tuple[int, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """The batch has to be sent again after ``seconds``, for a ``reason``; with ``error`` there is no point in that."""
+    """The batch has to be sent again after ``seconds``, for a ``reason``; with ``error`` there is no point in that. ``jobs`` and ``refused``
+    are as far as it came."""
 
     seconds: float
     error: str | None = None
     reason: str = "server errors"
+    jobs: tuple[Taken, ...] = ()
+    refused: tuple[tuple[int, str], ...] = ()
+
+    @property
+    def came_far(self) -> bool:
+        """Whether a part of the batch was dealt with before it stopped."""
+        return bool(self.jobs or self.refused)
 
     def as_step(self) -> Step:
         """The same, as a run is told it."""
@@ -43,7 +59,7 @@ class Stopped:
 def post(gateway: Gateway, shop_id: int, pairs: Sequence[Pair]) -> Posted | Stopped:
     """Send member ids with their encoded profiles. Sending them again is harmless: every profile is an upsert."""
     parts = deque([pairs] if pairs else [])
-    jobs: list[tuple[str, int]] = []
+    jobs: list[Taken] = []
     refused: list[tuple[int, str]] = []
     server_errors = 0
     while parts:
@@ -57,13 +73,13 @@ def post(gateway: Gateway, shop_id: int, pairs: Sequence[Pair]) -> Posted | Stop
         )
         if isinstance(answer, Reply) and answer.ok:
             server_errors = 0
-            jobs.append((_job_id(answer), len(part)))
+            jobs.append(Taken(_job_id(answer), tuple(id_ for id_, _ in part)))
             continue
         if not isinstance(answer, Reply) or answer.status not in _CAN_BE_HALVED:
-            return stopped(answer)
+            return replace(stopped(answer), jobs=tuple(jobs), refused=tuple(refused))
         server_errors += answer.status == 500
         if server_errors >= _SERVER_ERRORS_IN_A_ROW:
-            return Stopped(gateway.step_back(shop_id))
+            return Stopped(gateway.step_back(shop_id), jobs=tuple(jobs), refused=tuple(refused))
         if answer.status == 500 and len(part) == 1 and not jobs:
             # Nobody else was taken either, so nothing says that it is this profile's fault.
             parts.append(part)

@@ -183,6 +183,9 @@ def _linked(
         _start_over(row, now)
     elif row.state != CONNECTED:
         row.connected_at = now
+        if row.problem is None:
+            # The merchant had ended it: what changed since then waits in no queue.
+            change_details(row, missed_news=True)
     row.road, row.state, row.problem, row.disconnected_at = road, CONNECTED, None, None
     row.account_id = row.last_account_id = account.id
     row.account_name = account.name

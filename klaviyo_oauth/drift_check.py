@@ -56,7 +56,8 @@ def create_step(
 
 @dataclass(slots=True)
 class _Cursor:
-    """Where a check is. ``after``: the last member compared; ``item``: the last drifted member sent again."""
+    """Where a check is. ``after``: the last member compared; ``item``: the last drifted member sent again; ``size``: how many are sent at
+    once."""
 
     account: str | None = None
     after: int = 0
@@ -64,6 +65,7 @@ class _Cursor:
     item: int = 0
     sent: bool = False
     healed: int = 0
+    size: int = MOST_PROFILES
     jobs: list[Job] = field(default_factory=list)
 
     @staticmethod
@@ -79,6 +81,7 @@ class _Cursor:
             "item": self.item,
             "sent": self.sent,
             "healed": self.healed,
+            "size": self.size,
             "jobs": [job.to_json() for job in self.jobs],
         }
 
@@ -146,7 +149,7 @@ class _Check:
             .where(RunItem.run_id == self._run.id, RunItem.outcome == "failed")
             .where(col(RunItem.id) > self._cursor.item)
             .order_by(col(RunItem.id))
-            .limit(MOST_PROFILES)
+            .limit(self._cursor.size)
         )
         with self._runtime.reading() as session:
             rows = session.exec(drifted).all()
@@ -156,25 +159,33 @@ class _Check:
             return Step()
         ids = [member_id for _, member_id in rows if member_id is not None]
         batch = sync_batches.of(self._runtime, self._run.shop_id, self._choice, ids)
-        sendable = batch.sendable if batch is not None else ()
-        posted = bulk_profiles.post(self._gateway, self._run.shop_id, sendable)
-        if isinstance(posted, Stopped):
-            return posted.as_step()
-        now = self._runtime.clock()
+        if batch is not None:
+            posted = bulk_profiles.post(self._gateway, self._run.shop_id, batch.sendable)
+            if isinstance(posted, Stopped):
+                if posted.came_far:
+                    # More than a minute allows, as in a sync: in smaller pieces some get through.
+                    self._cursor.size = max(len(rows) // 10, 1)
+                    self._save()
+                return posted.as_step()
+            now = self._runtime.clock()
+            self._cursor.jobs.extend(
+                Job.of(taken, read_at=batch.read_at, posted_at=now) for taken in posted.jobs
+            )
         self._cursor.item = rows[-1][0] or 0
-        self._cursor.jobs.extend(Job(job_id, size, now) for job_id, size in posted.jobs)
         self._save()
         return Step()
 
     def _follow(self) -> Step:
-        found = sync_jobs.look(
-            self._runtime, self._gateway, self._run.shop_id, self._cursor.jobs[0], now=self._runtime.clock()
-        )
+        job, now = self._cursor.jobs[0], self._runtime.clock()
+        found = sync_jobs.look(self._runtime, self._gateway, self._run.shop_id, job, now=now)
         if isinstance(found, Stopped):
             return found.as_step()
         self._cursor.jobs[:1] = [] if found.job is None else [found.job]
         self._cursor.healed += found.done
-        self._save()
+        with self._runtime.transaction() as session:
+            if found.worked_off:
+                sync_jobs.write_again(session, self._run.shop_id, job, now=now)
+            runs.save(session, self._run.id, cursor=self._cursor.to_json())
         return Step(wait=found.wait)
 
     def _save(self) -> None:

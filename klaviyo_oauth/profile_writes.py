@@ -31,16 +31,18 @@ class ProfileWrites:
         return _told_nothing(verdicts.outcome(answer, attempts=message.attempts))
 
     def many(self, messages: Sequence[Message]) -> dict[int, Outcome]:
-        """Write all of them as an import job. When it has to be stopped, all are sent again: that changes nothing."""
+        """Write all of them as an import job. When it has to be stopped, the rest is sent again."""
         pairs = [
             (message.id, payloads.encode(self.teller.profile(message.recipient)))
             for message in messages
             if message.recipient is not None
         ]
         posted = bulk_profiles.post(self.gateway, self.shop_id, pairs)
+        outcomes: dict[int, Outcome] = {}
         if isinstance(posted, Stopped):
-            return dict.fromkeys((message.id for message in messages), _later(posted))
-        outcomes: dict[int, Outcome] = {message.id: Delivered(_ACCEPTED, told=()) for message in messages}
+            outcomes = dict.fromkeys((message.id for message in messages), _later(posted))
+        taken = (id_ for job in posted.jobs for id_ in job.members)
+        outcomes |= dict.fromkeys(taken, Delivered(_ACCEPTED, told=()))
         return outcomes | {id_: Refused(reason) for id_, reason in posted.refused}
 
 

@@ -1,6 +1,6 @@
-"""Writes every profile anew by itself: once a month, which sets right what somebody changed in Klaviyo by hand or an import overwrote; and
-when another version of the program calls tiers something else, sends links to friends or lives in another time zone. What changes of a
-member by a version, a date or a tier, is written by itself (``loyalty.silent``).
+"""Writes every profile anew by itself: once a month, which sets right what somebody changed in Klaviyo by hand or an import overwrote; when
+a link that the merchant had ended is made again; and when another version of the program calls tiers something else, sends links to friends or
+lives in another time zone. What changes of a member by a version, a date or a tier, is written by itself (``loyalty.silent``).
 """
 
 from datetime import datetime, timedelta
@@ -35,7 +35,8 @@ def _is_due(session: Session, row: KlaviyoConnection, now: datetime) -> bool:
     last = moment(row.details.get("synced_at"))
     if last is None:
         return False
-    return now - last >= EVERY or _shows_otherwise(session, row)
+    missed_news = row.details.get("missed_news") is True
+    return missed_news or now - last >= EVERY or _shows_otherwise(session, row)
 
 
 def _shows_otherwise(session: Session, row: KlaviyoConnection) -> bool:

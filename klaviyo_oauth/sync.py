@@ -66,13 +66,14 @@ def create_step(
 @dataclass(slots=True)
 class _Cursor:
     """Where a sync is. ``account``: whom it is shown to; ``dialects``: under which names; ``sent_all``: every member was read; ``jobs``:
-    what Klaviyo has not finished."""
+    what Klaviyo has not finished; ``size``: how many members a batch may have, where that has proved to be too many."""
 
     account: str | None = None
     dialects: str | None = None
     after: int = 0
     sent_all: bool = False
     jobs: list[Job] = field(default_factory=list)
+    size: int | None = None
 
     @staticmethod
     def read(value: dict[str, Any]) -> "_Cursor":
@@ -83,6 +84,7 @@ class _Cursor:
             value.get("after", 0),
             value.get("sent_all", False),
             jobs,
+            value.get("size"),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -93,6 +95,7 @@ class _Cursor:
             "after": self.after,
             "sent_all": self.sent_all,
             "jobs": jobs,
+            "size": self.size,
         }
 
 
@@ -120,8 +123,7 @@ class _Sync:
             return Step() if stop is None else stop.as_step()
         if self._cursor.jobs:
             return self._follow()
-        self._finish()
-        return Step(finished=True)
+        return self._finish()
 
     def _begin(self) -> None:
         """Count who is to be sent. A sync that is under way when other dialects are chosen begins again: the names that it has written
@@ -135,7 +137,8 @@ class _Sync:
                 self._cursor.after, self._cursor.sent_all = 0, False
             if changed or self._run.total is None:
                 handled = self._run.done + self._run.failed + self._run.skipped
-                total = handled + sync_batches.count(session, self._run.shop_id)
+                under_way = sum(job.size for job in self._cursor.jobs if job.errors_from is None)
+                total = handled + under_way + sync_batches.count(session, self._run.shop_id)
                 runs.save(session, self._run.id, cursor=self._cursor.to_json(), total=total)
 
     def _send_some(self) -> Stopped | None:
@@ -159,11 +162,9 @@ class _Sync:
         return None
 
     def _batches(self) -> Iterator[Batch]:
-        after = self._cursor.after
+        after, size = self._cursor.after, self._cursor.size or self._batch_size
         for _ in range(_BATCHES_A_STEP):
-            batch = sync_batches.read(
-                self._runtime, self._run.shop_id, self._choice, after=after, size=self._batch_size
-            )
+            batch = sync_batches.read(self._runtime, self._run.shop_id, self._choice, after=after, size=size)
             if batch is None:
                 self._at_the_end = True
                 return
@@ -176,10 +177,12 @@ class _Sync:
     def _record(self, batch: Batch, result: "Future[Posted | Stopped]") -> Stopped | None:
         posted = result.result()
         if isinstance(posted, Stopped):
+            if posted.came_far:
+                self._cut_smaller(batch)
             return posted
         now = self._runtime.clock()
         self._cursor.after = batch.last_id
-        self._cursor.jobs.extend(Job(job_id, size, now) for job_id, size in posted.jobs)
+        self._cursor.jobs.extend(Job.of(taken, read_at=batch.read_at, posted_at=now) for taken in posted.jobs)
         items = _items("skipped", batch.skipped) + _items("failed", posted.refused)
         with self._runtime.transaction() as session:
             runs.note(session, self._run.id, items)
@@ -192,33 +195,46 @@ class _Sync:
             )
         return None
 
+    def _cut_smaller(self, batch: Batch) -> None:
+        """A batch that Klaviyo takes apart profile by profile can need more requests than a minute allows, and is begun anew after it. In
+        smaller ones some get through each time."""
+        self._cursor.size = max(len(batch.sendable) // 10, 1)
+        with self._runtime.transaction() as session:
+            runs.save(session, self._run.id, cursor=self._cursor.to_json())
+
     def _follow(self) -> Step:
         """Look at the oldest job, the one that Klaviyo works on."""
-        found = sync_jobs.look(
-            self._runtime, self._gateway, self._run.shop_id, self._cursor.jobs[0], now=self._runtime.clock()
-        )
+        job, now = self._cursor.jobs[0], self._runtime.clock()
+        found = sync_jobs.look(self._runtime, self._gateway, self._run.shop_id, job, now=now)
         if isinstance(found, Stopped):
             return found.as_step()
         left = [] if found.job is None else [found.job]
         self._cursor.jobs[:1] = left
         with self._runtime.transaction() as session:
+            if found.worked_off:
+                sync_jobs.write_again(session, self._run.shop_id, job, now=now)
             runs.note(session, self._run.id, list(found.items))
             cursor = self._cursor.to_json()
             runs.save(session, self._run.id, cursor=cursor, done=found.done, failed=found.failed)
         return Step(wait=found.wait)
 
-    def _finish(self) -> None:
+    def _finish(self) -> Step:
         with self._runtime.transaction() as session:
             row = connections.load(session, self._run.shop_id, lock=True)
-            if row is not None and row.account_id == self._cursor.account:
-                now = self._runtime.clock()
-                program = self._run.params.get("program")
-                connections.change_details(
-                    row, needs_sync=None, synced_at=now.isoformat(), synced_program=program
-                )
-                if connections.choice_of(row).ident == self._cursor.dialects:
-                    # What was written in those that were left is gone from every profile.
-                    connections.change_details(row, dialects_left=None)
+            same_account = row is not None and row.account_id == self._cursor.account
+            if row is None or not same_account or connections.choice_of(row).ident != self._cursor.dialects:
+                # Since this step began; the next one sees what has to be done about it.
+                return Step()
+            connections.change_details(
+                row,
+                needs_sync=None,
+                missed_news=None,
+                synced_at=self._runtime.clock().isoformat(),
+                synced_program=self._run.params.get("program"),
+                # What was written in those that were left is gone from every profile.
+                dialects_left=None,
+            )
+        return Step(finished=True)
 
 
 def _items(outcome: str, pairs: Sequence[tuple[int, str]]) -> list[tuple[str, int | None, str, str]]:

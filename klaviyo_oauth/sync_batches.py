@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import func, select
@@ -29,8 +30,9 @@ class Person(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Members in the order of their ids: who can be sent, and who (id, reason) cannot."""
+    """Members in the order of their ids, as they were at ``read_at``: who can be sent, and who (id, reason) cannot."""
 
+    read_at: datetime
     last_id: int
     sendable: Sequence[Pair]
     skipped: Sequence[tuple[int, str]]
@@ -46,16 +48,12 @@ def count(session: Session, shop_id: int) -> int:
 
 def read(runtime: Runtime, shop_id: int, choice: Choice, *, after: int, size: int) -> Batch | None:
     """The next batch after the member ``after``, or None at the end."""
-    with runtime.reading() as session:
-        rows = shown(session, shop_id, _MEMBER.id > after, size=size)
-    return _encoded(choice, rows) if rows else None
+    return _batch(runtime, shop_id, choice, _MEMBER.id > after, size=size)
 
 
 def of(runtime: Runtime, shop_id: int, choice: Choice, ids: Sequence[int]) -> Batch | None:
     """A batch of these members, as far as they are still shown to Klaviyo; None when none of them is."""
-    with runtime.reading() as session:
-        rows = shown(session, shop_id, _MEMBER.id.in_(ids), size=len(ids))
-    return _encoded(choice, rows) if rows else None
+    return _batch(runtime, shop_id, choice, _MEMBER.id.in_(ids), size=len(ids))
 
 
 def shown(session: Session, shop_id: int, condition: Any, *, size: int) -> Sequence[Person]:
@@ -82,7 +80,14 @@ def shown(session: Session, shop_id: int, condition: Any, *, size: int) -> Seque
     ]
 
 
-def _encoded(choice: Choice, rows: Sequence[Person]) -> Batch:
+def _batch(runtime: Runtime, shop_id: int, choice: Choice, condition: Any, *, size: int) -> Batch | None:
+    read_at = runtime.clock()
+    with runtime.reading() as session:
+        rows = shown(session, shop_id, condition, size=size)
+    return _encoded(choice, rows, read_at) if rows else None
+
+
+def _encoded(choice: Choice, rows: Sequence[Person], read_at: datetime) -> Batch:
     sendable: list[Pair] = []
     skipped: list[tuple[int, str]] = []
     for email, first_name, last_name, standing in rows:
@@ -94,4 +99,4 @@ def _encoded(choice: Choice, rows: Sequence[Person]) -> Batch:
             profile = payloads.profile_of(choice, email, first_name, last_name, standing)
             # Bytes at once: ten thousand dicts kept for the batch would cost the collector more than the encoding does.
             sendable.append((id_, payloads.encode(profile)))
-    return Batch(rows[-1].standing.member_id, sendable, skipped)
+    return Batch(read_at, rows[-1].standing.member_id, sendable, skipped)

@@ -33,6 +33,8 @@ from settings import Settings, load_settings
 APP_URL = "http://127.0.0.1:5000"
 CALLBACK = f"{APP_URL}/klaviyo/callback"
 ADMIN = "https://admin.shopify.com/store/{name}/apps/laurel/klaviyo"
+# How long ago members of tests changed last, where nothing else is said.
+_SETTLED = timedelta(hours=1)
 START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
 
@@ -194,13 +196,13 @@ class World:
             "balance": 540,
             "lifetime_earned": 600,
             "lifetime_spent": 60,
+            "updated_at": self.clock() - _SETTLED,
         } | values
         with self.runtime.transaction() as session:
             member = Member(
                 shop_id=self.shop.shop_id,
                 email=email,
                 created_at=self.clock(),
-                updated_at=self.clock(),
                 joined_at=self.clock(),
                 **given,
             )
@@ -224,7 +226,7 @@ class World:
                 "entry_count": 0,
                 "chain_head": "",
                 "created_at": now,
-                "updated_at": now,
+                "updated_at": now - _SETTLED,
             }
             for number in range(count)
         ]
@@ -313,11 +315,13 @@ class World:
 
     # -- Klaviyo -----------------------------------------------------------------------------------
 
-    def sender(self) -> KlaviyoSender:
-        return KlaviyoSender(self.runtime, self.config, self.redis, self.http, jitter=lambda: 0.0)
+    def sender(self, channel: str = outbox.KLAVIYO) -> KlaviyoSender:
+        return KlaviyoSender(
+            self.runtime, self.config, self.redis, self.http, channel=channel, jitter=lambda: 0.0
+        )
 
-    def drain(self) -> Sent:
-        return drain_outbox(self.runtime, self.sender(), self.shop.shop_id)
+    def drain(self, channel: str = outbox.KLAVIYO) -> Sent:
+        return drain_outbox(self.runtime, self.sender(channel), self.shop.shop_id)
 
     def sandbox(self, method: str, path: str, **body: Any) -> Any:
         answer = self.http.request(method, f"{self.klaviyo.url}/_sandbox{path}", json=body or None)

@@ -284,7 +284,7 @@ class TestChoosing:
         assert synced.connection().dialects == "laurel"
 
     def test_during_a_sync(self, synced: World) -> None:
-        """A choice in the middle of a sync begins it again, so that no profile is left with the names of before."""
+        """A choice in the middle of a sync begins it again, so that no profile is left with the names of before. What is under way counts, too."""
         synced.add_members(60)
         with synced.runtime.transaction() as session:
             run_id = sync.start_sync(session, synced.shop.shop_id, now=synced.clock()).id
@@ -293,6 +293,7 @@ class TestChoosing:
         assert choose(synced, "smile") == run_id
         run = finish(synced, run_id)
         assert (run.state, run.failed) == ("done", 0)
+        assert run.total == run.done + run.skipped
         for number in (0, 30, 59):
             shown = properties_of(synced, f"member{number}@fernandfig.shop")
             assert shown["Smile Points Balance"] == 540

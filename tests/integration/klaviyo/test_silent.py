@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
+from klaviyo_oauth import limits, pointers
 from klaviyo_oauth.limits import Limiter
-from klaviyo_oauth.sender import KlaviyoSender
 from loyalty import calendar, outbox, pruning, redemption, runs, silent, staff
 from loyalty.core.document import DEFAULT_DOCUMENT
 from loyalty.core.facts import BirthdayTold, CustomerSeen, Identity, PointsAdjusted
 from loyalty.models import Member, OutboxMessage, RewardIssue, Shop
-from loyalty.sending import Sent, drain_outbox
+from loyalty.sending import Sent
 from tests.integration.klaviyo.conftest import World
 from tests.integration.klaviyo.life import ADA, Life
 
@@ -45,11 +45,7 @@ class House:
         self.drain()
 
     def drain(self) -> Sent:
-        world = self.world
-        sender = KlaviyoSender(
-            world.runtime, world.config, world.redis, world.http, channel=outbox.PROFILES, jitter=lambda: 0.0
-        )
-        return drain_outbox(world.runtime, sender, world.shop.shop_id)
+        return self.world.drain(outbox.PROFILES)
 
     def waiting(self) -> int:
         return sum(message.state == "due" for message in self.silent())
@@ -270,6 +266,23 @@ class TestSending:
         house.drain()
         states = [message.state for message in house.silent()]
         assert (states.count("delivered"), states.count("refused")) == (30, 1)
+
+    def test_many_refused(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        """When more is refused than can be found out within a minute, what was found out is kept, and the rest goes on from there."""
+        house = House(world)
+        monkeypatch.setitem(limits.QUOTAS, "POST profile-bulk-import-jobs", limits.Quota(20, 8))
+        monkeypatch.setattr(pointers, "blamed", lambda reply, size: {})
+        poisons = [
+            world.add_member(f"bad{number}@fernandfig.shop", first_name="x" * 110_000) for number in range(4)
+        ]
+        _want(world, [*world.add_members(50), *poisons])
+        for _ in range(10):
+            world.clock.forward(seconds=90)
+            for key in world.redis.scan_iter("laurel:klaviyo:*:calls"):
+                world.redis.delete(key)
+            house.drain()
+        states = [message.state for message in house.silent()]
+        assert (states.count("delivered"), states.count("refused")) == (50, 4)
 
     def test_no_address(self, world: World) -> None:
         """Whom Klaviyo cannot know is skipped without a request."""

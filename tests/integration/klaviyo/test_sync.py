@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
-from klaviyo_oauth import connections, sync
+from klaviyo_oauth import connections, limits, pointers, sync
+from klaviyo_oauth.disconnecting import disconnect
 from klaviyo_oauth.resync import resync_if_due
-from loyalty import calendar, runs
+from loyalty import calendar, outbox, runs
 from loyalty.core.document import DEFAULT_DOCUMENT
 from loyalty.models import Run, RunItem
 from tests.integration.klaviyo.conftest import World
@@ -197,6 +198,48 @@ class TestSync:
         run = _finish(connected, _start(connected))
         assert (run.state, run.done, run.failed) == ("done", 1, 0)
 
+    def test_overtaken(self, connected: World) -> None:
+        """An import job that Klaviyo comes to late overwrites what an event has written meanwhile. Whoever changed since the job was made is
+        written once more when it has ended, and nobody else is."""
+        world = connected
+        world.sandbox("PATCH", "/settings", import_delay_seconds=600)
+        first, *_ = world.add_members(30)
+        run_id = _start(world)
+        _advance(world, run_id)
+        world.clock.forward(seconds=30)
+        world.change_member(first, balance=700, updated_at=world.clock())
+        world.put_news(first, 1, points_balance=700)
+        world.drain()
+        assert world.profile("member0@fernandfig.shop")["properties"]["Laurel Points Balance"] == 700
+        world.sandbox("POST", "/clock", forward_seconds=601)
+        assert world.profile("member0@fernandfig.shop")["properties"]["Laurel Points Balance"] == 540
+        assert _finish(world, run_id).state == "done"
+        assert [m.member_id for m in world.messages() if m.channel == outbox.PROFILES] == [first]
+        world.clock.forward(seconds=11)
+        world.drain(channel=outbox.PROFILES)
+        assert world.profile("member0@fernandfig.shop")["properties"]["Laurel Points Balance"] == 700
+
+    def test_many_poisons(self, connected: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        """More refusals than can be found out within a minute do not keep a sync from its end."""
+        monkeypatch.setitem(limits.QUOTAS, "POST profile-bulk-import-jobs", limits.Quota(20, 16))
+        monkeypatch.setattr(pointers, "blamed", lambda reply, size: {})
+        for number in range(40):
+            poison = {"first_name": "x" * 110_000} if number % 8 == 3 else {}
+            connected.add_member(f"m{number}@fernandfig.shop", **poison)
+        run_id = _start(connected)
+        for _ in range(60):
+            wait = _advance(connected, run_id)
+            if wait is None:
+                break
+            connected.clock.forward(seconds=wait)
+            connected.sandbox("POST", "/clock", forward_seconds=max(wait, 0.1))
+            # A minute is over.
+            for key in connected.redis.scan_iter("laurel:klaviyo:*:calls"):
+                connected.redis.delete(key)
+        assert _counts(_run(connected, run_id)) == {
+            "state": "done", "total": 40, "done": 35, "failed": 5, "skipped": 0,
+        }  # fmt: skip
+
     def test_real_limits(self, connected: World) -> None:
         """Under the published limits Klaviyo never has to refuse a sync."""
         connected.sandbox("PUT", "/limits", limits="real")
@@ -221,6 +264,32 @@ class TestResync:
         assert resync_if_due(connected.runtime, shop_id)
         job, run_id = connected.nudges[-1]
         assert (job, _run(connected, run_id).state) == ("advance_run", "queued")
+
+    def test_linked_again(self, connected: World) -> None:
+        """A link that the merchant had ended and makes again has all profiles written anew: what changed meanwhile was told to nobody. One that
+        Klaviyo broke needs none, as its news has waited."""
+        world, shop_id = connected, connected.shop.shop_id
+        (member_id,) = world.add_members(1)
+        assert disconnect(world.runtime, shop_id)
+        assert world.connect() == "connected"
+        assert not resync_if_due(world.runtime, shop_id)
+        _finish(world, _start(world))
+        world.change_connection(
+            state="disconnected",
+            problem=connections.AUTHORIZATION_LOST,
+            account_id=None,
+            last_account_id="FernFg",
+        )
+        assert world.connect() == "connected"
+        assert not resync_if_due(world.runtime, shop_id)
+
+        assert disconnect(world.runtime, shop_id)
+        world.change_member(member_id, balance=700)
+        assert world.connect() == "connected"
+        assert resync_if_due(world.runtime, shop_id)
+        _finish(world, world.nudges[-1][1])
+        assert world.profile("member0@fernandfig.shop")["properties"]["Laurel Points Balance"] == 700
+        assert not resync_if_due(world.runtime, shop_id)
 
     def test_program_changed(self, connected: World) -> None:
         """When the program calls something else, all profiles are written anew, once everybody is up to date, and once; dates that move are
