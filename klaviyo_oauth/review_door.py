@@ -29,6 +29,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Door:
+    key: str
     shop_id: int
     shop_domain: str
     webhook_id: str | None
@@ -122,7 +123,7 @@ def _door(runtime: Runtime, session: Session, key: str) -> _Door | None:
     except SealBroken:
         log.warning("webhook secret cannot be opened", shop=row.shop_id)
         return None
-    return _Door(row.shop_id, domain, row.webhook_id, secret)
+    return _Door(key, row.shop_id, domain, row.webhook_id, secret)
 
 
 def _keep(runtime: Runtime, door: _Door, delivery: Delivery) -> None:
@@ -136,12 +137,13 @@ def _keep(runtime: Runtime, door: _Door, delivery: Delivery) -> None:
                 source=inbox.KLAVIYO,
                 delivery_id=event_id,
                 topic=topic,
-                body=json.dumps(entry, separators=(",", ":")).encode(),
+                body=json.dumps(review_facts.trimmed_event(entry), separators=(",", ":")).encode(),
                 now=now,
             )
             needs_poll |= review_facts.needs_poll(entry)
         row = connections.load(session, door.shop_id, lock=True)
-        if row is not None:
+        # One that was ended while the delivery was read has no webhook any more, and shall not be given one.
+        if row is not None and row.webhook_key == door.key:
             # A webhook whose creation was answered by silence is known by its first delivery.
             row.webhook_id = row.webhook_id or delivery.webhook_id
             connections.change_details(row, webhook_heard_at=now.isoformat())

@@ -21,6 +21,18 @@ WEBHOOK_TOPICS = (SUBMITTED_REVIEW, SUBMITTED_RATING)
 _VIDEO = re.compile(r"\.(mp4|m4v|mov|webm)(\?|$)", re.IGNORECASE)
 # The shape of the API's review ids. An id of another shape might name the same review otherwise, and then it would earn twice.
 _API_ID = re.compile(r"[0-9a-f]{32}")
+# What is read of an event below.
+_EVENT_KEPT = (
+    "review_id",
+    "review_email",
+    "review_rating",
+    "review_verified",
+    "review_status",
+    "review_has_media",
+    "review_images",
+    "review_videos",
+    "is_store_review",
+)
 
 
 class Received(Protocol):
@@ -59,6 +71,16 @@ def trimmed(resource: Mapping[str, Any]) -> dict[str, Any]:
     has_video = _shows_video(attributes, "")
     media = {"has_media": bool(attributes.get("images")) or has_video, "has_video": has_video}
     return {"id": resource.get("id"), "attributes": {key: attributes.get(key) for key in kept} | media}
+
+
+def trimmed_event(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a webhook event that is kept until it is settled: no texts, no names, and of events that are not about reviews nothing."""
+    if entry.get("topic") not in WEBHOOK_TOPICS:
+        return {}
+    attributes, properties = _event_attributes(entry), _properties(entry)
+    kept = {name: properties[name] for name in _EVENT_KEPT if name in properties}
+    times = {name: attributes[name] for name in ("timestamp", "datetime") if name in attributes}
+    return {"payload": {"data": {"attributes": times | {"event_properties": kept}}}}
 
 
 def status_of(attributes: Mapping[str, Any]) -> str:

@@ -53,7 +53,7 @@ def poll(
     kept = 0
     try:
         for page in review_walk.pages(gateway, shop_id, walk):
-            kept += _keep(runtime, place, [review for review in page if _is_ours(review, place)])
+            kept += _keep(runtime, shop_id, place, [review for review in page if _is_ours(review, place)])
     except Interrupted as stop:
         return _interrupted(runtime, shop_id, stop.answer, place, walk)
     finally:
@@ -82,9 +82,13 @@ def _place(runtime: Runtime, shop_id: int) -> tuple[_Place, Walk] | None:
         return place, walk or Walk(runtime.clock(), max(cursor - OVERLAP, floor))
 
 
-def _keep(runtime: Runtime, place: _Place, page: list[Mapping[str, Any]]) -> int:
+def _keep(runtime: Runtime, shop_id: int, place: _Place, page: list[Mapping[str, Any]]) -> int:
     now = runtime.clock()
     with runtime.transaction() as session:
+        row = connections.load(session, shop_id)
+        if row is None or row.account_id != place.account_id:
+            # Another account was connected meanwhile, and may have answered: what is too old there is not known here.
+            raise Interrupted(NotConnected(None))
         connection = session.connection()
         return sum(
             inbox.receive(

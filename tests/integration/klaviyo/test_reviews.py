@@ -10,7 +10,9 @@ import pytest
 from sqlmodel import select
 from werkzeug.serving import make_server
 
-from klaviyo_oauth import registration, review_walk, reviews, webhook
+from klaviyo_oauth import registration, review_door, review_walk, reviews, webhook
+from klaviyo_oauth.disconnecting import disconnect
+from klaviyo_oauth.gateway import Gateway
 from klaviyo_oauth.review_facts import WEBHOOK_TOPICS
 from loyalty import programs
 from loyalty.core.facts import ReviewSeen
@@ -207,6 +209,33 @@ class TestDoor:
         assert self._post(connected, b"[]") == 400
         assert _inbox(connected) == []
 
+    def test_texts_stay_away(self, served: World) -> None:
+        """Of what Klaviyo tells of a review, texts, titles and authors are not stored, not even until it is settled."""
+        _check(served)
+        review_id = _submit(served, content="A secret", author="Ada L.", title="Also secret")
+        _deliver(served)
+        (message,) = _inbox(served)
+        assert b"ecret" not in message.body
+        assert b"Ada L." not in message.body
+        (fact,) = reviews.translate(message)
+        assert isinstance(fact, ReviewSeen)
+        assert (fact.review_id, fact.email) == (review_id, ADA)
+
+    def test_ended_meanwhile(self, connected: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A link that is ended while a delivery is being read gets no webhook by it: the one at Klaviyo is nobody's and can be removed."""
+        _check(connected)
+        hook = connected.connection().webhook_id
+        body = json.dumps({"data": [], "meta": {"klaviyo_webhook_id": hook}}).encode()
+
+        def late(body: bytes) -> review_door.Delivery | None:
+            disconnect(connected.runtime, connected.shop.shop_id)
+            return parse(body)
+
+        parse = review_door.parse
+        monkeypatch.setattr(review_door, "parse", late)
+        assert self._post(connected, body) == 202
+        assert connected.connection().webhook_id is None
+
     def test_too_large(self, connected: World) -> None:
         """413 for a body that no delivery of Klaviyo's can have, before it is verified."""
         answer = connected.browser().post("/webhooks/klaviyo/any", data=b"x" * (8 * 1024 * 1024 + 1))
@@ -327,6 +356,24 @@ class TestPoll:
             _submit(connected, email=f"member{number}@fernandfig.shop")
         _poll(connected)
         assert len(_inbox(connected)) == 130
+
+    def test_other_account_meanwhile(self, connected: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        """When another account is connected between two pages, nothing of what it answers is taken: its reviews of the past do not earn."""
+        monkeypatch.setattr(review_walk, "_PAGE", 1)
+        _submit(connected)
+        _submit(connected, email="bo@fernandfig.shop", account="HarbCf")
+        connected.sandbox("POST", "/clock", forward_seconds=60)
+        connected.clock.forward(minutes=1)
+        ask = Gateway.call
+
+        def call(self: Gateway, *given: Any, **more: Any) -> Any:
+            if connected.connection().account_id == "FernFg":
+                assert connected.connect(account="HarbCf") == "connected"
+            return ask(self, *given, **more)
+
+        monkeypatch.setattr(Gateway, "call", call)
+        _poll(connected)
+        assert _inbox(connected) == []
 
     def test_before_the_program(self, world: World) -> None:
         """What was reviewed before the shop connected is not met."""
