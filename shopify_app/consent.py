@@ -30,7 +30,7 @@ def consent_changed(session: Session, shop: Shop, message: ShopMessage, now: dat
         program = programs.current(session, shop.id)
     except programs.NoProgram:
         return
-    if program.action("newsletter") is None:
+    if not program.actions("newsletter"):
         return
     customer_id, occasion = message.payload["customer_id"], message.payload["occasion"]
     outbox.put(

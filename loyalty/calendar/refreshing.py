@@ -101,7 +101,7 @@ def _alive(session: Session, shop_id: int) -> int:
 
 def _about_time(program: Program) -> tuple[object, ...]:
     """What of a program the calendar goes by."""
-    yearly = (program.action("birthday"), program.action("anniversary"))
+    yearly = (program.actions("birthday"), program.actions("anniversary"))
     return (
         program.timezone,
         program.guests,
@@ -109,5 +109,5 @@ def _about_time(program: Program) -> tuple[object, ...]:
         program.expiry,
         program.balance_reminder,
         program.reward_reminder_days,
-        tuple(rule is not None for rule in yearly),
+        tuple(bool(rules) for rules in yearly),
     )

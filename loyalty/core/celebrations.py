@@ -1,5 +1,7 @@
 """The days that come round each year: birthdays, and the anniversaries of joining."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
@@ -16,9 +18,9 @@ ANNIVERSARY = "anniversary"
 def next_celebration(standing: Standing, program: Program, after: datetime) -> datetime | None:
     """When the member next has something to celebrate by the program."""
     zone, moments = program.timezone, []
-    if standing.birthday is not None and program.action(BIRTHDAY) is not None:
+    if standing.birthday is not None and program.actions(BIRTHDAY):
         moments.append(_next(standing.birthday.month, standing.birthday.day, after, zone))
-    if standing.joined_at is not None and program.action(ANNIVERSARY) is not None:
+    if standing.joined_at is not None and program.actions(ANNIVERSARY):
         joined = day_of(standing.joined_at, zone)
         moment = _next(joined.month, joined.day, after, zone)
         if day_of(moment, zone).year == joined.year:
@@ -32,40 +34,52 @@ def decide_birthday(standing: Standing, program: Program, at: datetime) -> Decis
     told = standing.birthday
     if told is None:
         return NOTHING
-    rule, day = program.action(BIRTHDAY), day_of(at, program.timezone)
-    if rule is None or yearly(told.month, told.day, day.year) != day:
+    day = day_of(at, program.timezone)
+    if yearly(told.month, told.day, day.year) != day:
         return NOTHING
-    blackout = rule.blackout_days if isinstance(rule, BirthdayRule) else 0
-    if (day - day_of(told.told_at, program.timezone)).days < blackout:
-        return NOTHING
-    return _celebrate(standing, rule, BIRTHDAY, day, program, at)
+    known_for = (day - day_of(told.told_at, program.timezone)).days
+    rules = [rule for rule in program.actions(BIRTHDAY) if known_for >= _blackout(rule)]
+    return _celebrate(standing, rules, BIRTHDAY, day, program, at)
 
 
 def decide_anniversary(standing: Standing, program: Program, at: datetime) -> Decision:
     """The points for another year as a member. The day of joining itself is none."""
-    rule, day = program.action(ANNIVERSARY), day_of(at, program.timezone)
-    if rule is None or standing.joined_at is None:
+    rules, day = program.actions(ANNIVERSARY), day_of(at, program.timezone)
+    if not rules or standing.joined_at is None:
         return NOTHING
     joined = day_of(standing.joined_at, program.timezone)
     if day.year <= joined.year or yearly(joined.month, joined.day, day.year) != day:
         return NOTHING
-    return _celebrate(standing, rule, ANNIVERSARY, day, program, at, years=day.year - joined.year)
+    return _celebrate(standing, rules, ANNIVERSARY, day, program, at, years=day.year - joined.year)
+
+
+def _blackout(rule: ActionRule) -> int:
+    return rule.blackout_days if isinstance(rule, BirthdayRule) else 0
 
 
 def _celebrate(
-    standing: Standing, rule: ActionRule, way: str, day: date, program: Program, at: datetime, **why: int
+    standing: Standing,
+    rules: Sequence[ActionRule],
+    way: str,
+    day: date,
+    program: Program,
+    at: datetime,
+    **why: int,
 ) -> Decision:
+    """What the first of the rules gives that gives anything."""
     slot = f"{way}:{day.year}"
-    if any(award.slot == slot for award in standing.awards.values()):
+    if not rules or any(award.slot == slot for award in standing.awards.values()):
         return NOTHING
     occasion = Occasion(Source(way, f"{standing.name}:{day.year}"), at, why)
-    try:
-        decision = decide_occasion(standing, rule, occasion, program, at=at)
-    except ActionRefused:
-        return NOTHING
-    reward = rule.reward if isinstance(rule, BirthdayRule) else None
-    gifts = (GiftDue(reward, slot, way, at),) if reward is not None else ()
-    return Decision(decision.entries, decision.news, decision.awards, gifts=gifts)
+    for rule in rules:
+        try:
+            decision = decide_occasion(standing, rule, occasion, program, at=at)
+        except ActionRefused:
+            continue
+        reward = rule.reward if isinstance(rule, BirthdayRule) else None
+        gifts = (GiftDue(reward, slot, way, at),) if reward is not None else ()
+        return replace(decision, gifts=gifts)
+    return NOTHING
 
 
 def _next(month: int, day: int, after: datetime, zone: ZoneInfo) -> datetime:

@@ -31,7 +31,7 @@ def customer_seen(book: Book, fact: CustomerSeen) -> None:
             True,
         )
     book.apply(account, decision)
-    if program.action("newsletter") is not None and fact.subscribed_at is not None:
+    if program.actions("newsletter") and fact.subscribed_at is not None:
         book.ensure_ids()
         book.load_history((account,))
         book.apply(account, decide_subscription(account, fact, program, earning_since=since, at=book.now))

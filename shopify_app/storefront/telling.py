@@ -79,11 +79,14 @@ def tell_birthday(runtime: Runtime, visitor: Visitor, body: Mapping[str, Any]) -
 
 def first_celebration(person: Member, program: Program, now: datetime) -> date | None:
     """The next birthday that is rewarded; None when the program rewards none, or the birthday is not known."""
-    rule = program.action("birthday")
-    if rule is None or person.birthday_month is None or person.birthday_day is None:
+    rules = program.actions("birthday")
+    if not rules or person.birthday_month is None or person.birthday_day is None:
         return None
+    for_tier = [rule for rule in rules if not rule.tiers or person.tier in rule.tiers] or rules
     known = day_of(person.birthday_told_at or now, program.timezone)
-    blackout = timedelta(days=rule.blackout_days if isinstance(rule, BirthdayRule) else 0)
+    blackout = timedelta(
+        days=min(rule.blackout_days if isinstance(rule, BirthdayRule) else 0 for rule in for_tier)
+    )
     today = day_of(now, program.timezone)
     years = range(today.year, today.year + 4)
     days = (yearly(person.birthday_month, person.birthday_day, year) for year in years)

@@ -13,7 +13,7 @@ from loyalty.core.decide.posting import Change, change
 from loyalty.core.facts import BirthdayTold, CustomerSeen
 from loyalty.core.ledger import Entry, Source
 from loyalty.core.news import BIRTHDAY_SET, JOINED, News
-from loyalty.core.program import ActionRule, Program
+from loyalty.core.program import Program
 from loyalty.core.standing import Award, Standing
 
 
@@ -35,15 +35,14 @@ def decide_customer(
     history = fact.history or not is_new
     joins = standing.joined_at is None
     joined = (News(JOINED, {"source": "account"}, fact.created_at, history=history),) if joins else ()
-    rule = program.action("signup")
-    if rule is None or not is_new:
+    if not is_new:
         return Decision(news=joined, joins=joins)
     occasion = Occasion(
         signup_source(fact.identity.customer_id),
         fact.created_at,
         {"account_created_at": fact.created_at.isoformat()},
     )
-    decision = _given(standing, rule, occasion, program, at=at, history=history)
+    decision = _given(standing, "signup", occasion, program, at=at, history=history)
     return replace(decision, news=(*joined, *decision.news), joins=joins)
 
 
@@ -51,11 +50,10 @@ def decide_subscription(
     standing: Standing, fact: CustomerSeen, program: Program, *, earning_since: datetime, at: datetime
 ) -> Decision:
     """Whoever agrees to marketing e-mail after ``earning_since`` earns for it once in a life, however often they leave and return."""
-    rule = program.action("newsletter")
-    if rule is None or fact.subscribed_at is None or fact.subscribed_at < earning_since:
+    if fact.subscribed_at is None or fact.subscribed_at < earning_since:
         return Decision()
     occasion = Occasion(newsletter_source(standing), fact.subscribed_at)
-    return _given(standing, rule, occasion, program, at=at, history=fact.history)
+    return _given(standing, "newsletter", occasion, program, at=at, history=fact.history)
 
 
 def decide_birthday_told(standing: Standing, fact: BirthdayTold) -> Decision | None:
@@ -124,14 +122,18 @@ def decide_transfer(
 
 
 def _given(
-    standing: Standing, rule: ActionRule, occasion: Occasion, program: Program, *, at: datetime, history: bool
+    standing: Standing, way: str, occasion: Occasion, program: Program, *, at: datetime, history: bool
 ) -> Decision:
-    """The points of a rule if it gives any: nobody asked, so nobody has to be told why not."""
-    member = replace_guest(standing)
-    try:
-        return decide_occasion(member, rule, occasion, program, at=at, history=history)
-    except ActionRefused:
-        return Decision()
+    """The points of the first rule that gives any: nobody asked, so nobody has to be told why not."""
+    rules, member = program.actions(way), replace_guest(standing)
+    if not rules or any(standing.of_source(occasion.source)):
+        return Decision()  # it was decided about before, by whichever rule
+    for rule in rules:
+        try:
+            return decide_occasion(member, rule, occasion, program, at=at, history=history)
+        except ActionRefused:
+            continue
+    return Decision()
 
 
 def replace_guest(standing: Standing) -> Standing:

@@ -64,9 +64,9 @@ class Program:
         """The earning rules of these ways, in the order of the document."""
         return tuple(rule for rule in self.earning if rule.way in ways)
 
-    def action(self, way: str) -> ActionRule | None:
-        """The first rule for an action."""
-        return next((rule for rule in self.earning if rule.way == way and isinstance(rule, ActionRule)), None)
+    def actions(self, way: str) -> tuple[ActionRule, ...]:
+        """The rules for an action, in the order of the document. Of an action that is rewarded once, the first one that applies does."""
+        return tuple(rule for rule in self.earning if rule.way == way and isinstance(rule, ActionRule))
 
     @property
     def order_rules(self) -> tuple[OrderRule, ...]:

@@ -74,10 +74,8 @@ class Life:
 
     def worth(self, *, accounts: int | None = None) -> int:
         """All points that there should be, reckoned from the last states alone, if the customers are so many people."""
-        rule, review, signup = PROGRAM.rule("order"), PROGRAM.action("review"), PROGRAM.action("signup")
+        rule, (review,), (signup,) = PROGRAM.rule("order"), PROGRAM.actions("review"), PROGRAM.actions("signup")
         assert isinstance(rule, OrderRule)
-        assert review is not None
-        assert signup is not None
         orders = sum(order_worth(snapshot, rule).points for snapshot in self.orders.values())
         reviews = sum(review.points for fact in self.reviews.values() if review_problem(fact) is None)
         return orders + reviews + signup.points * (len(self.customers) if accounts is None else accounts)

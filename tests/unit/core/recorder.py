@@ -69,16 +69,15 @@ class Recorder(Replay):
 
     def worth(self) -> int:
         """The balance computed from nothing but the newest states, as if nothing had ever been posted."""
-        signup, review = self.program.action("signup"), self.program.action("review")
-        total = signup.points if self.standing.joined_at and signup else 0
+        total = sum(rule.points for rule in self.program.actions("signup") if self.standing.joined_at)
         for order_id, known in self.orders.items():
             pin = self.pins.get(order_id)
             program = self.programs[pin.version] if pin else self.program
             rule = program.rule("order")
             total += order_worth(known.order, rule).points if isinstance(rule, OrderRule) else 0
         for known_review in self.reviews.values():
-            if review and review_problem(known_review) is None:
-                total += review.points
+            if review_problem(known_review) is None:
+                total += sum(rule.points for rule in self.program.actions("review"))
         return total
 
 

@@ -310,6 +310,18 @@ class TestBirthday:
         guest.standing.birthday = Birthday(3, 1, JOINED)
         assert guest.settle(utc(2026, 4, 1)).decisions == []
 
+    @pytest.mark.parametrize(("tier", "points"), [("gold", 90), (None, 50)])
+    def test_several(self, tier, points):
+        """Of several rules the first one that applies to the member celebrates, and no other."""
+        golden = birthday(90, key="golden", tiers=frozenset({"gold"}))
+        over = birthday(7, key="over", schedule=Schedule(ends=date(2025, 12, 31)))
+        member = born(3, 1, over, golden, birthday(), birthday(60, key="more"), tiers=ladder())
+        member.standing.hand_tier = HandTier(tier, JOINED) if tier else None
+        member.standing.tier = tier
+        member.settle(utc(2026, 4, 1), utc(2026, 4, 2))
+
+        assert [entry.points for entry in member.entries] == [points]
+
 
 class TestAnniversary:
     def test_each_year(self):
@@ -319,6 +331,14 @@ class TestAnniversary:
 
         assert [e.occurred_at for e in member.entries] == [utc(2026, 6, 15), utc(2027, 6, 15)]
         assert [e.why["years"] for e in member.entries] == [1, 2]
+
+    def test_several(self):
+        """Where the first rule is over, the next one is it."""
+        over = action_rule("anniversary", 5, schedule=Schedule(ends=date(2026, 12, 31)))
+        now = action_rule("anniversary", 8, key="anniversary_now")
+        member = Member(program(over, now), joined_at=JOINED).settle(utc(2027, 7, 1))
+
+        assert [(e.rule, e.points) for e in member.entries] == [("anniversary", 5), ("anniversary_now", 8)]
         assert len(member.told(EARNED)) == 2
 
 

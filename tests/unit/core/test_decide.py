@@ -18,8 +18,21 @@ from loyalty.core.decide import (
 )
 from loyalty.core.facts import PointsAdjusted, RewardRequested
 from loyalty.core.ledger import Source
+from loyalty.core.program import Schedule
 from loyalty.core.standing import Award, OrderCredit, Standing
-from tests.unit.core.makers import NOON, customer, later, line, order, order_rule, program, review, seen
+from tests.unit.core.makers import (
+    NOON,
+    SIGNUP,
+    action_rule,
+    customer,
+    later,
+    line,
+    order,
+    order_rule,
+    program,
+    review,
+    seen,
+)
 from tests.unit.core.recorder import Recorder
 
 
@@ -84,6 +97,18 @@ class TestCustomer:
         """Without the rule a customer joins and is told so, and earns nothing."""
         decision = self.decide(rules=program(signup=None))
         assert ((), [news.JOINED]) == (decision.entries, [told.kind for told in decision.news])
+
+    def test_several(self):
+        """Of several rules the first one that applies gives its points; when the program changes, no other one follows."""
+        over = replace(SIGNUP, schedule=Schedule(ends=later(days=-1).date()))
+        now = replace(SIGNUP, key="welcome", points=30)
+        rules = program(now, action_rule("signup", 70, key="more"), signup=over)
+        standing = known(signup_source(7001), "other", joined=True)
+        decision = self.decide(standing=standing, rules=rules)
+        assert [("welcome", 30)] == [(entry.rule, entry.points) for entry in decision.entries]
+        standing.awards = {award.key: award for award in decision.awards}
+        assert Decision() == self.decide(standing=standing, rules=rules)
+        assert Decision() == self.decide(standing=standing)
 
     def test_guest_joins(self):
         """A guest's points do not hide that the sign-up was never rewarded."""
