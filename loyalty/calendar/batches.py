@@ -90,7 +90,7 @@ def settle_members(
             account.calendar_due, account.changed = None, True
         elif climbs:
             # Whoever was settled under the new version already still has the tier that the old one gave.
-            follow(book, account, decide_tier(account, book.program, at))
+            follow(book, account, decide_tier(account, book.program, at, history=True))
     return book.write()
 
 

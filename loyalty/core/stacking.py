@@ -14,7 +14,8 @@ class Multiplier:
 
 
 def stack(named: Sequence[tuple[str, Fraction]], way: str) -> Multiplier:
-    """``highest``: the greatest alone. ``add``: what each adds to one, added up (2 and 1.5 make 2.5). ``multiply``: their product."""
+    """``highest``: the greatest alone. ``add``: what each adds to one, added up (2 and 1.5 make 2.5; never less than nothing).
+    ``multiply``: their product."""
     if not named:
         return Multiplier(Fraction(1), ())
     if way == "highest":
@@ -22,7 +23,8 @@ def stack(named: Sequence[tuple[str, Fraction]], way: str) -> Multiplier:
         return Multiplier(factor, (name,))
     names = tuple(name for name, _ in named)
     if way == "add":
-        return Multiplier(1 + sum((factor - 1 for _, factor in named), Fraction(0)), names)
+        added = 1 + sum((factor - 1 for _, factor in named), Fraction(0))
+        return Multiplier(max(added, Fraction(0)), names)
     factor = Fraction(1)
     for _, each in named:
         factor *= each

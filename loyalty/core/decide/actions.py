@@ -96,6 +96,8 @@ def _check(standing: Standing, rule: ActionRule, occasion: Occasion, program: Pr
         raise ActionRefused("wrong_tier")
     if slot and any(award.slot == slot and award.worth for award in standing.awards.values()):
         raise ActionRefused("done_already")
-    others = [award.occurred_at for award in standing.by_rule(rule.key)]
+    # Where only a reward is given, no award is worth any points.
+    given = standing.by_rule(rule.key) if rule.points else standing.awards.values()
+    others = [award.occurred_at for award in given if award.rule == rule.key]
     if not allows(rule.limit, others, occasion.occurred_at, program.timezone):
         raise ActionRefused("limit_reached")

@@ -1,6 +1,7 @@
 """Reviews: which of them earn, by which rule, and when their points go back."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 
 from loyalty.core.decide.decision import Decision
@@ -49,8 +50,8 @@ def decide_review(standing: Standing, fact: ReviewSeen, program: Program, *, at:
         (award, 0) for award in given.values() if award.worth and (best is None or award.rule != best.key)
     ]
     if best is not None:
-        award = given.get(best.key) or new_award(source, best, program, occurred_at=fact.submitted_at)
-        changes.append((award, best.points))
+        fresh, before = new_award(source, best, program, occurred_at=fact.submitted_at), given.get(best.key)
+        changes.append((replace(before, program_version=program.version) if before else fresh, best.points))
     awards: list[Award] = []
     entries: list[Entry] = []
     news: list[News] = []

@@ -119,9 +119,8 @@ def _give(
     if known is None and not rung.entry.points:
         gathered.awards.append(replace(award, why=why))  # it marks that the reward was given
         return
-    gathered.change(
-        replace(award, occurred_at=at), Change(rung.entry.points, at, why, ""), at=at, history=history
-    )
+    entered = replace(award, occurred_at=at, program_version=program.version)
+    gathered.change(entered, Change(rung.entry.points, at, why, ""), at=at, history=history)
 
 
 def _terms(climb: Climb, rung: Tier, at: datetime) -> dict[str, Any]:
@@ -139,12 +138,20 @@ def _terms(climb: Climb, rung: Tier, at: datetime) -> dict[str, Any]:
 
 
 def _undeserved(standing: Standing, climb: Climb, at: datetime) -> Iterator[Award]:
-    """What was given for entering a tier that was not reached at any moment since, as everything counts now."""
+    """What was given for entering a tier that was not reached at any moment since, as everything counts now; neither by the ladder of
+    that day, nor by the one of now."""
     for award in standing.awards.values():
         if award.way != TIER_ENTRY or not award.worth or award.why.get("by_hand", True):
             continue
-        if not _was_reached(climb, award, at):
+        if not _is_reached(climb, award, at) and not _was_reached(climb, award, at):
             yield award
+
+
+def _is_reached(climb: Climb, award: Award, at: datetime) -> bool:
+    tiers, reached = climb.tiers, climb.reached(at)
+    if tiers is None or reached is None:
+        return False
+    return 0 < tiers.place(award.why["tier"]) <= tiers.place(reached.key)
 
 
 def _was_reached(climb: Climb, award: Award, at: datetime) -> bool:

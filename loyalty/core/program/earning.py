@@ -10,7 +10,7 @@ ORDER_WAYS = frozenset({"order", "order_fixed", "order_value_goal"})
 GOAL_WAYS = frozenset({"order_count_goal", "spend_goal"})
 # Klaviyo tells of these; one review earns by one of them, the richest that applies.
 REVIEW_WAYS = frozenset({"review", "photo_review", "video_review"})
-# Nobody can check these: the shopper says so in the widget, and it counts once.
+# Nobody can check these: the shopper says so in the widget.
 SELF_REPORTED_WAYS = frozenset(
     {
         "follow_facebook", "follow_instagram", "follow_x", "follow_pinterest", "follow_tiktok", "follow_youtube",
@@ -153,7 +153,7 @@ class BirthdayRule(ActionRule):
 class Campaign:
     """For a while, orders earn ``multiplier`` times as much, or ``extra`` points more, or both.
 
-    ``rules`` are the keys of the order rules that it is about (all of them, when empty); ``channels`` and ``tiers`` narrow it. The day on
+    ``rules`` are the keys of the order rules that it multiplies (all of them, when empty); ``channels`` and ``tiers`` narrow it. The day on
     which an order was placed decides.
     """
 

@@ -457,6 +457,21 @@ class TestRefresh:
             assert (run.state, run.done, run.total) == ("done", 2, 2)
         assert len(days.told("tier_changed")) == 1
 
+    def test_changed_since(self, days: Days, apply: Apply, runtime: Runtime, hands: Hands) -> None:
+        """Whoever did something between the new version and the run is moved by the merchant's change all the same: as history."""
+        apply()
+        days.tell(joined(ADA), bought(ADA, 1, "600"))
+        run_id = apply(at=day(2), tiers=TIERS)
+        with transaction(days.engine) as session:
+            row = session.exec(select(Member).where(Member.shopify_customer_id == ADA.customer_id)).one()
+            adjust(session, days.shop, row, PointsAdjusted(5, "a", "", "staff:1", day(2, 1)), now=day(2, 1))
+        assert member(days.engine, ADA).tier is None
+        hands.now = day(2, 2)
+        runs.advance(runtime, run_id, calendar.refresh_step)
+
+        assert member(days.engine, ADA).tier == "gold"
+        assert [message.backfill for message in days.told("tier_changed")] == [True]
+
     def test_expiry_begins(self, days: Days, apply: Apply, runtime: Runtime, hands: Hands) -> None:
         """When points begin to expire, everybody gets a date, and nobody's comes before the warnings."""
         apply()

@@ -74,7 +74,11 @@ class Life:
 
     def worth(self, *, accounts: int | None = None) -> int:
         """All points that there should be, reckoned from the last states alone, if the customers are so many people."""
-        rule, (review,), (signup,) = PROGRAM.rule("order"), PROGRAM.actions("review"), PROGRAM.actions("signup")
+        rule, (review,), (signup,) = (
+            PROGRAM.rule("order"),
+            PROGRAM.actions("review"),
+            PROGRAM.actions("signup"),
+        )
         assert isinstance(rule, OrderRule)
         orders = sum(order_worth(snapshot, rule).points for snapshot in self.orders.values())
         reviews = sum(review.points for fact in self.reviews.values() if review_problem(fact) is None)

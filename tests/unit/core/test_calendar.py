@@ -12,7 +12,7 @@ from loyalty.core.calendar import Era, next_occasion
 from loyalty.core.ledger import ADJUST, EARN, REDEEM, RETURN, Source
 from loyalty.core.moments import start_of
 from loyalty.core.news import BALANCE_REMINDER, EARNED, EXPIRED, EXPIRING, TIER_CHANGED
-from loyalty.core.program import BalanceReminder, BirthdayRule, Expiry, Gift, Program, Schedule, Tier
+from loyalty.core.program import BalanceReminder, BirthdayRule, Expiry, Gift, Limit, Program, Schedule, Tier
 from loyalty.core.standing import Birthday, HandTier, OpenIssue
 from tests.unit.core.makers import action_rule, program
 from tests.unit.core.members import LADDER, MADRID, Member, award, ladder, utc
@@ -309,6 +309,13 @@ class TestBirthday:
         guest = Member(program(birthday(guests=False)), at=JOINED)
         guest.standing.birthday = Birthday(3, 1, JOINED)
         assert guest.settle(utc(2026, 4, 1)).decisions == []
+
+    def test_limited(self):
+        """A reward that is given without points counts for the rule's limit."""
+        member = born(3, 1, birthday(0, reward="five_off", limit=Limit(1, "lifetime")))
+        member.settle(utc(2028, 4, 1))
+
+        assert [gift.slot for d in member.decisions for gift in d.gifts] == ["birthday:2026"]
 
     @pytest.mark.parametrize(("tier", "points"), [("gold", 90), (None, 50)])
     def test_several(self, tier, points):

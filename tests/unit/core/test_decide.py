@@ -22,6 +22,7 @@ from loyalty.core.program import Schedule
 from loyalty.core.standing import Award, OrderCredit, Standing
 from tests.unit.core.makers import (
     NOON,
+    REVIEW,
     SIGNUP,
     action_rule,
     customer,
@@ -320,6 +321,13 @@ class TestReview:
             review(), known(review_source("r-1"), "review", 0, posted=0, postings=2)
         ).entries
         assert (50, 2) == (entry.points, entry.sequence)
+
+    def test_approved_again_later(self):
+        """What is given again is given by the version of now, which the entry names."""
+        rules = program(review=replace(REVIEW, points=80), version=9)
+        given = known(review_source("r-1"), "review", 0, posted=0, postings=2)
+        (entry,) = self.decide(review(), given, rules).entries
+        assert (80, 9) == (entry.points, entry.program_version)
 
     def test_rule_off(self):
         """Without the rule nothing is earned, and what was earned stays."""

@@ -1,5 +1,6 @@
 """Which tier a member has, when it falls, and what entering one gives."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -252,6 +253,29 @@ class TestDecide:
         climbed(member, steeper, utc(2026, 2, 1))
 
         assert (member.tier, member.balance) == ("silver", 50)
+
+    def test_gentler(self):
+        """Whoever is in the tier by the ladder of now keeps its gift, though an order came back by which it was reached at first."""
+        member = spender((utc(2026, 1, 1), "500"))
+        climbed(member, vip(), utc(2026, 1, 1))
+        gentler = vip(ladder=(SILVER, Tier("gold", "Gold", Decimal(300), entry=GOLD.entry)))
+        member.orders[1] = OrderCredit(utc(2026, 1, 1), Decimal(350))
+        assert climbed(member, gentler, utc(2026, 2, 1)) == Decision()
+
+        member.orders[1] = OrderCredit(utc(2026, 1, 1), Decimal(299))
+        climbed(member, gentler, utc(2026, 2, 2))
+        assert (member.tier, member.balance) == ("silver", 0)
+
+    def test_given_again(self):
+        """A gift that is given again is that of the ladder of now, and its entry names the version."""
+        member = spender((utc(2026, 1, 1), "500"))
+        climbed(member, vip(), utc(2026, 1, 1))
+        member.orders[1] = OrderCredit(utc(2026, 1, 1), Decimal(0))
+        climbed(member, vip(), utc(2026, 1, 2))
+        member.orders[2] = OrderCredit(utc(2026, 1, 3), Decimal(500))
+        richer = vip(ladder=(SILVER, Tier("gold", "Gold", Decimal(500), entry=Gift(points=70))))
+        (entry,) = climbed(member, replace(richer, version=8), utc(2026, 1, 3)).entries
+        assert (entry.points, entry.program_version) == (70, 8)
 
     def test_by_hand(self):
         """A tier given by hand says so, gives its own gift alone, and keeps it."""
