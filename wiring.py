@@ -71,6 +71,7 @@ def build(settings: Settings) -> House:
     http = requests.Session()
     shopify, klaviyo = shopify_config(settings), klaviyo_config(settings)
     senders: dict[str, Sender] = {
+        outbox.REWARDS: ShopifySender(runtime, shopify, http, channel=outbox.REWARDS),
         outbox.SHOPIFY: ShopifySender(runtime, shopify, http),
         outbox.KLAVIYO: KlaviyoSender(runtime, klaviyo, redis, http),
         outbox.PROFILES: KlaviyoSender(runtime, klaviyo, redis, http, channel=outbox.PROFILES),

@@ -22,6 +22,8 @@ KLAVIYO = "klaviyo"
 # Profiles that are written anew without any news.
 PROFILES = silent.CHANNEL
 SHOPIFY = "shopify"
+# What a shopper waits for: in a line of its own it stands behind no balances that are written and no orders that are read again.
+REWARDS = "rewards"
 
 LONGEST_WAIT = timedelta(hours=1)
 # An hour between the later tries: more than two days of a message being answered with errors before it is parked.

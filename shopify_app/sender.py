@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import requests
 import structlog
 
+from loyalty import outbox
 from loyalty.delivery import Delivered, Later, Message, Outcome, Refused
 from loyalty.encryption import SealBroken
 from loyalty.runtime import Runtime
@@ -51,9 +52,8 @@ log = structlog.get_logger(__name__)
 
 
 class ShopifySender:
-    """The ``loyalty.delivery.Sender`` of the channel ``shopify``."""
+    """The ``loyalty.delivery.Sender`` of a channel to Shopify: of rewards, or of everything else."""
 
-    channel = "shopify"
     batch_size = 50
 
     def __init__(
@@ -62,8 +62,10 @@ class ShopifySender:
         config: ShopifyConfig,
         session: requests.Session,
         *,
+        channel: str = outbox.SHOPIFY,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.channel = channel
         self._runtime = runtime
         self._config = config
         self._session = session

@@ -199,12 +199,13 @@ class Book:
         account: Account | None = None,
         *,
         delay: timedelta = timedelta(),
+        channel: str = outbox.SHOPIFY,
     ) -> None:
         """Queue a message to Shopify, to be sent after ``delay``."""
         member_id = account.id if account else None
         message = outbox.row(
             self.shop_id,
-            outbox.SHOPIFY,
+            channel,
             kind,
             unique_id,
             payload,

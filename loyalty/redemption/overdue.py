@@ -82,7 +82,8 @@ def _abandoned() -> ColumnElement[bool]:
     """No message waits to have it made: it was tried too often, or Shopify would not even listen."""
     return ~exists().where(
         col(OutboxMessage.shop_id) == col(RewardIssue.shop_id),
-        col(OutboxMessage.channel) == outbox.SHOPIFY,
+        # Messages from before rewards had a line of their own wait in the other.
+        col(OutboxMessage.channel).in_((outbox.REWARDS, outbox.SHOPIFY)),
         col(OutboxMessage.kind) == ISSUE_REWARD,
         col(OutboxMessage.state).in_(("due", "sending")),  # as the partial index says it
         col(OutboxMessage.unique_id).like("issue:" + col(RewardIssue.id) + "%"),

@@ -2,6 +2,7 @@
 
 from sqlmodel import Session, select
 
+from loyalty import outbox
 from loyalty.book import Account, Book
 from loyalty.core import ledger
 from loyalty.core.decide import reward_source
@@ -51,10 +52,12 @@ def redeemed_entry(session: Session, issue: RewardIssue) -> Entry | None:
 def tell_to_make(book: Book, issue: RewardIssue, *, again: str = "") -> None:
     """Queue the making of a reward at Shopify; ``again`` names a further occasion to do so."""
     unique_id = f"issue:{issue.id}{again and ':' + again}"
-    book.tell_shopify(ISSUE_REWARD, unique_id, {"issue_id": issue.id}, owner(book, issue))
+    payload = {"issue_id": issue.id}
+    book.tell_shopify(ISSUE_REWARD, unique_id, payload, owner(book, issue), channel=outbox.REWARDS)
 
 
 def tell_to_end(book: Book, issue: RewardIssue, *, again: str = "") -> None:
     """Queue that a reward's code becomes unusable at Shopify."""
     unique_id = f"deactivate:{issue.id}{again and ':' + again}"
-    book.tell_shopify(DEACTIVATE_CODE, unique_id, {"issue_id": issue.id}, owner(book, issue))
+    payload = {"issue_id": issue.id}
+    book.tell_shopify(DEACTIVATE_CODE, unique_id, payload, owner(book, issue), channel=outbox.REWARDS)

@@ -34,7 +34,8 @@ def create_blueprint(runtime: Runtime, config: ShopifyConfig) -> Blueprint:
     def redeem_reward() -> tuple[Response, int]:
         visitor = visitor_of(runtime, config)
         answer = redeem(runtime, visitor, body_of_request())
-        runtime.nudge("drain_outbox", visitor.shop.id or 0, outbox.SHOPIFY)
+        for channel in (outbox.REWARDS, outbox.SHOPIFY):
+            runtime.nudge("drain_outbox", visitor.shop.id or 0, channel)
         return jsonify(answer), 202
 
     @blueprint.get("/rewards/<issue_id>")

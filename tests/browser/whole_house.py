@@ -133,7 +133,7 @@ def past_rewards(house: House, *, most: int = 14) -> int:
             at = now - timedelta(days=1 + place * (DAYS - 4) / most, hours=chance.randrange(12))
             request_reward(session, shop, member, _request(place, at), now=at)
         shop_id = int(shop.id or 0)
-    Bell(house.redis)("drain_outbox", shop_id, "shopify")
+    Bell(house.redis)("drain_outbox", shop_id, "rewards")
     return len(members)
 
 

@@ -364,7 +364,7 @@ class TestRedemption:
                 assert shops_with_overdue(session, now=NOW) == []
                 return_overdue(session, shop, now=tomorrow)
         assert members(engine)[0].balance == 600
-        assert outbox(engine, "shopify").count("deactivate_code") == 1
+        assert outbox(engine, "rewards").count("deactivate_code") == 1
 
         settle(engine, shop, RewardIssued(issue.id, "gid://shopify/DiscountCodeNode/1", tomorrow))
         assert members(engine)[0].balance == 600

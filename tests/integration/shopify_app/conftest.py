@@ -16,7 +16,7 @@ from flask import Flask
 from sqlmodel import col, select
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from loyalty import runs
+from loyalty import outbox, runs
 from loyalty.encryption import Cipher
 from loyalty.models import InboxMessage, LedgerEntry, Member, OutboxMessage, Run, Shop
 from loyalty.receiving import Reception, drain_inbox
@@ -54,9 +54,11 @@ class Store:
     app: Flask
     domain: str = DEMO_SHOP
     sender: ShopifySender = field(init=False)
+    rewards: ShopifySender = field(init=False)
 
     def __post_init__(self) -> None:
         self.sender = ShopifySender(self.runtime, self.config, self.http)
+        self.rewards = ShopifySender(self.runtime, self.config, self.http, channel=outbox.REWARDS)
 
     # What people do
 
@@ -103,8 +105,13 @@ class Store:
         """Let everything happen that is due, until nothing is."""
         for _ in range(20):
             self.receive()
-            sent = drain_outbox(self.runtime, self.sender, self.shop().id or 0)
-            if not sent.messages and self.sandbox.state.sender.idle(0) and not self._due():
+            shop_id = self.shop().id or 0
+            sent = [drain_outbox(self.runtime, sender, shop_id) for sender in (self.rewards, self.sender)]
+            if (
+                not any(drained.messages for drained in sent)
+                and self.sandbox.state.sender.idle(0)
+                and not self._due()
+            ):
                 return
         raise AssertionError("it never settles")
 

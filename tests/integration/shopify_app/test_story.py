@@ -11,6 +11,7 @@ from loyalty.core.facts import OrderLine, OrderSeen, RewardRequested
 from loyalty.models import InboxMessage, LedgerEntry, Member, OrderStanding, OutboxMessage, RewardIssue, Run
 from loyalty.points import absorb
 from loyalty.redemption import request_reward
+from loyalty.sending import drain_outbox
 from shopify_app import documents
 from shopify_app.admin_api import AdminClient
 from shopify_app.gids import gid
@@ -449,6 +450,15 @@ class TestReward:
         assert len(store.act("GET", "/discounts")["discounts"]) == 1
         assert store.member(rich).balance == 100
 
+    def test_waits_for_nobody(self, store, rich):
+        """A code is made while any number of balances and orders still have to wait for their turn."""
+        store.sign_up("rowan@fernandfig.shop")
+        store.receive()
+        issue = redeem(store, rich)
+        drain_outbox(store.runtime, store.rewards, store.shop().id)
+        assert get(store, issue.id).state == "issued"
+        assert {row.state for row in store.outbox("balance_metafield")} == {"delivered", "due"}
+
     def test_asked_twice(self, store, rich):
         """Sending the message again finds the first one's code."""
         issue = redeem(store, rich)
@@ -502,7 +512,7 @@ class TestReward:
         issue = redeem(store, rich)
         store.switch("/faults", place="graphql", kind="status", status=503, times=50)
         store.receive()
-        outbox_before = store.sender.send(store.shop().id, claimed(store))
+        outbox_before = store.rewards.send(store.shop().id, claimed(store))
         assert all(type(outcome).__name__ == "Later" for outcome in outbox_before.values())
         assert get(store, issue.id).state == "issuing"
 
@@ -578,7 +588,7 @@ def claimed(store):
         return outbox.claim(
             session,
             store.shop().id,
-            "shopify",
+            outbox.REWARDS,
             limit=50,
             now=store.runtime.clock(),
             lease=timedelta(seconds=60),

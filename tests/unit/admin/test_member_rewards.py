@@ -57,7 +57,7 @@ class TestCancel:
         assert answer.json["ok"]
         assert (issue.state, issue.cancelled_by) == ("cancelling", "Staff member 81001")
         assert [message.payload for message in told] == [{"issue_id": "issue-1"}]
-        assert ("drain_outbox", story.shop_id, "shopify") in bell.rung
+        assert ("drain_outbox", story.shop_id, "rewards") in bell.rung
 
     @pytest.mark.parametrize("state", ["used", "expired", "cancelled", "failed", "issuing"])
     def test_too_late(self, client: FlaskClient, story: Story, runtime: Runtime, state: str) -> None:

@@ -85,7 +85,7 @@ class TestRuling:
         """An approved referral goes on, the friend's code is made, and the page says who approved it."""
         answer = client.post(f"/referrals/{told[1].id}/approve")
         assert answer.json["ok"] is True
-        assert ("drain_outbox", told[1].shop_id, "shopify") in bell.rung
+        assert ("drain_outbox", told[1].shop_id, "rewards") in bell.rung
         page = client.get("/referrals").text
         assert "Approved by Staff member 81001" in page
         assert self._state(runtime, told[1]) == "claimed"
