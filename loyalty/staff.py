@@ -6,7 +6,7 @@ import structlog
 from sqlmodel import Session
 
 from loyalty.book import Account, Book
-from loyalty.book.reading import source_posted
+from loyalty.book.reading import posted_by
 from loyalty.book.records import ALIVE
 from loyalty.core.decide import decide_adjustment, staff_source
 from loyalty.core.facts import PointsAdjusted
@@ -16,6 +16,14 @@ from loyalty.points.climbing import climb
 from loyalty.points.settling import catch_up
 
 log = structlog.get_logger(__name__)
+
+
+class AdjustmentRepeated(Exception):
+    """The key has been used, for other points or with another text. ``points``: how many it gave (or took) then."""
+
+    def __init__(self, points: int) -> None:
+        super().__init__(points)
+        self.points = points
 
 
 class TierRefused(Exception):
@@ -29,10 +37,14 @@ class TierRefused(Exception):
 def adjust(
     session: Session, shop: Shop, member: Member, fact: PointsAdjusted, *, now: datetime
 ) -> frozenset[str]:
-    """Post an adjustment once per ``fact.key``. Raises ``AdjustmentRefused``. Returns the channels that have something to send."""
+    """Post an adjustment once per ``fact.key``. Raises ``AdjustmentRefused``, and ``AdjustmentRepeated`` when the key comes again with
+    something else: whoever lost the first answer has to learn what became of it. Returns the channels that have something to send."""
     book, account = _open(session, shop, member, now)
-    if not source_posted(session, book.shop_id, staff_source(fact.key)):
+    posted = posted_by(session, book.shop_id, staff_source(fact.key))
+    if posted is None:
         book.apply(account, decide_adjustment(account, fact, book.program))
+    elif posted != (fact.points, fact.note):
+        raise AdjustmentRepeated(posted[0])
     return book.write()
 
 

@@ -101,14 +101,15 @@ _ISSUE = tuple(
 )
 
 
-def source_posted(session: Session, shop_id: int, source: Source) -> bool:
-    """Whether a source has any entry."""
-    statement = select(LedgerEntry.id).where(
+def posted_by(session: Session, shop_id: int, source: Source) -> tuple[int, str] | None:
+    """Points and reason of the first entry of a source; None while it has none."""
+    statement = select(LedgerEntry.points, LedgerEntry.reason).where(
         LedgerEntry.shop_id == shop_id,
         LedgerEntry.source_kind == source.kind,
         LedgerEntry.source_ref == source.ref,
     )
-    return session.exec(statement.limit(1)).first() is not None
+    found = session.exec(statement.order_by(col(LedgerEntry.sequence)).limit(1)).first()
+    return (found[0], found[1]) if found is not None else None
 
 
 _AWARD = tuple(

@@ -12,6 +12,7 @@ from loyalty import outbox, programs, staff
 from loyalty.core.decide import AdjustmentRefused
 from loyalty.core.document import MOST_POINTS
 from loyalty.core.facts import PointsAdjusted
+from loyalty.core.program import Program
 from loyalty.database import retry_on_conflict
 from loyalty.models import Member, Shop
 from loyalty.programs import NoProgram
@@ -65,6 +66,9 @@ def add_routes(blueprint: Blueprint, pages: Pages) -> None:
         except AdjustmentRefused as below:
             text = f"The balance is {below.balance:,}: this would take it below zero. Allow that below if you mean it."
             return mistakes({"points": text})
+        except staff.AdjustmentRepeated as before:
+            text = f"What you entered first is in the books: {before.points:+,}. Load the page again, then change the points once more."
+            return refused(text)
         except NoProgram:
             return refused("Save the program first.")
         for channel in sorted(channels):
@@ -112,10 +116,17 @@ def _known(session: Session, shop_id: int, entries: Sequence[EntryRow]) -> Known
         if side in entry.why
     }
     return Known(
-        programs={version: programs.at_version(session, shop_id, version) for version in versions},
+        programs={version: found for version in versions if (found := _version(session, shop_id, version))},
         people={each: row.title for each, row in statement.names_of(session, people).items()},
         failures=in_words,
     )
+
+
+def _version(session: Session, shop_id: int, version: int) -> Program | None:
+    try:
+        return programs.at_version(session, shop_id, version)
+    except NoProgram:
+        return None
 
 
 def _member(session: Session, shop: Shop, member_id: int) -> Member | None:

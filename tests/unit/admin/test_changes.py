@@ -42,6 +42,18 @@ class TestAdjust:
         assert entry.why == {"staff": "Staff member 81001: asked nicely"}
         assert ("drain_outbox", story.shop_id, "klaviyo") in bell.rung
 
+    def test_lost_answer(self, client: FlaskClient, story: Story, runtime: Runtime) -> None:
+        """Whoever never heard that it worked and sends other points is told what is in the books, not that those are."""
+        member_id = story.member_ids[1]
+        before = self.balance(runtime, member_id)
+        self.adjust(client, member_id)
+        for changed in ({"points": "70"}, {"note": "Sorry"}):
+            answer = self.adjust(client, member_id, **changed)
+            assert answer.status_code == 409
+            assert "+50" in answer.json["message"]
+
+        assert self.balance(runtime, member_id) == before + 50
+
     def test_below_zero(self, client: FlaskClient, story: Story, runtime: Runtime) -> None:
         """Below zero only when that was said."""
         member_id = story.member_ids[1]
