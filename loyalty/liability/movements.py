@@ -10,6 +10,7 @@ at that moment, and whatever is still posted for that person afterwards leaves t
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Integer, Subquery, case, func, literal, select, type_coerce, union_all
@@ -51,15 +52,15 @@ class Line:
         return sum(COLUMNS[name][1] * points for name, points in self.moved.items()) - self.released
 
 
-def lines(session: Session, shop_id: int, periods: Sequence[Period]) -> tuple[Line, ...]:
-    """The periods, which follow one another, with what happened in each."""
+def lines(session: Session, shop_id: int, periods: Sequence[Period], *, now: datetime) -> tuple[Line, ...]:
+    """The periods, which follow one another, with what happened in each up to ``now``."""
     if not periods:
         return ()
     moved = _moved(session, shop_id, periods)
     released_before, released = _released(session, shop_id, periods)
     outstanding, pending = _opening(session, shop_id, periods[0])
     outstanding -= released_before
-    waits = _waits(session, shop_id, periods)
+    waits = _waits(session, shop_id, periods, now)
     found = []
     for place, period in enumerate(periods):
         outstanding += sum(moved[place].values()) - released[place]
@@ -72,6 +73,14 @@ def lines(session: Session, shop_id: int, periods: Sequence[Period]) -> tuple[Li
 def owed_now(session: Session, shop_id: int) -> int:
     """What all members who are there have together."""
     return _balances(session, shop_id, col(Member.gone_at).is_(None))
+
+
+def pending_now(session: Session, shop_id: int) -> int:
+    """What the same members have earned and cannot spend yet."""
+    statement = select(func.coalesce(func.sum(Member.pending), 0)).where(
+        col(Member.shop_id) == shop_id, col(Member.gone_at).is_(None)
+    )
+    return int(session.execute(statement).scalar_one())
 
 
 def _balances(session: Session, shop_id: int, *which: Any) -> int:
@@ -137,8 +146,9 @@ def _released(session: Session, shop_id: int, periods: Sequence[Period]) -> tupl
     return int(before), found
 
 
-def _waits(session: Session, shop_id: int, periods: Sequence[Period]) -> dict[int, int]:
-    """By how much the points on hold changed in each period, at their present worth: a refund takes them off as if they had never been."""
+def _waits(session: Session, shop_id: int, periods: Sequence[Period], now: datetime) -> dict[int, int]:
+    """By how much the points on hold changed in each period, at their present worth: a refund takes them off as if they had never been.
+    What is released after ``now`` is still on hold, however long its period goes on."""
     begun, over = _calendar(periods), _calendar(periods)
     earned, released = col(AwardRow.occurred_at), col(AwardRow.release_at)
     mine = (col(AwardRow.shop_id) == shop_id, released >= periods[0].starts)
@@ -150,7 +160,7 @@ def _waits(session: Session, shop_id: int, periods: Sequence[Period]) -> dict[in
         .group_by(begun.c.place),
         select(over.c.place, -func.sum(AwardRow.worth))
         .join(AwardRow, (released >= over.c.starts) & (released < over.c.ends))
-        .where(*mine, released < last)
+        .where(*mine, released < last, released <= now)
         .group_by(over.c.place),
     )
     found: dict[int, int] = defaultdict(int)

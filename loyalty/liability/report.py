@@ -14,7 +14,7 @@ from sqlmodel import Session
 from loyalty import programs
 from loyalty.core.breakage import Breakage, Evidence, evidence
 from loyalty.core.worth import PointWorth, point_worth
-from loyalty.liability.movements import COLUMNS, Line, lines, owed_now
+from loyalty.liability.movements import COLUMNS, Line, lines, owed_now, pending_now
 from loyalty.liability.periods import periods
 from loyalty.liability.sample import MOST_MEMBERS, gather
 from loyalty.models import Shop
@@ -32,11 +32,12 @@ class Expected:
 @dataclass(frozen=True, slots=True)
 class Liability:
     """See the module. ``worth`` is None where no reward says what a point is worth; ``breakage`` is None without enough history, of which
-    ``evidence`` says how much there is."""
+    ``evidence`` says how much there is. ``outstanding`` and ``pending`` are those of now, whatever the periods are."""
 
     unit: str
     lines: tuple[Line, ...]
     outstanding: int
+    pending: int
     worth: PointWorth | None
     breakage: Breakage | None
     evidence: Evidence
@@ -70,6 +71,7 @@ class Liability:
             "at": self.at.isoformat(),
             "outstanding": self.outstanding,
             "outstanding_worth": self.money(self.outstanding),
+            "pending": self.pending,
             "point_worth": None if worth is None else f"{float(worth.money):.6f}".rstrip("0").rstrip("."),
             "point_worth_from": None if worth is None else worth.reward or "program",
             "breakage": shares,
@@ -113,8 +115,9 @@ def liability(
     found = gather(session, shop.id, program, now=now, most=members) if members else evidence(program, now)
     return Liability(
         unit=unit,
-        lines=lines(session, shop.id, periods(first, last, unit, formats)),
+        lines=lines(session, shop.id, periods(first, last, unit, formats), now=now),
         outstanding=owed_now(session, shop.id),
+        pending=pending_now(session, shop.id),
         worth=point_worth(program),
         breakage=found.estimate(),
         evidence=found,

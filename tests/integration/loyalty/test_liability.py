@@ -170,6 +170,20 @@ class TestLines:
             held = session.execute(select(func.sum(Member.pending)).where(col(Member.shop_id) == shop.id))
             assert held.scalar_one() == 80
 
+    def test_still_pending(self, engine: Engine) -> None:
+        """In the month that is not over, what is released later in it is still on hold."""
+        document = {"earn": {"order": {"title": "Order", "rate": "1", "hold_days": 14}}}
+        shop = _shop(engine, "UTC", **document)
+        at = datetime(2026, 11, 1, 12, tzinfo=UTC)
+        with transaction(engine) as session:
+            absorb(session, shop, [joined(ADA), bought(ADA, 1, "80")], now=at)
+        with reading(engine) as session:
+            found = liability.liability(
+                session, shop, first=date(2026, 10, 1), last=at.date(), unit="month", now=at
+            )
+        assert [line.pending for line in found.lines] == [0, 80]
+        assert found.pending == 80
+
     def test_too_long(self, engine: Engine) -> None:
         """More lines than anybody reads are refused, not begun."""
         shop = _shop(engine)
