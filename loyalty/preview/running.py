@@ -113,12 +113,13 @@ def compare(runtime: Runtime, shop_id: int, asked: Asked) -> dict[str, Any]:
 
 
 def result(session: Session, run: Run) -> dict[str, Any] | None:
-    """What a job that is done has found; None for any other, and for one whose document no later version of ours understands."""
+    """What a job that is done has found; None for any other, and for one whose document no later version of ours understands, or whose
+    version of the program is gone."""
     if run.kind != KIND or run.state != "done":
         return None
     try:
         compared = plan(session, run.shop_id, Asked.from_json(run.params))
-    except ProgramInvalid:
+    except (ProgramInvalid, programs.NoProgram):
         return None
     return _report(session, compared, Totals.from_json(run.cursor["totals"]))
 

@@ -10,7 +10,7 @@ from sqlmodel import Session
 from loyalty import preview, programs
 from loyalty.core.document import ProgramInvalid, Unreadable, difference, read_text
 from loyalty.core.document.mistakes import shown
-from loyalty.core.moments import start_of
+from loyalty.core.moments import day_of, start_of
 from loyalty.models import Run, Shop
 from loyalty.program_text import write_text
 from loyalty.statement import runs as statement
@@ -19,6 +19,8 @@ from shopify_app.admin.page import Pages
 from shopify_app.admin.program_saving import document_in_force, version_in_force
 
 _TEXT = "text"
+# Nobody sold anything at Shopify before.
+_EARLIEST = date(2006, 1, 1)
 _BUSY = "A preview is under way. Wait until it has ended, or cancel it."
 # What the page shows of each side, in this order.
 FIGURES = (
@@ -45,15 +47,19 @@ def add_routes(blueprint: Blueprint, pages: Pages) -> None:
         with pages.runtime.reading() as session:
             shop = pages.shop(session)
             assert shop.id is not None
-            run = preview.latest(session, shop.id)
+            # Whoever wants to begin anew sees the program in force, and nothing of the last preview.
+            run = None if "fresh" in request.args else preview.latest(session, shop.id)
             asked = preview.Asked.from_json(run.params) if run else None
-            document = asked.document if asked else document_in_force(session, shop.id)
+            now_in_force, version = document_in_force(session, shop.id), version_in_force(session, shop.id)
+            saved_since = _saved_since(asked, now_in_force, version)
             return pages.render(
                 "admin/preview.html",
                 shop,
-                text=write_text(document),
-                begins=asked.begins.date().isoformat() if asked and asked.begins else "",
-                based_on=version_in_force(session, shop.id) or "",
+                text=write_text(asked.document if asked else now_in_force),
+                begins=_begins(session, shop.id, asked),
+                # A document that was made from an older version may not take back unseen what was saved since.
+                based_on=(asked.version if asked and saved_since else version) or "",
+                saved_since=saved_since,
                 run=statement.view(run, now=now) if run else None,
                 found=preview.result(session, run) if run else None,
                 run_version=asked.version if asked else None,
@@ -112,14 +118,35 @@ def _begin(
     return run if run.params == asked.to_json() else None
 
 
+def _saved_since(asked: preview.Asked | None, in_force: dict[str, Any], version: int | None) -> int | None:
+    """The version that was saved since the last preview, unless it says what was looked at."""
+    if asked is None or version == asked.version or not difference(in_force, asked.document):
+        return None
+    return version
+
+
+def _begins(session: Session, shop_id: int, asked: preview.Asked | None) -> str:
+    """The day that was asked for, as it was entered: one of the program's own time zone."""
+    if asked is None or asked.begins is None:
+        return ""
+    try:
+        return day_of(asked.begins, programs.draft(session, shop_id, asked.document).timezone).isoformat()
+    except ProgramInvalid:
+        return ""
+
+
 def _changes(session: Session, asked: preview.Asked, shop_id: int) -> list[str]:
     """What the document that was looked at says otherwise than the program it was compared with."""
-    before = programs.document_at(session, shop_id, asked.version)
+    try:
+        before = programs.document_at(session, shop_id, asked.version)
+    except programs.NoProgram:
+        return []
     return [change.text for change in difference(before, asked.document)]
 
 
 def _day(text: str) -> date | None:
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         return None
+    return day if day >= _EARLIEST else None

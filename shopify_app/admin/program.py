@@ -115,9 +115,7 @@ def _rewards(program: Program, words: Words) -> list[Line]:
         Line(
             f"rewards/{reward.key}",
             reward.title,
-            f"{words.points(reward.minimum_points or reward.points)}"
-            if reward.listed
-            else "Only given, not sold",
+            _price(reward, words),
             reward.listed,
             parts.KIND_NAMES[reward.kind],
         )

@@ -1,10 +1,10 @@
 """The forms of the program: one for each rule, reward and part. Saving makes a new version; a mistake is shown in its field."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from flask import Blueprint, request
+from flask import Blueprint, abort, make_response, request
 from flask.wrappers import Response
 
 from loyalty.core.document import Mistake, ProgramInvalid, parse_program
@@ -27,6 +27,7 @@ _CONDITIONS = frozenset(
 )
 # What the key of a thing begins with where its title gives none.
 _STEMS = {"earn": "way", "rewards": "reward", "campaigns": "campaign"}
+_GONE = "This part of the program is gone."
 _AT_THE_END = re.compile(r"\[\d+\]$")
 _PLACE = re.compile(r"ladder\[(\d+)\]")
 
@@ -49,36 +50,42 @@ def add_routes(blueprint: Blueprint, pages: Pages) -> None:
     @blueprint.post("/program/part/<name>", defaults={"key": ""})
     @blueprint.post("/program/part/<name>/<key>")
     def save_part(name: str, key: str) -> Response | tuple[Response, int]:
-        document = _document(pages)
-        found = parts.find(document, name, key)
-        if found is None:
-            return refused("This part of the program is gone.", status=404)
-        return _save(pages, document, found[0])
+        return _save(pages, *_there(pages, name, key))
 
     @blueprint.post("/program/preview/part/<name>", defaults={"key": ""})
     @blueprint.post("/program/preview/part/<name>/<key>")
     def preview_part(name: str, key: str) -> Response | tuple[Response, int]:
-        document = _document(pages)
-        found = parts.find(document, name, key)
-        if found is None:
-            return refused("This part of the program is gone.", status=404)
-        return _look_ahead(pages, document, found[0])
+        return _look_ahead(pages, *_there(pages, name, key))
 
+    _add_removing_routes(blueprint, pages)
+    _add_new_routes(blueprint, pages)
+
+
+def _add_removing_routes(blueprint: Blueprint, pages: Pages) -> None:
     @blueprint.post("/program/remove/<name>", defaults={"key": ""})
     @blueprint.post("/program/remove/<name>/<key>")
     def remove_part(name: str, key: str) -> Response | tuple[Response, int]:
-        document = _document(pages)
-        found = parts.find(document, name, key)
-        if found is None or name == GENERAL:
-            return refused("This part of the program is gone.", status=404)
+        with pages.runtime.reading() as session:
+            version = version_in_force(session, pages.merchant().shop_id)
+        return without(
+            name, key, lambda after: save(pages, after, based_on=version, redirect=pages.link("/program"))
+        )
+
+    @blueprint.post("/program/preview/remove/<name>", defaults={"key": ""})
+    @blueprint.post("/program/preview/remove/<name>/<key>")
+    def preview_removing(name: str, key: str) -> Response | tuple[Response, int]:
+        return without(name, key, lambda after: preview.start(pages, after))
+
+    def without(
+        name: str, key: str, then: Callable[[dict[str, Any]], Response | tuple[Response, int]]
+    ) -> Response | tuple[Response, int]:
+        document, part = _there(pages, name, key)
+        if name == GENERAL:
+            return refused(_GONE, status=404)
         try:
-            return save(
-                pages, parts.removed(document, found[0]), based_on=None, redirect=pages.link("/program")
-            )
+            return then(parts.removed(document, part))
         except ProgramInvalid as invalid:
             return refused(f"Something else in the program needs it: {invalid.mistakes[0].path}.")
-
-    _add_new_routes(blueprint, pages)
 
 
 def _add_new_routes(blueprint: Blueprint, pages: Pages) -> None:
@@ -104,25 +111,31 @@ def _add_new_routes(blueprint: Blueprint, pages: Pages) -> None:
 
     @blueprint.post("/program/new/<name>/<sort>")
     def save_new(name: str, sort: str) -> Response | tuple[Response, int]:
-        if name not in KEYED_PARTS or not parts.is_sort(name, sort):
-            return refused("There is no such thing in a program.", status=404)
-        document = _document(pages)
-        return _save(pages, document, _new_part(document, name, sort))
+        return _save(pages, *_new(pages, name, sort))
 
     @blueprint.post("/program/preview/new/<name>/<sort>")
     def preview_new(name: str, sort: str) -> Response | tuple[Response, int]:
-        if name not in KEYED_PARTS or not parts.is_sort(name, sort):
-            return refused("There is no such thing in a program.", status=404)
-        document = _document(pages)
-        return _look_ahead(pages, document, _new_part(document, name, sort))
+        return _look_ahead(pages, *_new(pages, name, sort))
 
 
-def _new_part(document: Mapping[str, Any], name: str, sort: str) -> Part:
-    """The thing that a form makes, with a key that is still free."""
+def _there(pages: Pages, name: str, key: str) -> tuple[dict[str, Any], Part]:
+    """The document in force and a part of it. Ends the request where there is none such."""
+    document = _document(pages)
+    found = parts.find(document, name, key)
+    if found is None:
+        abort(make_response(refused(_GONE, status=404)))
+    return document, found[0]
+
+
+def _new(pages: Pages, name: str, sort: str) -> tuple[dict[str, Any], Part]:
+    """The document in force and the thing that a form makes, with a key that is still free. Ends the request where there is none such."""
+    if name not in KEYED_PARTS or not parts.is_sort(name, sort):
+        abort(make_response(refused("There is no such thing in a program.", status=404)))
+    document = _document(pages)
     taken = set(parts.keyed(document, name))
     if name == "earn" and sort not in taken:
-        return Part(name, sort, sort)
-    return Part(name, new_key(request.form.get("title", ""), taken, _STEMS[name]), sort)
+        return document, Part(name, sort, sort)
+    return document, Part(name, new_key(request.form.get("title", ""), taken, _STEMS[name]), sort)
 
 
 def choices_of(document: Mapping[str, Any]) -> Choices:

@@ -68,6 +68,7 @@ def _one(pages: Pages, version: int) -> Response:
         shop,
         row=row,
         author=author_name(row.author),
+        in_force=latest.version,
         is_in_force=row.version == latest.version,
         back=[change.text for change in difference(now, document)],
         text=write_text(document),
@@ -81,7 +82,9 @@ def _restore(pages: Pages, version: int) -> Response | tuple[Response, int]:
         except programs.NoProgram:
             return refused("There is no such version.", status=404)
     try:
-        return save(pages, document, based_on=None, redirect=pages.link("/program/versions"))
+        # What going back would change was said of the version that was in force then.
+        based_on = _number(request.args.get("based_on", ""))
+        return save(pages, document, based_on=based_on, redirect=pages.link("/program/versions"))
     except ProgramInvalid as invalid:
         return refused(f"This version can no longer be: {invalid.mistakes[0]}")
 

@@ -2,7 +2,9 @@
 
 import csv
 import io
+import re
 
+import pytest
 from flask.testing import FlaskClient
 from sqlmodel import select
 
@@ -11,7 +13,7 @@ from loyalty.core.document import DEFAULT_DOCUMENT
 from loyalty.models import Member, ProgramVersion, Run
 from loyalty.program_text import write_text
 from loyalty.runtime import Runtime
-from tests.merchant_pages import Bell
+from tests.merchant_pages import NOW, Bell
 from tests.shop_story import Story
 
 DEARER = DEFAULT_DOCUMENT | {"earn": {"order": {"title": "Order", "rate": "3"}}}
@@ -23,6 +25,13 @@ def finish(runtime: Runtime, bell: Bell) -> int:
     assert isinstance(run_id, int)
     assert runs.advance(runtime, run_id, preview.step) is None
     return run_id
+
+
+def _number(pattern: str, page: str) -> int:
+    """The number that a page says."""
+    found = re.search(pattern, page)
+    assert found is not None
+    return int(found[1])
 
 
 class TestPreview:
@@ -61,6 +70,48 @@ class TestPreview:
         assert client.post("/program/preview", data={"text": text, "begins": "2026-11-10"}).json["ok"]
         finish(runtime, bell)
         assert "as if it had been saved on 2026-11-10" in client.get("/program/preview").text
+
+    @pytest.mark.parametrize("zone", ["Europe/Berlin", "Pacific/Auckland", "America/Los_Angeles"])
+    def test_day_of_the_shop(self, client: FlaskClient, story: Story, runtime: Runtime, zone: str) -> None:
+        """The day stays the one that was entered, wherever the shop is; one that no calendar can reckon with is a mistake."""
+        with runtime.transaction() as session:
+            document = DEFAULT_DOCUMENT | {"timezone": zone}
+            programs.apply(session, story.shop_id, document, author="test", now=NOW)
+        text = write_text(DEARER | {"timezone": zone})
+        wrong = client.post("/program/preview", data={"text": text, "begins": "0001-01-01"})
+        assert (wrong.status_code, list(wrong.json["errors"])) == (422, ["begins"])
+        assert client.post("/program/preview", data={"text": text, "begins": "2026-11-10"}).json["ok"]
+        assert (
+            'label="As if saved on" details="Without a day: as if it had always been in force" value="2026-11-10"'
+            in (client.get("/program/preview").text)
+        )
+
+    def test_saved_since(self, client: FlaskClient, story: Story, runtime: Runtime, bell: Bell) -> None:
+        """What was looked at before somebody saved another version cannot be saved over it unseen, and can be put aside."""
+        assert client.post("/program/preview", data={"text": write_text(DEARER)}).json["ok"]
+        finish(runtime, bell)
+        old = _number(r'name="based_on" value="(\d+)"', client.get("/program/preview").text)
+        with runtime.transaction() as session:
+            document = DEFAULT_DOCUMENT | {"points": {"one": "fig", "many": "figs"}}
+            programs.apply(session, story.shop_id, document, author="staff:2", now=NOW)
+        page = client.get("/program/preview").text
+        based_on = _number(r'name="based_on" value="(\d+)"', page)
+        assert f"Version {old + 1} was saved since" in page
+        answer = client.post("/program/text", data={"text": write_text(DEARER), "based_on": str(based_on)})
+        assert answer.status_code == 409
+        fresh = client.get("/program/preview?fresh=1").text
+        assert "figs" in fresh
+        assert _number(r'name="based_on" value="(\d+)"', fresh) == old + 1
+
+    def test_version_gone(self, client: FlaskClient, story: Story, runtime: Runtime, bell: Bell) -> None:
+        """A preview whose version of the program is not there any more is one without a result."""
+        assert client.post("/program/preview", data={"text": write_text(DEARER)}).json["ok"]
+        finish(runtime, bell)
+        with runtime.transaction() as session:
+            for row in session.exec(select(ProgramVersion)).all():
+                session.delete(row)
+        page = client.get("/program/preview")
+        assert (page.status_code, "In short" in page.text) == (200, False)
 
     def test_mistakes(self, client: FlaskClient, story: Story, runtime: Runtime) -> None:
         """What is wrong with the text is said by its place, and no job begins."""
@@ -130,8 +181,37 @@ class TestPartPreview:
             assert preview.latest(session, story.shop_id) is None
 
 
+class TestRemovalPreview:
+    """What a program would be without a part of it."""
+
+    def test_removed(self, client: FlaskClient, story: Story, runtime: Runtime) -> None:
+        """Before a rule is taken out one can see what that would change; nothing is saved."""
+        page = client.get("/program/part/earn/order").text
+        assert 'data-post="/program/preview/remove/earn/order"' in page
+        answer = client.post("/program/preview/remove/earn/order")
+        assert answer.json["redirect"].startswith("/program/preview?shop=")
+        with runtime.reading() as session:
+            run = preview.latest(session, story.shop_id)
+            assert run is not None
+            assert "order" not in preview.Asked.from_json(run.params).document["earn"]
+            assert "order" in programs.document(session, story.shop_id)["earn"]
+
+    def test_none(self, client: FlaskClient, story: Story) -> None:
+        """What is not there, or has to be, cannot be looked away."""
+        for path in ("earn/nothing", "general", "rewards"):
+            assert client.post(f"/program/preview/remove/{path}").status_code == 404
+
+
 class TestLiability:
     """``/liability``."""
+
+    def test_pending_now(self, client: FlaskClient, story: Story, runtime: Runtime) -> None:
+        """What cannot be spent yet is what members have now, whatever period is looked at."""
+        with runtime.transaction() as session:
+            session.get_one(Member, story.member_ids[0]).pending = 4321
+        for query in ("", "?by=day&from=2026-10-01&to=2026-10-02"):
+            page = " ".join(client.get(f"/liability{query}").text.split())
+            assert re.search(r"pending</dt><dd>4,321</dd>", page), query
 
     def test_shows(self, client: FlaskClient, story: Story) -> None:
         """By month and by day, with what is outstanding, its worth, and why nothing is said of what will never be spent."""

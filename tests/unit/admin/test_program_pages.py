@@ -370,6 +370,7 @@ class TestAdding:
         reward = document(runtime, bare)["rewards"][1]
         assert (reward["key"], reward.get("kind", "amount_off")) == ("reward_20_off", kind)
         assert reward["expires_after_days"] == 90
+        assert "valid for 90 days" in client.get("/program").text.lower()
 
     def test_campaign(self, client: FlaskClient, bare: Story, runtime: Runtime) -> None:
         """A campaign needs a time and something to give."""
@@ -477,6 +478,15 @@ class TestVersions:
         assert version(runtime, bare) == 3
         assert document(runtime, bare)["earn"]["order"]["rate"] == "1"
         assert "Go back to this version" not in client.get("/program/versions/3").text
+
+    def test_moved(self, client: FlaskClient, bare: Story, runtime: Runtime) -> None:
+        """Going back is refused when the version that it was compared with is no longer in force."""
+        save(client, "/program/part/earn/order", rate="2")
+        page = client.get("/program/versions/1").text
+        assert 'data-post="/program/versions/1/restore?based_on=2"' in page
+        save(client, "/program/part/earn/order", rate="3")
+        assert client.post("/program/versions/1/restore?based_on=2").status_code == 409
+        assert document(runtime, bare)["earn"]["order"]["rate"] == "3"
 
     @pytest.mark.parametrize("number", ["0", "7", str(2**70)])
     def test_none(self, client: FlaskClient, bare: Story, number: str) -> None:
