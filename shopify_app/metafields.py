@@ -4,16 +4,19 @@ A balance is the truth at the moment of sending, so many movements of one member
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from loyalty import programs
 from loyalty.core.moments import day_of
+from loyalty.core.program import Program
 from loyalty.delivery import Delivered, Dropped, Later, Message, Outcome, Refused
 from loyalty.models import Shop
 from loyalty.runtime import Runtime
 from shopify_app import documents
 from shopify_app.admin_api import AdminClient
 from shopify_app.gids import gid
+from shopify_app.phrases import ENGLISH, LANGUAGES
 from shopify_app.program_view import program_metafield
 from shopify_app.reward_outcomes import PASSING, error_codes, later_by
 
@@ -42,7 +45,7 @@ def write_balances(api: AdminClient, messages: Sequence[Message]) -> Mapping[int
 
 
 def write_program(api: AdminClient, runtime: Runtime, shop_id: int, *, attempt: int) -> Outcome:
-    """Write the program in force where the theme reads it. Raises ``ShopifyError``."""
+    """Write the program in force, in every language, where the theme reads it. Raises ``ShopifyError``."""
     with runtime.reading() as session:
         shop = session.get(Shop, shop_id)
         if shop is None:
@@ -51,21 +54,31 @@ def write_program(api: AdminClient, runtime: Runtime, shop_id: int, *, attempt: 
             program = programs.current(session, shop_id)
         except programs.NoProgram:
             return Dropped("no_program")
-        today = day_of(runtime.clock(), program.timezone)
-        value = program_metafield(program, currency=shop.currency, shop_format=shop.money_format, today=today)
+        values = _in_every_language(program, shop, day_of(runtime.clock(), program.timezone))
     installation = api.query(documents.INSTALLATION).data["currentAppInstallation"]["id"]
-    field = {
-        "ownerId": installation,
-        "namespace": "laurel",
-        "key": "program",
-        "type": "json",
-        "value": value,
-    }
-    answer = api.mutate(documents.METAFIELDS_SET, {"metafields": [field]}, idempotent=True)
+    fields = [
+        {"ownerId": installation, "namespace": "laurel", "key": key, "type": "json", "value": value}
+        for key, value in values.items()
+    ]
+    answer = api.mutate(documents.METAFIELDS_SET, {"metafields": fields}, idempotent=True)
     codes = error_codes(answer.data.get("metafieldsSet") or {})
     if answer.errors or PASSING & set(codes):
         return Later(later_by(attempt), ",".join(codes or answer.errors), 200)
     return Refused(",".join(codes).lower(), 200) if codes else Delivered(200)
+
+
+def _in_every_language(program: Program, shop: Shop, today: date) -> dict[str, str]:
+    """The published program by the key of its metafield: English in ``program``, German in ``program_de``."""
+    return {
+        "program" if language is ENGLISH else f"program_{language.code}": program_metafield(
+            program,
+            currency=shop.currency,
+            shop_format=shop.money_format,
+            today=today,
+            language=language,
+        )
+        for language in LANGUAGES.values()
+    }
 
 
 def _set(api: AdminClient, balances: Mapping[int, tuple[int, int]]) -> dict[int, str]:

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from loyalty.core.program import Program, Referrals, Reward, Rule
+from shopify_app.phrases import ENGLISH, Language
 from shopify_app.program_words import Words
 
 PROXY_PATH = "/apps/laurel"
@@ -16,10 +17,15 @@ MOST_BYTES = 15_000
 
 
 def program_view(
-    program: Program, *, currency: str, shop_format: str = "", today: date | None = None
+    program: Program,
+    *,
+    currency: str,
+    shop_format: str = "",
+    today: date | None = None,
+    language: Language = ENGLISH,
 ) -> dict[str, Any]:
     """The program as the theme's blocks and the widget read it; ways to earn that are over by ``today`` are left out."""
-    words = Words(program, currency, shop_format)
+    words = Words(program, currency, shop_format, language=language)
     view: dict[str, Any] = {
         "points_name": {"one": program.points_name.one, "many": program.points_name.many},
         "earn": [_way(rule, words) for rule in program.earning if not _is_over(rule, today)],
@@ -42,11 +48,16 @@ def program_view(
 
 
 def program_metafield(
-    program: Program, *, currency: str, shop_format: str = "", today: date | None = None
+    program: Program,
+    *,
+    currency: str,
+    shop_format: str = "",
+    today: date | None = None,
+    language: Language = ENGLISH,
 ) -> str:
     """The same as JSON that fits into a metafield. A program that is longer loses details first and the ends of its lists last; the
     widget reads the whole of it from the app proxy."""
-    view = program_view(program, currency=currency, shop_format=shop_format, today=today)
+    view = program_view(program, currency=currency, shop_format=shop_format, today=today, language=language)
     text = _json(view)
     for shorten in _shortenings(view):
         if len(text.encode()) <= MOST_BYTES:

@@ -1,10 +1,8 @@
-"""What the program gives and asks, in plain words: one line for a way to earn, a reward, a tier, a referral. For shoppers and merchants
-alike, so it names nothing that only one of them may know."""
+"""What the program gives and asks, in plain words: one line for a way to earn, a reward, a tier, a referral. For shoppers (in their
+language) and merchants (in English) alike, so it names nothing that only one of them may know."""
 
 from collections.abc import Iterable
 from decimal import Decimal
-
-from babel.dates import format_date
 
 from loyalty.core.program import (
     ActionRule,
@@ -21,54 +19,60 @@ from loyalty.core.program import (
     Tier,
 )
 from loyalty.statement.money import Money
+from shopify_app.phrases import ENGLISH, Language
 
-_LOCALE = "en_US"
-_DAY = "MMMM d, y"
-_METRICS = {"points": "Earn {}", "spent": "Spend {}", "orders": "Place {}"}
+_TIMES = {1: "times_1", 2: "times_2"}
 
 
 class Words:
     """The words of one program, its money as the shop writes it (unless the program says otherwise)."""
 
-    def __init__(self, program: Program, currency: str, shop_format: str = "") -> None:
+    def __init__(
+        self, program: Program, currency: str, shop_format: str = "", *, language: Language = ENGLISH
+    ) -> None:
         self.program = program
         self.money = Money(currency, shop_format, program.currency).say
-        self.points = program.points_name.format
+        self._in = language
+
+    def points(self, points: int) -> str:
+        """``100 points``."""
+        return self._in.points(self.program.points_name, points)
 
     def rule(self, rule: Rule) -> str:
         """What a way to earn gives, and for what: ``1 point for every $1 spent``."""
         conditions = [*self._conditions(rule), *self._schedule(rule.schedule)]
         if rule.limit:
-            conditions.append(_limit(rule.limit))
-        return ", ".join([self._gives(rule), *conditions])
+            conditions.append(self._limit(rule.limit))
+        return self._in.join([self._gives(rule), *conditions])
 
     def campaign(self, campaign: Campaign) -> str:
-        """``2× beans and 20 beans more for each order, for Gold, from December 1, 2026``."""
+        """``2× beans and 20 beans more for each order, for Gold, from December 1, 2026``. Only merchants read of campaigns."""
         gives = []
         if campaign.multiplier != 1:
-            gives.append(f"{_plain(campaign.multiplier)}× {self.program.points_name.many}")
+            gives.append(f"{self._in.number(campaign.multiplier)}× {self.program.points_name.many}")
         if campaign.extra:
             gives.append(f"{self.points(campaign.extra)} more for each order")
-        return ", ".join(
-            [" and ".join(gives), *self._tiers(campaign.tiers), *self._schedule(campaign.schedule)]
+        return self._in.join(
+            [self._in.both(gives), *self._tiers(campaign.tiers), *self._schedule(campaign.schedule)]
         )
 
     def reward(self, reward: Reward) -> str:
         """What is to be known of a reward beside its title and price."""
         said = []
         if reward.kind == "incremental":
-            said.append(f"{self.money(reward.amount)} for every {self.points(reward.points)}")
+            said.append(
+                self._in.say("step", money=self.money(reward.amount), points=self.points(reward.points))
+            )
         if reward.minimum_subtotal:
-            said.append(f"on orders of {self.money(reward.minimum_subtotal)} or more")
+            said.append(self._in.say("minimum", money=self.money(reward.minimum_subtotal)))
         if reward.products or reward.collections:
-            said.append("on selected products")
+            said.append(self._in.say("selected"))
         if reward.expires_after_days:
-            days = reward.expires_after_days
-            said.append(f"valid for {days:,} {'day' if days == 1 else 'days'}")
+            said.append(self._in.count("valid", reward.expires_after_days))
         said.extend(self._tiers(reward.tiers))
         if reward.limit:
-            said.append(_limit(reward.limit))
-        text = ", ".join(said)
+            said.append(self._limit(reward.limit))
+        text = self._in.join(said)
         return text[:1].upper() + text[1:]
 
     def threshold(self, tier: Tier) -> str:
@@ -76,48 +80,55 @@ class Words:
         tiers = self.program.tiers
         assert tiers is not None
         if tier.threshold == 0:
-            return "For every member"
-        many = {
-            "points": self.points(int(tier.threshold)),
-            "spent": self.money(tier.threshold),
-            "orders": f"{tier.threshold:,.0f} {'order' if tier.threshold == 1 else 'orders'}",
-        }[tiers.metric]
-        window = {
-            "lifetime": "",
-            "calendar_year": " in a calendar year",
-            "rolling": " within 1 month" if tiers.months == 1 else f" within {tiers.months} months",
-        }[tiers.window]
-        return _METRICS[tiers.metric].format(many) + window
+            return self._in.say("everybody")
+        match tiers.metric:
+            case "points":
+                what = self._in.say("earn", points=self.points(int(tier.threshold)))
+            case "spent":
+                what = self._in.say("spend", money=self.money(tier.threshold))
+            case _:
+                what = self._in.count("place", round(tier.threshold))
+        match tiers.window:
+            case "calendar_year":
+                return self._in.say("in_year", what=what)
+            case "rolling":
+                return self._in.count("within", tiers.months, what=what)
+        return what
 
     def perks(self, tier: Tier) -> list[str]:
         """What a tier is worth, beginning with what the program itself gives."""
         perks = []
         if tier.multiplier != 1:
-            perks.append(f"{_plain(tier.multiplier)}× {self.program.points_name.many} on orders")
+            factor, many = self._in.number(tier.multiplier), self.program.points_name.many
+            perks.append(self._in.say("multiplied", factor=factor, many=many))
         if tier.entry != Gift():
-            perks.append(f"{self.gift(tier.entry)} on entering")
+            perks.append(self._in.say("entering", gift=self.gift(tier.entry)))
         return [*perks, *tier.perks]
 
     def gift(self, gift: Gift) -> str:
         """``100 points and Free coffee``."""
         reward = self.program.reward(gift.reward) if gift.reward else None
         points = [self.points(gift.points)] if gift.points else []
-        return " and ".join([*points, *([reward.title] if reward else [])])
+        return self._in.both([*points, *([reward.title] if reward else [])])
 
     def _gives(self, rule: Rule) -> str:
         match rule:
             case OrderRule(way="order"):
-                many = self.program.points_name
-                name = many.one if rule.rate == 1 else many.many
-                return f"{_plain(rule.rate)} {name} for every {self.money(Decimal(1))} spent"
+                names = self.program.points_name
+                rate = f"{self._in.number(rule.rate)} {names.one if rule.rate == 1 else names.many}"
+                return self._in.say("rate", points=rate, money=self.money(Decimal(1)))
             case OrderRule(way="order_value_goal"):
-                return f"{self.points(rule.points)} for an order of {self.money(rule.minimum)} or more"
+                return self._in.say(
+                    "large_order", points=self.points(rule.points), money=self.money(rule.minimum)
+                )
             case OrderRule():
-                return f"{self.points(rule.points)} for each order"
+                return self._in.say("each_order", points=self.points(rule.points))
             case GoalRule(way="order_count_goal"):
-                return f"{self.points(rule.points)} after {rule.goal:,.0f} orders"
+                return self._in.count("after_orders", round(rule.goal), points=self.points(rule.points))
             case GoalRule():
-                return f"{self.points(rule.points)} after spending {self.money(rule.goal)}"
+                return self._in.say(
+                    "after_spending", points=self.points(rule.points), money=self.money(rule.goal)
+                )
             case BirthdayRule():
                 return self.gift(Gift(rule.points, rule.reward))
             case ActionRule():
@@ -127,36 +138,31 @@ class Words:
     def _conditions(self, rule: Rule) -> Iterable[str]:
         if isinstance(rule, OrderRule):
             if rule.minimum and rule.way != "order_value_goal":
-                yield f"from {self.money(rule.minimum)}"
+                yield self._in.say("from_money", money=self.money(rule.minimum))
             if not rule.goods.is_everything:
-                yield "on selected products"
+                yield self._in.say("selected")
         yield from self._tiers(rule.tiers)
 
     def _tiers(self, keys: frozenset[str]) -> Iterable[str]:
         if keys:
             ladder = self.program.tiers.ladder if self.program.tiers else ()
-            yield "for " + " and ".join(tier.title for tier in ladder if tier.key in keys)
+            titles = [tier.title for tier in ladder if tier.key in keys]
+            yield self._in.say("for_tiers", tiers=self._in.both(titles))
 
     def _schedule(self, schedule: Schedule) -> Iterable[str]:
-        begins, ends = (
-            format_date(day, _DAY, locale=_LOCALE) if day else "" for day in (schedule.begins, schedule.ends)
-        )
+        begins, ends = (self._in.day(day) if day else "" for day in (schedule.begins, schedule.ends))
         if begins and ends:
-            yield f"{begins} to {ends}"
+            yield self._in.say("between", begins=begins, ends=ends)
         elif begins:
-            yield f"from {begins}"
+            yield self._in.say("from_day", begins=begins)
         elif ends:
-            yield f"until {ends}"
+            yield self._in.say("until_day", ends=ends)
 
-
-def _limit(limit: Limit) -> str:
-    times = {1: "once", 2: "twice"}.get(limit.times, f"{limit.times:,} times")
-    if limit.per == "lifetime":
-        return times if limit.times == 1 else f"at most {times}"
-    if limit.per == "days":
-        return f"at most {times} in {limit.days} {'day' if limit.days == 1 else 'days'}"
-    return f"at most {times} a {limit.per}"
-
-
-def _plain(number: Decimal) -> str:
-    return f"{number.normalize():,f}"
+    def _limit(self, limit: Limit) -> str:
+        times = self._in.say(_TIMES.get(limit.times, "times_n"), count=self._in.number(limit.times))
+        if limit.per == "lifetime":
+            return self._in.say("once" if limit.times == 1 else "at_most", times=times)
+        if limit.per == "days":
+            assert limit.days is not None
+            return self._in.count("limit_days", limit.days, times=times)
+        return self._in.say(f"limit_{limit.per}", times=times)

@@ -97,12 +97,16 @@ def render_block(
     settings: Mapping[str, Any] | None = None,
     language: str = "en.default",
     design_mode: bool = False,
+    translated: Mapping[str, Any] | None = None,
 ) -> str:
-    """The HTML of one block for a customer (None: a guest) whose metafield holds `points` (None: not set)."""
+    """The HTML of one block for a customer (None: a guest) whose metafield holds `points` (None: not set). `translated` are
+    metafields with the program in other languages."""
     defaults = {s["id"]: s["default"] for s in schema_of(block)["settings"] if "default" in s}
     metafields = {"$app": {"points": {"value": points}} if points is not None else {}}
+    programs = {"program": program, **(translated or {})}
+    published = {key: {"value": value} for key, value in programs.items()}
     scope: dict[str, Any] = {
-        "app": {"metafields": {"laurel": {"program": {"value": program}}}},
+        "app": {"metafields": {"laurel": published}},
         "block": {"id": "AbC123", "settings": {**defaults, **(settings or {})}, "shopify_attributes": ""},
         "customer": {"id": customer_id, "metafields": metafields} if customer_id is not None else None,
         "request": {"design_mode": design_mode, "locale": {"iso_code": language.partition(".")[0]}},

@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from flask import Blueprint, Response, jsonify
+from flask import Blueprint, Response, jsonify, request
 
 from loyalty import outbox
 from loyalty.models import RewardIssue
 from loyalty.runtime import Runtime
 from shopify_app.config import ShopifyConfig
+from shopify_app.phrases import ENGLISH, LANGUAGES
 from shopify_app.storefront.issues import issue_answer
 from shopify_app.storefront.member import member_answer
 from shopify_app.storefront.redeeming import redeem
@@ -27,8 +28,9 @@ def create_blueprint(runtime: Runtime, config: ShopifyConfig) -> Blueprint:
     @blueprint.get("/member")
     def member() -> Response:
         visitor = visitor_of(runtime, config)
+        language = LANGUAGES.get(request.args.get("language", ""), ENGLISH)
         with runtime.reading() as session:
-            return jsonify(member_answer(session, visitor, now=runtime.clock()))
+            return jsonify(member_answer(session, visitor, language=language, now=runtime.clock()))
 
     @blueprint.post("/redeem")
     def redeem_reward() -> tuple[Response, int]:

@@ -11,6 +11,7 @@ from loyalty.core.program import Program, Tier
 from loyalty.models import Member, Shop
 from loyalty.statement import shopper
 from loyalty.statement.money import Money
+from shopify_app.phrases import ENGLISH, Language
 from shopify_app.program_view import program_view
 from shopify_app.storefront.history import history_answer
 from shopify_app.storefront.issues import issue_answer, issues_of
@@ -18,13 +19,17 @@ from shopify_app.storefront.telling import first_celebration
 from shopify_app.visitors import Visitor, person_of, program_of
 
 
-def member_answer(session: Session, visitor: Visitor, *, now: datetime) -> dict[str, Any]:
+def member_answer(
+    session: Session, visitor: Visitor, *, language: Language = ENGLISH, now: datetime
+) -> dict[str, Any]:
     """``GET /proxy/member``; ``docs/storefront.md`` has every key."""
     program = program_of(session, visitor)
     person = person_of(session, visitor)
     shop = visitor.shop
     today = day_of(now, program.timezone)
-    view = program_view(program, currency=shop.currency, shop_format=shop.money_format, today=today)
+    view = program_view(
+        program, currency=shop.currency, shop_format=shop.money_format, today=today, language=language
+    )
     if visitor.prefix is not None:
         view["proxy"] = visitor.prefix  # merchants may move the proxy
     is_in = visitor.customer_id is not None

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qsl
 
 from tests.theme import EXTENSION, PROGRAM
 
@@ -52,6 +53,7 @@ class Shop:
     claims: dict[str, dict[str, Any]] = field(default_factory=dict)
     hold: threading.Event = field(default_factory=threading.Event)
     url: str = ""
+    language: str = ""
 
     def __post_init__(self) -> None:
         self.hold.set()
@@ -193,7 +195,8 @@ class Handler(BaseHTTPRequestHandler):
         self.proxy(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
 
     def proxy(self, body: dict[str, Any]) -> None:
-        route = self.path.removeprefix("/apps/laurel/")
+        route, _, query = self.path.removeprefix("/apps/laurel/").partition("?")
+        self.shop.language = dict(parse_qsl(query)).get("language", "")
         self.shop.asked.append(f"{self.command} {route}")
         self.shop.hold.wait(10)
         if self.shop.refuse:

@@ -52,7 +52,7 @@ def visit(page: Page, shop: Shop) -> None:
 def open_panel(page: Page, shop: Shop) -> None:
     """Open the shop and the panel, and wait for its one refresh."""
     visit(page, shop)
-    with page.expect_response("**/apps/laurel/member"):
+    with page.expect_response("**/apps/laurel/member*"):
         page.get_by_role("button", name="Rewards").click()
 
 
@@ -121,7 +121,7 @@ class TestOpening:
         below = page.get_by_text("Below the block")
         before = below.bounding_box()
         shop.balance = 1_250
-        with page.expect_response("**/apps/laurel/member"):
+        with page.expect_response("**/apps/laurel/member*"):
             page.get_by_role("button", name="Rewards").click()
         expect(page.locator("main .laurel-balance-points")).to_have_text("1,250 points")
         page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
@@ -277,14 +277,14 @@ class TestRedeem:
     def test_late_refresh(self, page: Page, shop: Shop) -> None:
         """A refresh that was asked before a purchase and answered after it does not bring old points back."""
         held: list[tuple[Route, APIResponse]] = []
-        page.route("**/apps/laurel/member", lambda route: held.append((route, route.fetch())))
+        page.route("**/apps/laurel/member*", lambda route: held.append((route, route.fetch())))
         visit(page, shop)
         page.get_by_role("button", name="Rewards").click()
         ask_for(page)
         confirm(page)
         expect(sheet(page).get_by_text("LAUREL-1ZQ")).to_be_visible()
         route, old = held[0]
-        with page.expect_response("**/apps/laurel/member") as late:
+        with page.expect_response("**/apps/laurel/member*") as late:
             route.fulfill(response=old)
         late.value.finished()
         page.evaluate("new Promise((done) => setTimeout(done))")
@@ -456,7 +456,7 @@ class TestKeyboard:
         """Redeeming needs no mouse: open, ask, confirm, close, and focus comes home each time."""
         visit(page, shop)
         page.get_by_role("button", name="Rewards").focus()
-        with page.expect_response("**/apps/laurel/member"):
+        with page.expect_response("**/apps/laurel/member*"):
             page.keyboard.press("Enter")
         expect(page.locator(".laurel-panel [data-part=heading]")).to_be_focused()
         page.keyboard.press("Tab")
@@ -481,6 +481,18 @@ class TestKeyboard:
         for key in ["Tab"] * 5 + ["Shift+Tab"] * 5:
             page.keyboard.press(key)
             assert page.evaluate(inside), key
+
+    def test_outside(self, page: Page, shop: Shop) -> None:
+        """A press beside the panel closes it; one on its own edge does not."""
+        open_panel(page, shop)
+        panel = page.locator(".laurel-panel")
+        box = panel.bounding_box()
+        assert box is not None
+        page.mouse.click(box["x"] + 4, box["y"] + box["height"] / 2)
+        expect(panel).to_be_visible()
+        page.mouse.click(box["x"] - 8, box["y"] + box["height"] / 2)
+
+        expect(panel).to_be_hidden()
 
     def test_escape_returns(self, page: Page, shop: Shop) -> None:
         """Escape in the question goes back to the reward's button, with nothing spent."""
@@ -605,12 +617,13 @@ class TestLayouts:
         shop.balance = 12_540
         shop.show(after=render_block("launcher", points=600, language="de"), language="de")
         visit(page, shop)
-        with page.expect_response("**/apps/laurel/member"):
+        with page.expect_response("**/apps/laurel/member*"):
             page.get_by_role("button", name="Prämien").click()
         page.get_by_role("button", name="Einlösen $5 off").click()
 
         expect(page.locator(".laurel-balance-points")).to_have_text("12.540 points")
         expect(sheet(page)).to_contain_text("500 points einlösen für: $5 off?")
+        assert shop.language == "de"
 
     def test_leaves_quietly(self, page: Page, shop: Shop) -> None:
         """A block taken out by the theme editor and put back works again, once."""

@@ -148,7 +148,7 @@
     // --- opening and closing -------------------------------------------------------------------
 
     onClick(event) {
-      if (event.target === this.find('panel')) return event.target.close();
+      if (event.target === this.find('panel')) return this.besides(event) && event.target.close();
       const target = event.target.closest('[data-act]');
       if (!target) return;
       const actions = {
@@ -167,6 +167,12 @@
         share: () => navigator.share({ url: this.link }).catch(() => undefined),
       };
       actions[target.dataset.act]();
+    }
+
+    // The panel's own edge is a part of it, and so is where a selection of its text ends.
+    besides({ target, clientX: x, clientY: y }) {
+      const box = target.getBoundingClientRect();
+      return x < box.left || x > box.right || y < box.top || y > box.bottom;
     }
 
     onKey(event) {
@@ -249,7 +255,7 @@
       this.asking = true;
       this.notice('');
       const turn = this.newest;
-      const reply = await ask(this.url('member'));
+      const reply = await ask(this.url(`member?language=${this.word('language')}`));
       this.asking = false;
       const { member, rewards, issues, ways } = reply.data || {};
       if (!member) return this.notice(reply.error || 'session');

@@ -43,6 +43,8 @@ class TestInstall:
         written = json.loads(store.metafield(installation(store), "program"))
         assert written["points_name"] == {"one": "point", "many": "points"}
         assert written["earn"][0]["detail"] == "1 point for every $1 spent"
+        german = json.loads(store.metafield(installation(store), "program_de"))
+        assert german["earn"][0]["detail"] == "1 point je $1 Einkaufswert"
         (reward,) = written["rewards"]
         assert (reward["key"], reward["title"], reward["points"]) == ("five_off", "$5 off", 500)
         assert written["proxy"] == "/apps/laurel"

@@ -180,6 +180,18 @@ class TestLanguages:
         assert words["redeem.yes"] in html
         assert f"12{words['number.group']}540 points" in html
 
+    def test_details(self, block: str, language: str) -> None:
+        """What a way to earn gives is read from the program in the shopper's language, where there is one."""
+        key = locale(language)["language.key"]
+        own = copy.deepcopy(PROGRAM)
+        own["earn"][0]["detail"] = "said in the shopper's own words"
+
+        html = render_block(block, language=language, translated={f"program_{key}": own})
+
+        assert "own words" in html
+        assert "1 point for every $1 spent" in render_block(block, language=language)
+        assert f'data-language="{key}"' in html
+
     def test_slots_left_to_script(self, block: str, language: str) -> None:
         """Sentences for the script keep exactly their bracketed slots, and no unfilled Liquid."""
         html = render_block(block, points=1, language=language)

@@ -1,14 +1,18 @@
 """What the widget may show of a program."""
 
 import json
+import re
 from datetime import date
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from loyalty.core.document import DEFAULT_DOCUMENT, parse_program
+from shopify_app.phrases import ENGLISH, LANGUAGES
 from shopify_app.program_view import MOST_BYTES, program_metafield, program_view
 from shopify_app.program_words import Words
+from tests.theme import LOCALES, locale
 from tests.unit.core.programs import programs
 from tests.unit.core.strategies import SETTINGS
 from tests.unit.core.test_document_whole import WHOLE
@@ -124,6 +128,49 @@ class TestView:
         program = parse_program(DEFAULT_DOCUMENT, version=1)
         assert "1 point for every ¥1 spent" == Words(program, "JPY").rule(program.earning[0])
         assert "1 point for every XQQ\u00a01 spent" == Words(program, "XQQ").rule(program.earning[0])
+
+
+class TestLanguages:
+    def test_german(self):
+        """In German everything but the merchant's own names is German, with German numbers and days."""
+        document = WHOLE | {
+            "earn": {
+                "order": {"title": "x", "rate": "1.5", "tiers": ["gold"], "schedule": {"ends": "2026-12-24"}},
+                "spend_goal": {"title": "x", "points": 1500, "goal": "1000"},
+                "custom": {"title": "x", "points": 1, "limit": {"times": 3, "per": "days", "days": 7}},
+            },
+            "campaigns": [],
+        }
+        view = view_of(document, language=LANGUAGES["de"])
+        assert [
+            "1,5 beans je $1 Einkaufswert, für Gold, bis 24. Dezember 2026",
+            "1.500 beans nach Einkäufen für $1,000",
+            "1 bean, höchstens 3-mal in 7 Tagen",
+        ] == [way["detail"] for way in view["earn"]]
+        assert "Für $500 einkaufen, innerhalb von 6 Monaten" == view["tiers"][1]["threshold"]
+        assert ["1,5× beans auf Bestellungen", "100 beans und 5 off beim Erreichen", "Free shipping"] == view[
+            "tiers"
+        ][1]["perks"]
+
+    @pytest.mark.parametrize("language", LANGUAGES.values(), ids=LANGUAGES)
+    def test_alike(self, language):
+        """Every language has every phrase with the same gaps, and writes numbers as the widget does."""
+        slots = {name: set(re.findall(r"{(\w+)}", text)) for name, text in language.phrases.items()}
+        english = {name: set(re.findall(r"{(\w+)}", text)) for name, text in ENGLISH.phrases.items()}
+        (file,) = [name for name in LOCALES if locale(name)["language.key"] == language.code]
+        assert english.keys() == slots.keys()
+        assert english == slots
+        assert locale(file)["number.group"] == language.phrases["group"]
+
+    @SETTINGS
+    @given(programs(), st.sampled_from(list(LANGUAGES.values())))
+    def test_any(self, program, language):
+        """Every program can be said in every language."""
+        assert json.loads(program_metafield(program, currency="EUR", language=language))["proxy"]
+
+    def test_one_order(self):
+        """One order is no orders."""
+        assert "5 beans after 1 order" == detail({"way": "order_count_goal", "points": 5, "goal": 1})
 
 
 class TestMetafield:
