@@ -60,24 +60,36 @@
   // What follows a successful answer, by what the answer and the element that asked say.
   function follow(asker, result) {
     say(result.message || asker.dataset.said);
-    if (result.reveal) reveal(result.reveal);
+    if (result.reveal) reveal(asker, result.reveal);
     if (result.redirect) goTo(result.redirect);
     else if ("reload" in asker.dataset) location.reload();
   }
 
-  // A secret that is shown once: it is in this page alone, and gone with it.
-  function reveal(secret) {
+  // A secret that is shown once: it is in this page alone, and gone with it. Nothing may take its place before somebody has copied it.
+  function reveal(asker, secret) {
     const place = document.querySelector("[data-reveal]");
     place.querySelector("[data-revealed]").textContent = secret;
+    asker.hidden = true;
     place.hidden = false;
     place.scrollIntoView({ block: "center" });
+    place.focus({ preventScroll: true });
+  }
+
+  // Between a good answer and the next page a second click would do the same once more.
+  const WHILE_LEAVING = 3000;
+
+  function whenAnswered(asker, result, free) {
+    const leaves = result?.ok && (result.redirect || "reload" in asker.dataset);
+    if (leaves) setTimeout(free, WHILE_LEAVING);
+    else free();
   }
 
   const OUTAGE = "That did not work. Check your connection and try again.";
 
   // --- Forms ---
 
-  const fieldsOf = (form) => [...form.querySelectorAll("[name]")];
+  // What is hidden can show no mistake.
+  const fieldsOf = (form) => [...form.querySelectorAll("[name]")].filter((field) => field.type !== "hidden");
 
   function clearMistakes(form) {
     for (const field of fieldsOf(form)) field.removeAttribute("error");
@@ -144,8 +156,9 @@
     const buttons = [...document.querySelectorAll(`[data-submits="${form.id}"]`), ...form.querySelectorAll('[type="submit"]')];
     for (const button of buttons) button.setAttribute("loading", "");
     clearMistakes(form);
+    let result;
     try {
-      const result = await read(await send(action, { method: "POST", ...bodyOf(form) }));
+      result = await read(await send(action, { method: "POST", ...bodyOf(form) }));
       if (result.ok) follow(form, result);
       else if (result.errors) showMistakes(form, result.errors, result.mistakes);
       else if (form.dataset.errorField) showMistakes(form, { [form.dataset.errorField]: result.message || OUTAGE });
@@ -156,10 +169,11 @@
     } catch {
       say(OUTAGE, true);
       touch(form);
-    } finally {
+    }
+    whenAnswered(form, result, () => {
       delete form.dataset.busy;
       for (const button of buttons) button.removeAttribute("loading");
-    }
+    });
   }
 
   document.addEventListener("submit", (event) => {
@@ -184,16 +198,16 @@
   async function post(button) {
     if (button.hasAttribute("loading")) return;
     button.setAttribute("loading", "");
+    let result;
     try {
-      const result = await read(await send(button.dataset.post, { method: "POST" }));
+      result = await read(await send(button.dataset.post, { method: "POST" }));
       if (button.dataset.closes) document.getElementById(button.dataset.closes)?.hideOverlay?.();
       if (result.ok) follow(button, result);
       else say(result.message || OUTAGE, true);
     } catch {
       say(OUTAGE, true);
-    } finally {
-      button.removeAttribute("loading");
     }
+    whenAnswered(button, result, () => button.removeAttribute("loading"));
   }
 
   async function download(button) {

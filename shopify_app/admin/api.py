@@ -50,25 +50,7 @@ def add_routes(blueprint: Blueprint, pages: Pages) -> None:
 
     @blueprint.post("/api-keys")
     def make_key() -> Response | tuple[Response, int]:
-        merchant = pages.merchant()
-        label = request.form.get("label", "").strip()
-        if not 1 <= len(label) <= LONGEST_LABEL or not label.isprintable():
-            return mistakes({"label": f"Say in up to {LONGEST_LABEL} characters what will use the key."})
-        try:
-            with pages.runtime.transaction() as session:
-                key = api_keys.make(
-                    session,
-                    merchant.shop_id,
-                    label,
-                    prefix=secrets.token_hex(5),
-                    token=secrets.token_urlsafe(32),
-                    made_by=merchant.user_id,
-                    now=pages.runtime.clock(),
-                )
-        except api_keys.TooManyKeys:
-            return mistakes({"label": f"A shop has at most {api_keys.MOST_KEYS} keys. Revoke one first."})
-        log.info("api_key_made", shop=merchant.domain, staff=merchant.user_id)
-        return jsonify(ok=True, message="The key is made", reveal=key)
+        return _make(pages)
 
     @blueprint.post("/api-keys/<int:key_id>/revoke")
     def revoke_key(key_id: int) -> Response | tuple[Response, int]:
@@ -79,6 +61,28 @@ def add_routes(blueprint: Blueprint, pages: Pages) -> None:
             return refused("There is no such key any more.", status=404)
         log.info("api_key_revoked", shop=merchant.domain, staff=merchant.user_id)
         return done("The key no longer works", redirect=pages.link("/api-keys"))
+
+
+def _make(pages: Pages) -> Response | tuple[Response, int]:
+    merchant = pages.merchant()
+    label = request.form.get("label", "").strip()
+    if not 1 <= len(label) <= LONGEST_LABEL or not label.isprintable():
+        return mistakes({"label": f"Say in up to {LONGEST_LABEL} characters what will use the key."})
+    try:
+        with pages.runtime.transaction() as session:
+            key = api_keys.make(
+                session,
+                merchant.shop_id,
+                label,
+                prefix=secrets.token_hex(5),
+                token=secrets.token_urlsafe(32),
+                made_by=merchant.user_id,
+                now=pages.runtime.clock(),
+            )
+    except api_keys.TooManyKeys:
+        return mistakes({"label": f"A shop has at most {api_keys.MOST_KEYS} keys. Revoke one first."})
+    log.info("api_key_made", shop=merchant.domain, staff=merchant.user_id)
+    return jsonify(ok=True, message="The key is made", reveal=key)
 
 
 def _told_of(program: Program | None) -> list[Rule]:

@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 from loyalty import merges
 from loyalty.database import retry_on_conflict
 from loyalty.models import MemberMerge, Shop
-from loyalty.statement.members import names_of
+from loyalty.statement.members import member, names_of
 from shopify_app.admin.answers import done, refused
 from shopify_app.admin.page import Pages
 
@@ -43,6 +43,8 @@ def add_routes(blueprint: Blueprint, pages: Pages) -> None:
     def show_merges(member_id: int) -> Response:
         with pages.runtime.reading() as session:
             shop = pages.shop(session)
+            if member(session, shop.id or 0, member_id) is None:
+                return pages.missing(shop, "There is no such member.", back="/members")
             rows = _rows(session, shop, member_id)
             return pages.render("admin/member_merges.html", shop, member_id=member_id, merges=rows)
 

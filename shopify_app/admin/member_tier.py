@@ -8,7 +8,7 @@ from flask.wrappers import Response
 from sqlmodel import col, select
 
 from loyalty import staff
-from loyalty.core.moments import start_of
+from loyalty.core.moments import day_of, start_of
 from loyalty.core.program import Program
 from loyalty.database import retry_on_conflict
 from loyalty.models import Member
@@ -25,12 +25,13 @@ _UNITS = {"points": "points", "orders": "orders"}
 
 @dataclass(frozen=True, slots=True)
 class TierWords:
-    """A member's tier in words, and the choices of the form: key and title of each tier."""
+    """A member's tier in words, and the choices of the form: key and title of each tier. ``last_day`` is that of a tier by hand."""
 
     title: str
     details: str
     choices: tuple[tuple[str, str], ...]
     chosen: str
+    last_day: str
 
 
 def add_routes(blueprint: Blueprint, pages: Pages) -> None:
@@ -74,11 +75,13 @@ def tier_in_words(ahead: Ahead, program: Program | None, formats: Formats) -> Ti
     if tiers is None:
         return None
     tier, following = tiers.tier(ahead.tier), tiers.tier(ahead.next_tier)
+    # A tier ends with its last day, at the midnight after it.
+    until = ahead.hand_tier_until
+    last_day = day_of(until - timedelta(microseconds=1), program.timezone) if program and until else None
     parts = []
     if ahead.hand_tier is not None and ahead.hand_tier == ahead.tier:
-        until = ahead.hand_tier_until
         by_whom = f" by {ahead.hand_tier_by}" if ahead.hand_tier_by else ""
-        parts.append("given by hand" + (f" until {formats.day(until)}" if until else "") + by_whom)
+        parts.append("given by hand" + (f" until {formats.day(last_day)}" if last_day else "") + by_whom)
     elif ahead.tier_until is not None:
         parts.append(f"until {formats.day(ahead.tier_until)}")
     if following is not None and ahead.next_tier_distance is not None:
@@ -93,7 +96,8 @@ def tier_in_words(ahead: Ahead, program: Program | None, formats: Formats) -> Ti
         title=tier.title if tier else "None",
         details=", ".join(parts),
         choices=tuple((each.key, each.title) for each in tiers.ladder),
-        chosen=ahead.hand_tier or _REACHED,
+        chosen=ahead.hand_tier if ahead.hand_tier and tiers.tier(ahead.hand_tier) else _REACHED,
+        last_day=last_day.isoformat() if last_day else "",
     )
 
 

@@ -80,11 +80,9 @@ class Pages:
         return self.gate()
 
     def let_in(self) -> None:
-        """Ends the request here unless it comes from a merchant and names what a database can number (for ``before_request``)."""
+        """Ends the request here unless it comes from a merchant and names what a database can look for (for ``before_request``)."""
         self.gate()
-        if any(
-            isinstance(value, int) and value > _LARGEST_ID for value in (request.view_args or {}).values()
-        ):
+        if any(_names_nothing(value) for value in (request.view_args or {}).values()):
             abort(404)
 
     def shop(self, session: Session) -> Shop:
@@ -155,6 +153,11 @@ class Pages:
     def _asset(self, name: str) -> str:
         # The digest makes a changed file a new address, so browsers may keep the old one for as long as they like.
         return f"/static/{name}?v={self._digests[name]}"
+
+
+def _names_nothing(value: object) -> bool:
+    """Whether a part of an address is such that no database can even look for it."""
+    return value > _LARGEST_ID if isinstance(value, int) else "\x00" in str(value)
 
 
 def program_in_force(session: Session, shop_id: int) -> Program | None:

@@ -97,6 +97,7 @@ class TestApi:
         page.evaluate("document.querySelector('#new-key').requestSubmit()")
         secret = page.locator("[data-revealed]")
         expect(secret).to_have_text(re.compile(r"^laurel_[0-9a-f]{10}_[\w-]{43}$"))
+        expect(page.locator("#new-key")).to_be_hidden()
         key = secret.text_content() or ""
         with page.expect_navigation():
             page.locator("[data-done]").click()

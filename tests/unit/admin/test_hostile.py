@@ -34,6 +34,24 @@ class TestIds:
         assert answer.status_code == 404
 
 
+class TestTexts:
+    @pytest.mark.parametrize(
+        ("method", "path"),
+        [
+            ("GET", "/imports/members/%00"),
+            ("POST", "/imports/members/a%00b/undo"),
+            ("POST", "/members/1/rewards/%00/cancel"),
+            ("POST", "/program/part/earn/%00"),
+        ],
+    )
+    def test_nought(self, client: FlaskClient, story: Story, method: str, path: str) -> None:
+        """A character that PostgreSQL takes in no text names nothing, and no page asks it."""
+        answer = client.open(path, method=method)
+
+        assert answer.status_code == 404
+        assert "There is no such import" not in answer.text
+
+
 class TestAdjustment:
     @pytest.mark.parametrize("name", ["note", "staff"])
     @pytest.mark.parametrize("text", ["a\x00b", "a\x1b[2Jb", "\u0085", "a\u2028b", "\ud800"])

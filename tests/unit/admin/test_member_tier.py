@@ -55,6 +55,14 @@ class TestTier:
         assert re.search(r"given by hand until [^<]{5,25} by Staff member 81001", page)
         assert ("drain_outbox", story.shop_id, "klaviyo") in bell.rung
 
+    def test_last_day(self, client: FlaskClient, member_id: int) -> None:
+        """The form shows the last day that was given, so saving it again does not make the tier one for ever."""
+        client.post(f"/members/{member_id}/tier", data={"tier": "gold", "until": "2026-12-31"})
+        page = client.get(f"/members/{member_id}").text
+
+        assert 'label="Last day" details="For ever, when this is empty" value="2026-12-31"' in page
+        assert "given by hand until Dec 31, 2026 by" in page
+
     def test_for_ever(self, client: FlaskClient, member_id: int, runtime: Runtime) -> None:
         """Without a last day it holds for ever; choosing what was reached ends it."""
         client.post(f"/members/{member_id}/tier", data={"tier": "gold", "until": ""})

@@ -4,9 +4,11 @@ import re
 
 import pytest
 from flask.testing import FlaskClient
+from sqlmodel import select
 
 from loyalty import programs
-from loyalty.core.document import read_text
+from loyalty.core.document import DEFAULT_DOCUMENT, read_text
+from loyalty.models import ProgramVersion
 from loyalty.runtime import Runtime
 from tests.merchant_pages import ROOT, Door
 from tests.shop_story import Story
@@ -107,6 +109,15 @@ class TestHome:
         assert "38 taken back after refunds" in page
         assert "for 500 leaves" in page
 
+    def test_name_of_points(self, client: FlaskClient, runtime: Runtime, story: Story) -> None:
+        """The name of the points stays as the shop writes it."""
+        document = DEFAULT_DOCUMENT | {"points": {"one": "airMile", "many": "airMiles"}}
+        with runtime.transaction() as session:
+            programs.apply(session, story.shop_id, document, author="staff:81001", now=runtime.clock())
+
+        assert "<dt>AirMiles outstanding</dt>" in text_of(client, "/")
+        assert "100 airMiles are worth" in text_of(client, "/liability")
+
     def test_needs_attention(self, client: FlaskClient, story: Story) -> None:
         """A parked message and a running job are on the first page."""
         page = text_of(client, "/")
@@ -178,6 +189,18 @@ class TestMember:
         assert "<dt>Program</dt><dd>Version 2, “Place an order”</dd>" in page
         assert re.search(r"Entry 1 of this member, seal [0-9a-f]{16}", page)
         assert "LAUREL-7Q4K9M" in page
+
+    def test_version_gone(self, client: FlaskClient, runtime: Runtime, story: Story) -> None:
+        """Points of a version that is not there any more are shown with what the books themselves say."""
+        with runtime.transaction() as session:
+            for row in session.exec(select(ProgramVersion)).all():
+                session.delete(row)
+
+        assert "Every point and why" in text_of(client, f"/members/{story.member_ids[0]}")
+
+    def test_nobodys_merges(self, client: FlaskClient, story: Story) -> None:
+        """The merges of nobody are not an empty list."""
+        assert client.get("/members/987654/merges").status_code == 404
 
     def test_customer_link(self, client: FlaskClient, story: Story) -> None:
         """The way to the customer in the shop's own admin."""
