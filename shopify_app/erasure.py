@@ -11,7 +11,6 @@ from sqlalchemy import ColumnElement, Table, delete, select, update
 from sqlmodel import Session, SQLModel, col
 
 from loyalty import runs
-from loyalty.core.facts import ShopMessage
 from loyalty.models import InboxMessage, Lease, Member, Run, Shop
 from loyalty.runs import RunView, Step
 from loyalty.runtime import Runtime
@@ -23,10 +22,8 @@ _LAST = frozenset({"shop", "run"})
 _INBOX: Table = InboxMessage.__table__  # type: ignore[attr-defined]  # SQLModel does not declare it
 
 
-def shop_redacted(session: Session, shop: Shop, _message: ShopMessage, now: datetime) -> None:
-    """Begin the erasure. A shop that has the app again is not erased, whatever an old message says."""
-    if shop.uninstalled_at is None:
-        return
+def begin(session: Session, shop: Shop, *, now: datetime) -> None:
+    """Mark the shop, which does not have the app any more, and begin the run."""
     assert shop.id is not None
     shop.erasing_at = shop.erasing_at or now
     shop.name, shop.contact_email, shop.code_key = "", None, ""

@@ -38,7 +38,10 @@ class Installed:
 
 
 def install(session: Session, cipher: Cipher, domain: str, *, now: datetime) -> Installed:
-    """Make sure that the shop is installed. A shop that comes back keeps all that it had. Raises ``BeingErased``."""
+    """Make sure that the shop is installed. A shop that comes back keeps all that it had. Raises ``BeingErased``.
+
+    One whose tokens had died may have been away unheard: it is told everything anew, and an old message of a removal is not believed.
+    """
     # Shopify tells times in whole seconds: a customer of this very second came after the installation, not before it.
     began = now.replace(microsecond=0)
     made = session.execute(
@@ -62,15 +65,18 @@ def install(session: Session, cipher: Cipher, domain: str, *, now: datetime) -> 
     if shop.erasing_at is not None:
         raise BeingErased("being_erased")
     is_back = shop.uninstalled_at is not None
-    if not (is_first or is_back):
+    if not (is_first or is_back or shop.needs_reauthorization):
         return Installed(shop.id, is_new=False, run_id=None)
-    if is_back:
+    if not is_first:
         shop.uninstalled_at, shop.installed_at = None, now
         session.add(shop)
         session.flush()
+        outbox.tell_balances(session, shop.id, occasion=f"install:{now.isoformat()}", now=now)
     tell_program(session, shop.id, occasion=f"install:{now.isoformat()}", now=now)
     if is_back:
         calendar.resume(session, shop.id, now=now)
+    elif not is_first:
+        return Installed(shop.id, is_new=False, run_id=None)
     run = runs.start(session, shop.id, CUSTOMER_IMPORT, {}, now=now)
     return Installed(shop.id, is_new=True, run_id=run.id)
 
@@ -104,6 +110,19 @@ def uninstalled(session: Session, shop: Shop, message: ShopMessage, now: datetim
         )
         return
     forget_access(session, shop, now=now)
+
+
+def redacted(session: Session, shop: Shop, _message: ShopMessage, now: datetime) -> None:
+    """Shopify asks for the erasure two days after a removal. One that nobody heard of is found out about by asking; a shop that has the
+    app again is not erased, whatever an old message says."""
+    assert shop.id is not None
+    if shop.uninstalled_at is not None:
+        erasure.begin(session, shop, now=now)
+        return
+    unique_id, payload = f"confirm:redact:{now.isoformat()}", {"erase": True}
+    outbox.put(
+        session, shop.id, outbox.SHOPIFY, CONFIRM_INSTALLED, unique_id, payload, occurred_at=now, now=now
+    )
 
 
 def forget_access(session: Session, shop: Shop, *, now: datetime) -> None:
@@ -175,5 +194,5 @@ def shop_handlers(cipher: Cipher) -> Mapping[str, ShopHandler]:
         CONSENT_TOPIC: consent_changed,
         "customers/data_request": privacy.data_requested,
         "customers/redact": partial(privacy.customer_redacted, cipher),
-        "shop/redact": erasure.shop_redacted,
+        "shop/redact": redacted,
     }

@@ -17,7 +17,7 @@ from loyalty.runtime import Runtime
 from shopify_app import pages, tokens
 from shopify_app.config import ShopifyConfig, canonical_domain
 from shopify_app.embedding import bounce_address, embedded_address, frame_ancestors, reload_address
-from shopify_app.errors import ConfigurationWrong, ShopifyError
+from shopify_app.errors import BeingErased, ConfigurationWrong, ShopifyError
 from shopify_app.id_token import IdClaims, IdTokenRefused, bearer, verify_id_token
 from shopify_app.installing import Installer
 from shopify_app.token_endpoint import SubjectTokenRefused
@@ -124,6 +124,8 @@ class MerchantGate:
         except ConfigurationWrong:
             log.critical("shopify_refuses_our_credentials")
             abort(pages.misconfigured())
+        except BeingErased:
+            abort(pages.being_erased())
         except ShopifyError as error:
             log.warning("install_postponed", reason=error.reason, status=error.status)
             abort(pages.try_again())

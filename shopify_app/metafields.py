@@ -111,7 +111,7 @@ def _set(api: AdminClient, balances: Mapping[int, tuple[int, int]]) -> dict[int,
 
 def _place(error: Mapping[str, Any]) -> int:
     """Which of the metafields an error is about: its path says so (``metafields``, ``3``, ``ownerId``), or its index; -1 if neither does."""
-    path = error.get("field") or ()
+    path: Sequence[Any] = error.get("field") or ()
     if len(path) > 1 and str(path[1]).isdecimal():
         return int(path[1])
     index = error.get("elementIndex")

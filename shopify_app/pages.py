@@ -49,6 +49,17 @@ def misconfigured() -> Response:
     )
 
 
+def being_erased() -> Response:
+    """For a shop that installs the app anew while what it had before is still being removed."""
+    response = _message(
+        "What this store had in Laurel is being erased",
+        "It was asked for after the app was removed, and takes a little while. Open Laurel again later.",
+        503,
+    )
+    response.headers["Retry-After"] = "60"
+    return response
+
+
 def try_again() -> Response:
     """For when Shopify cannot be reached in the middle of an installation."""
     response = _message("Shopify did not answer", "Reload this page in a few seconds.", 503)

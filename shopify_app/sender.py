@@ -118,7 +118,8 @@ class ShopifySender:
                 read_details(self._runtime, self._config, shop_id, self._session)
                 return Delivered(200)
             case kind if kind == CONFIRM_INSTALLED:
-                return confirm_installed(api, self._runtime, shop_id)
+                erase = bool(message.payload.get("erase", False))
+                return confirm_installed(api, self._runtime, shop_id, erase=erase)
         return Refused(f"unknown kind {message.kind}")
 
 

@@ -12,7 +12,7 @@ class Shop(SQLModel, table=True):
     """A store that has, or had, the app.
 
     ``domain`` is the canonical ``x.myshopify.com``. Tokens and ``code_key`` are sealed (see ``loyalty.encryption``), bound to
-    ``shop:{domain}``. ``installed_at`` is the start of the latest installation; ``first_installed_at`` never moves and is the
+    ``shop:{domain}``. ``installed_at`` is the start of the latest installation, or the visit that renewed tokens which had died; ``first_installed_at`` never moves and is the
     moment from which new customer accounts earn. ``erasing_at`` is set only while ``shop/redact`` removes the rows of the shop:
     the append-only guard of the ledger lets go of them then and at no other time. ``money_format`` is how Shopify writes the shop's
     money (``{{amount}} kr``), empty while it is not known.

@@ -285,7 +285,8 @@ class TestShopRedact:
         with pytest.raises(BeingErased), gone.runtime.transaction() as session:
             install(session, gone.runtime.cipher, gone.domain, now=gone.runtime.clock())
         gone.act("POST", "/install")
-        assert gone.open_app().status_code == 503
+        page = gone.open_app()
+        assert (page.status_code, "being erased" in page.text) == (503, True)
         (run,) = gone.rows(Run, kind="shop_erasure")
         gone.erase(run.id)
         assert gone.open_app().status_code == 200
@@ -299,6 +300,21 @@ class TestShopRedact:
         with store.runtime.transaction() as session:
             for row in session.exec(select(InboxMessage).where(InboxMessage.state == "due")):
                 row.due_at = store.runtime.clock()
-        store.receive()
+        store.settle()
         assert store.shop().erasing_at is None
         assert store.member(customer).balance == 100
+
+    def test_unheard_removal(self, store):
+        """A shop of whose removal nobody told is erased when Shopify asks for it and no longer knows our tokens."""
+        store.switch("/webhooks/modes", drop_percent=100)
+        store.act("POST", "/uninstall")
+        store.switch("/webhooks/modes", drop_percent=0)
+        store.act("POST", "/redact")
+        store.receive()
+        assert store.shop().erasing_at is None
+        store.settle()
+        assert (store.shop().erasing_at is None, store.shop().uninstalled_at is None) == (False, False)
+        (run,) = store.rows(Run, kind="shop_erasure")
+        store.erase(run.id)
+        with store.runtime.reading() as session:
+            assert session.exec(select(Shop)).all() == []

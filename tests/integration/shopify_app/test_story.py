@@ -80,6 +80,12 @@ class TestInstall:
             gone.first_installed_at,
         )
         assert store.member(customer).balance == balance
+        owner = gid("Customer", customer)
+        with store.sandbox.state.lock:
+            kept = store.sandbox.state.shop(store.domain)
+            kept.metafields = {key: value for key, value in kept.metafields.items() if key[0] != owner}
+        store.settle()
+        assert store.metafield(owner, "points") == str(balance)
 
     def test_late_uninstall(self, store):
         """An old message of a removal, come late after the return, does not switch the shop off."""
@@ -94,6 +100,22 @@ class TestInstall:
         store.settle()
         assert store.shop().uninstalled_at is None
         assert [row.state for row in store.outbox("confirm_installed")] == ["delivered"]
+
+    def test_unheard_uninstall(self, store):
+        """A removal and a return that nobody heard of: all is told anew, and the message of the removal, come at last, is not believed."""
+        customer = store.sign_up()
+        store.receive()
+        store.switch("/webhooks/modes", hold=True)
+        store.act("POST", "/uninstall")
+        store.act("POST", "/install")
+        drain_outbox(store.runtime, store.sender, store.shop().id)
+        assert store.shop().needs_reauthorization
+        assert store.open_app().status_code == 200
+        store.switch("/webhooks/modes", hold=False)
+        store.settle()
+        assert [row.topic for row in store.rows(InboxMessage)][-1] == "app/uninstalled"
+        assert store.shop().uninstalled_at is None
+        assert store.metafield(gid("Customer", customer), "points") == "100"
 
     def test_true_uninstall_after_return(self, store):
         """A removal soon after a return is believed once Shopify refuses our token."""
