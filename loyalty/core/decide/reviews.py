@@ -15,6 +15,7 @@ from loyalty.core.news import News
 from loyalty.core.program import REVIEW_WAYS, ActionRule, Program
 from loyalty.core.standing import Award, Standing
 
+_SAYS_MOST = ("review", "photo_review", "video_review")
 EARNING_REVIEW_KINDS = frozenset({"review", "rating"})
 
 
@@ -69,8 +70,9 @@ def decide_review(standing: Standing, fact: ReviewSeen, program: Program, *, at:
 
 
 def _best(standing: Standing, fact: ReviewSeen, program: Program) -> ActionRule | None:
+    """The richest rule; of equally rich ones the one that says most of the review, because flows begin with what it was."""
     rules = list(_applying(standing, fact, program))
-    return max(rules, key=lambda rule: rule.points, default=None)
+    return max(rules, key=lambda rule: (rule.points, _SAYS_MOST.index(rule.way)), default=None)
 
 
 def _applying(standing: Standing, fact: ReviewSeen, program: Program) -> Iterator[ActionRule]:
