@@ -3,6 +3,8 @@
 ``transaction`` is the only way to write, and only views, jobs and commands open one. Nothing here runs at import.
 """
 
+import random
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -28,6 +30,7 @@ _SQLITE_PRAGMAS = (
 # PostgreSQL's words for it: a deadlock, a serialization failure, a row that another one added first.
 _CONFLICTS = frozenset({"40P01", "40001", "23505"})
 _MOST_TRIES = 10
+_PAUSE = 0.02
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -52,16 +55,20 @@ def transaction(engine: Engine) -> Iterator[Session]:
 
 def retry_on_conflict(unit: Callable[P, R]) -> Callable[P, R]:
     """Begin a unit of work anew when the database gave it up in favour of another one, because they waited for each other's rows or
-    added the same row at the same moment. ``unit`` opens one transaction and does nothing outside of it that may not be done twice."""
+    added the same row at the same moment. ``unit`` opens one transaction and does nothing outside of it that may not be done twice.
+
+    Two that met would meet again if both began at once, so each pauses for a while of its own, longer each time.
+    """
 
     @wraps(unit)
     def carried_out(*args: P.args, **kwargs: P.kwargs) -> R:
-        for _ in range(_MOST_TRIES - 1):
+        for tries in range(1, _MOST_TRIES):
             try:
                 return unit(*args, **kwargs)
             except DBAPIError as error:
                 if getattr(error.orig, "sqlstate", None) not in _CONFLICTS:
                     raise
+            time.sleep(random.uniform(0, _PAUSE * tries))  # noqa: S311  # it keeps no secret
         return unit(*args, **kwargs)
 
     return carried_out
