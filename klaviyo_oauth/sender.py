@@ -30,8 +30,8 @@ from loyalty.runtime import Runtime
 FORGET = "forget_profile"
 # From here on one bulk request is quicker than the single ones together.
 FEW = 20
-# The outbox leases a batch for 90 seconds, and the last request may take 35 of them.
-_BUDGET = timedelta(seconds=30)
+# The outbox leases a batch for a minute, unless an operator says otherwise, and the last request may take 35 seconds of it.
+_BUDGET = timedelta(seconds=24)
 # A wait for the bulk endpoint that is longer than this is spent on single requests, for so many messages.
 _LONG_WAIT = 2.0
 _MOST_INSTEAD = 250
