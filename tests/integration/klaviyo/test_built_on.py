@@ -5,6 +5,7 @@ The local Klaviyo counts how often a flow on a metric would have started, and sh
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,15 +14,38 @@ import pytest
 from klaviyo_oauth import sync
 from klaviyo_oauth.dialects import DIALECTS
 from loyalty import calendar, runs, staff
-from loyalty.core.facts import BirthdayTold, PointsAdjusted
+from loyalty.core.document import DEFAULT_DOCUMENT
+from loyalty.core.facts import ActionDone, BirthdayTold, CustomerSeen, OrderSeen, PointsAdjusted, ReviewSeen
 from loyalty.models import Shop
 from tests.integration.klaviyo.conftest import World
 from tests.integration.klaviyo.life import ADA, BO, PROGRAM, Life
 from tests.integration.klaviyo.test_dialects import choose, finish, properties_of, recorded
 from tests.integration.klaviyo.test_every_event import send_all
 from tests.integration.klaviyo.test_silent import House
+from tests.unit.core.makers import line, order
 
 EMAIL = str(ADA.email)
+TOLD_WAYS = {
+    *(f"follow_{where}" for where in ("facebook", "instagram", "x", "pinterest", "tiktok", "youtube")),
+    *("share_x", "share_facebook", "nps", "answer"),
+}
+GIVEN = (
+    "signup",
+    "newsletter",
+    "anniversary",
+    "birthday",
+    "review",
+    "photo_review",
+    "video_review",
+    "order_fixed",
+)
+EVERY_WAY: Mapping[str, dict[str, Any]] = {
+    **{way: {"points": 20} for way in (*GIVEN, *sorted(TOLD_WAYS))},
+    "order": {"rate": "1"},
+    "order_value_goal": {"points": 20, "minimum": "100"},
+    "order_count_goal": {"points": 20, "goal": 1},
+    "spend_goal": {"points": 20, "goal": "100"},
+}
 BIRTHDAY = PROGRAM | {"earn": PROGRAM["earn"] | {"birthday": {"title": "Happy birthday", "points": 200}}}
 
 
@@ -62,7 +86,18 @@ class TestBuiltOn:
     """After a life in the shop."""
 
     @pytest.mark.acceptance(
-        "S3-02", "S3-58", "S3-59", "S3-60", "S3-62", "S4-03", "S4-05", "S4-07", "S4-22", "S4-43"
+        "S3-02",
+        "S3-26",
+        "S3-58",
+        "S3-59",
+        "S3-60",
+        "S3-62",
+        "S4-03",
+        "S4-05",
+        "S4-07",
+        "S4-22",
+        "S4-23",
+        "S4-43",
     )
     def test_flows_and_segments(self, lived: World) -> None:
         """Every event starts a flow on its metric once: the welcome, the birthday, the redemption, the reminder. Each metric is known to
@@ -109,6 +144,69 @@ class TestBuiltOn:
         assert shown["stamped_rewards_points"] == 250
         assert shown["stamped_rewards_vip_tier"] == shown["Smile VIP Tier Name"] == "Gold Leaf"
         assert shown["Smile Referral URL"] == shown["stamped_rewards_referral_link"]
+
+
+class TestEveryWay:
+    """From what a member does to the event of Stamped's that tells of it."""
+
+    @pytest.mark.acceptance(
+        *(f"S3-{row}" for row in (24, 26, 27, 29, 31, 34, 35, 37, 38, 39, 40, 41, *range(46, 55)))
+    )
+    def test_all(self, connected: World) -> None:
+        """Each way to earn arrives under its own name, once for each time, and so does the order that was refunded."""
+        choose(connected, "stamped")
+        life = Life(connected)
+        connected.apply(
+            DEFAULT_DOCUMENT | {"earn": {way: EVERY_WAY[way] | {"title": way} for way in EVERY_WAY}}
+        )
+        life.join(ADA, "Ada", "Fern")
+        life.hear(birthday_told(connected))
+        life.buy(ADA, "150")
+        now = connected.clock()
+        refunded = order(
+            line("150"), order_id=1, name="#1001", created_at=now, updated_at=now, refunded="10.00"
+        )
+        connected.clock.forward(minutes=1)
+        now = connected.clock()
+        life.hear(
+            OrderSeen(replace(refunded, updated_at=now), ADA, authoritative=True),
+            CustomerSeen(ADA, "Ada", "Fern", "en", now - timedelta(minutes=1), now, subscribed_at=now),
+            *(
+                ReviewSeen(
+                    f"r-{number}", EMAIL, "review", 5, True, media, "published", now, now, has_video=video
+                )
+                for number, (media, video) in enumerate([(False, False), (True, False), (True, True)])
+            ),
+            *(ActionDone(way, f"key-{way}", ADA, now) for way in EVERY_WAY if way in TOLD_WAYS),
+        )
+        connected.clock.forward(days=366)
+        life.calendar()
+        send_all(connected)
+        told = Counter(event["metric"] for event in connected.events(email=EMAIL))
+        del told["BirthdaySet"]
+        assert told == {
+            "EarnAccountNew": 1,
+            "EarnAccountBirthday": 1,
+            "EarnAccountAnniversary": 1,
+            "earnOrderNew": 2,  # by what it cost, and for being an order
+            "earnOrderCount": 1,
+            "earnOrderAmount": 2,  # for its own amount, and for that of all orders
+            "refundOrder": 1,
+            "earnReviewNps": 1,
+            "earnQuestionAnswer": 1,
+            "earnReview": 1,
+            "earnPhotoReview": 1,
+            "earnVideoReview": 1,
+            "earnSocialFollowFacebook": 1,
+            "earnSocialFollowInstagram": 1,
+            "EarnSocialFollowTwitter": 1,
+            "EarnSocialFollowPinterest": 1,
+            "EarnSocialFollowTiktok": 1,
+            "EarnSocialYoutube": 1,
+            "earnSocialShareTwitter": 1,
+            "earnSocialShareFacebook": 1,
+            "earnNewsletter": 1,
+        }
 
 
 class TestStamped:
@@ -170,6 +268,28 @@ class TestStamped:
         house.settle()
         assert "stamped_discounts_ready_to_use" not in house.shown()
         assert house.shown()["stamped_rewards_last_redeemed_points_date"] == day
+
+    @pytest.mark.acceptance("S3-14", "S3-28", "S3-33")
+    def test_no_activity(self, house: House) -> None:
+        """Points that come back because a code was made void, a code that ends, the warnings, points that end: none of them is an activity."""
+        for key in ("void", "ends"):
+            house.life.redeem(key)
+        house.settle()
+        day = house.world.clock().date().isoformat()
+        house.world.clock.forward(days=2)
+        house.life.cancel("void")
+        house.settle()
+        assert house.shown()["stamped_rewards_points"] == 50
+        assert house.shown()["stamped_last_activity_date"] == day
+        for _ in range(190):
+            house.world.clock.forward(days=1)
+            house.life.calendar()
+        house.settle()
+        send_all(house.world)
+        told = Counter(event["metric"] for event in house.world.events())
+        assert (told["CouponExpired"], told["PointsExpired"]) == (2, 1)
+        assert house.shown()["stamped_rewards_points"] == 0
+        assert house.shown()["stamped_last_activity_date"] == day
 
     @pytest.mark.acceptance("S3-12", "S3-16", "S3-17", "S3-18")
     def test_tier(self, house: House) -> None:

@@ -96,6 +96,7 @@ class TestStatus:
         assert "24 hours ago" in page
         assert "1 message, the oldest for" in page
         assert "Some messages were refused or parked: look at the log" in page
+        assert ' aria-current="page">Status</a>' in page
         assert ">Events log</a>" in page
 
     @pytest.mark.acceptance("S0-25", "S0-26", "S0-27")

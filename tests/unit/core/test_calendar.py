@@ -79,8 +79,9 @@ class TestHolds:
 
 
 class TestInactivity:
+    @pytest.mark.acceptance("S4-26")
     def test_story(self):
-        """A warning, a last chance, and then the whole balance ends; each is told once."""
+        """A warning thirty days before, a last chance three days before, and then the whole balance ends; each is told once."""
         member = Member(INACTIVE, joined_at=JOINED)
         member.earned(100, utc(2026, 1, 10, 18))
         member.settle(utc(2027, 6, 1), utc(2027, 6, 2))
@@ -405,9 +406,10 @@ class TestBalanceReminder:
 
 
 class TestRewards:
+    @pytest.mark.acceptance("S4-29")
     def test_ends(self):
-        """A reward is announced to end once, and ends once."""
-        member = Member(program(reward_reminder_days=3), joined_at=JOINED)
+        """A reward is announced to end once, three days before unless the program says otherwise, and ends once."""
+        member = Member(program(), joined_at=JOINED)
         member.standing.issues = [OpenIssue("r1", utc(2026, 1, 1, 9), utc(2026, 2, 1))]
         member.settle(utc(2026, 1, 28), utc(2026, 1, 29), utc(2026, 1, 30), utc(2026, 3, 1))
 

@@ -277,6 +277,7 @@ class TestDecide:
         (entry,) = climbed(member, replace(richer, version=8), utc(2026, 1, 3)).entries
         assert (entry.points, entry.program_version) == (70, 8)
 
+    @pytest.mark.acceptance("S4-30")
     def test_by_hand(self):
         """A tier given by hand says so, gives its own gift alone, and keeps it."""
         tiers = (Tier("silver", "Silver", Decimal(100), entry=Gift(points=10)), GOLD)
