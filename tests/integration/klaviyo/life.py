@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlmodel import Session, col, select
@@ -28,6 +28,9 @@ from tests.unit.core.makers import line, order
 
 ADA = Identity(7001, "ada@fernandfig.shop")
 BO = Identity(7002, "bo@fernandfig.shop")
+# The story has dates of its own, so that the same birthdays and ends of months are in it whenever it is told. Klaviyo takes no times that
+# are more than a year ahead: it lies in the past.
+BEGINS = datetime(2025, 12, 5, 12, tzinfo=UTC)
 PROGRAM: Mapping[str, Any] = DEFAULT_DOCUMENT | {
     "points": {"one": "leaf", "many": "leaves"},
     "rewards": [
@@ -61,8 +64,7 @@ class Life:
         self.world = world
         self.after = after
         self.orders = 0
-        # Klaviyo takes no times that are more than a year ahead, so the story lies in the past.
-        world.clock.now = (world.clock.now - timedelta(days=330)).replace(day=5, hour=12, minute=0, second=0)
+        world.clock.now = BEGINS
         with self._shop() as (_, shop):
             shop.first_installed_at = shop.installed_at = world.clock() - timedelta(days=1)
         world.apply(PROGRAM)
