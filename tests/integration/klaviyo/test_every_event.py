@@ -1,7 +1,9 @@
 """Every kind of news, from what happens in a shop to Klaviyo's own record of it, over HTTP: once each, by either road, however often it is
 sent again."""
 
+import re
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from loyalty.models import OutboxMessage
 from tests.integration.klaviyo.conftest import World
 from tests.integration.klaviyo.life import ADA, BO, Life
 
+DOCS = Path(__file__).resolve().parents[3] / "docs" / "klaviyo.md"
 METRICS = {metric.kind: metric.name for metric in LAUREL.metrics}
 
 
@@ -37,6 +40,29 @@ def _due(world: World) -> list[int | None]:
 def _told(world: World) -> list[OutboxMessage]:
     with world.runtime.reading() as session:
         return list(session.exec(select(OutboxMessage).where(OutboxMessage.channel == "klaviyo")).all())
+
+
+def documented() -> dict[str, set[str]]:
+    """The properties that docs/klaviyo.md names for each metric."""
+    text = DOCS.read_text().partition("### Events")[2].partition("### Profile properties")[0]
+    notes = {
+        line.split("*")[1]: _names(line) for line in text.split("\n- ") if line.startswith(("A *", "The *"))
+    }
+    always = _names(next(line for line in text.split("\n- ") if line.startswith("Every event about")))
+    found: dict[str, set[str]] = {}
+    before: set[str] = set()
+    for metric, said in re.findall(r"^\| `([^`]+)` \|[^|]*\| (.*) \|$", text, re.MULTILINE):
+        names = _names(said) | (before if said.startswith("the same") else set())
+        for note, more in notes.items():
+            if note in said:
+                names |= more
+        before = names
+        found[metric] = names | always
+    return found
+
+
+def _names(text: str) -> set[str]:
+    return set(re.findall(r"`([a-z_]+)`", text))
 
 
 @pytest.fixture(params=["single", "bulk"], scope="class")
@@ -98,6 +124,7 @@ class TestEveryEvent:
         send_all(lived)
         assert len(lived.events()) == len(told)
         self._check_types(recorded)
+        self._check_documented(recorded)
         self._check_words(lived)
 
     def _check_types(self, recorded: list[Any]) -> None:
@@ -109,6 +136,13 @@ class TestEveryEvent:
                     assert isinstance(value, int | float), (event["metric"], name, value)
             assert "$value" not in event["properties"]
             assert "about_member" not in event["properties"]
+
+    def _check_documented(self, recorded: list[Any]) -> None:
+        """The page says of every metric what it says, and leaves nothing out."""
+        everywhere = documented()
+        for event in recorded:
+            said = set(event["properties"]) - {"$event_id", "$extra"}
+            assert said <= everywhere[event["metric"]], (event["metric"], said - everywhere[event["metric"]])
 
     def _check_words(self, world: World) -> None:
         """What merchants build on is in each of them."""
