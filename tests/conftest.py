@@ -12,19 +12,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from redis import Redis
 from sqlalchemy import Engine
 
 from engines import postgres, schema
 from engines import valkey as valkey_engine
 from loyalty.database import make_engine
+from tests import patience
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 # The examples are the same each time, so that a failure can be repeated. `make test` takes the thorough profile.
-settings.register_profile("quick", derandomize=True, deadline=None, database=None, max_examples=5)
+settings.register_profile(
+    "quick",
+    derandomize=True,
+    deadline=None,
+    database=None,
+    max_examples=5,
+    # How long examples take to be made says more of the machine than of the test.
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.register_profile("thorough", settings.get_profile("quick"), max_examples=100)
 settings.load_profile("quick")
 
@@ -135,8 +144,9 @@ def chromium() -> Iterator["Browser"]:
     """The machine's own Chromium, headless. Make a ``new_context()`` per test: it shares nothing with the others."""
     found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     assert found, "no Chromium: `make browser` installs it"
-    from playwright.sync_api import sync_playwright  # slow to import, and most tests have no browser
+    from playwright.sync_api import expect, sync_playwright  # slow to import, and most tests have no browser
 
+    expect.set_options(timeout=patience.PAGES_MS)
     with sync_playwright() as playwright:
         # Root may not use Chromium's own sandbox, and the pages are ours.
         browser = playwright.chromium.launch(

@@ -198,7 +198,7 @@ class Handler(BaseHTTPRequestHandler):
         route, _, query = self.path.removeprefix("/apps/laurel/").partition("?")
         self.shop.language = dict(parse_qsl(query)).get("language", "")
         self.shop.asked.append(f"{self.command} {route}")
-        self.shop.hold.wait(10)
+        self.shop.hold.wait(60)
         if self.shop.refuse:
             status, answer = self.shop.refuse.pop(0)
             if route == "redeem":

@@ -21,6 +21,7 @@ from loyalty.encryption import Cipher
 from loyalty.models import Member, RewardIssue, Run
 from loyalty.runtime import Runtime
 from shopify_app.config import ShopifyConfig
+from tests import patience
 from tests.merchant_pages import NOW, ROOT, Bell, Door, make_app
 from tests.shop_story import Story, tell_story
 
@@ -76,6 +77,7 @@ def site(sqlite_url: str) -> Iterator[Site]:
 def open_page(chromium: "Browser", site: Site) -> Iterator[Callable[..., Page]]:
     """Opens a page of the site; a script error on it fails the test."""
     context = chromium.new_context(viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(patience.PAGES_MS)
     errors: list[str] = []
 
     def open_page(path: str) -> Page:
@@ -296,10 +298,10 @@ class TestHome:
         page = open_page("/")
         place = page.locator("[data-run]")
         self._change(site, done=77_000)
-        expect(place.locator("s-progress")).to_have_attribute("value", "77", timeout=10_000)
+        expect(place.locator("s-progress")).to_have_attribute("value", "77")
         self._change(site, done=99_997, state="done")
 
-        expect(place.locator("s-badge")).to_have_text("Done", timeout=10_000)
+        expect(place.locator("s-badge")).to_have_text("Done")
         expect(place.locator("[data-run-cancel]")).to_have_count(0)
 
     def _change(self, site: Site, **values: object) -> None:

@@ -11,6 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import APIResponse, Browser, BrowserContext, Page, Route, expect
 
+from tests import patience
 from tests.browser.proxy_shop import Shop, open_shop
 from tests.theme import PROGRAM, render_block
 
@@ -29,7 +30,7 @@ def _shop() -> Iterator[Shop]:
 @pytest.fixture(name="context")
 def _context(chromium: Browser) -> Iterator[BrowserContext]:
     context = chromium.new_context(locale="en-US", timezone_id="UTC", reduced_motion="reduce")
-    context.set_default_timeout(8_000)
+    context.set_default_timeout(patience.PAGES_MS)
     yield context
     context.close()
 

@@ -12,6 +12,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from tests import patience
 from tests.browser.proxy_shop import Shop, open_shop
 from tests.theme import PROGRAM, render_block
 
@@ -68,7 +69,7 @@ def _shop() -> Iterator[Shop]:
 @pytest.fixture(name="context")
 def _context(chromium: Browser) -> Iterator[BrowserContext]:
     context = chromium.new_context(locale="en-US", timezone_id="UTC", reduced_motion="reduce")
-    context.set_default_timeout(8_000)
+    context.set_default_timeout(patience.PAGES_MS)
     # Nobody leaves the machine: what a button opens elsewhere is noted instead.
     context.add_init_script("window.left = []; window.open = (...where) => void window.left.push(where);")
     yield context

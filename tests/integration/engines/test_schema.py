@@ -75,7 +75,7 @@ class TestUpgrade:
         """Processes that start together and all upgrade take turns, and every one of them succeeds."""
         command = [sys.executable, "-c", _UPGRADE, empty_url]
         racers = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-        errors = [racer.communicate(timeout=60)[1] for racer in racers]
+        errors = [racer.communicate(timeout=200)[1] for racer in racers]
 
         assert [racer.returncode for racer in racers] == [0, 0], errors
         assert schema.is_current(empty)

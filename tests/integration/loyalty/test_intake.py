@@ -53,7 +53,7 @@ def crowd(intake: Intake, runtime: Runtime, ids: list[str]) -> list[str]:
         told += [threads.submit(answer, intake, delivery_id) for delivery_id in rest]
         wait_until(lambda: len(intake._waiting) == len(rest))
         holder.commit()
-        return [future.result(timeout=30) for future in told]
+        return [future.result(timeout=120) for future in told]
 
 
 def answer(intake: Intake, delivery_id: str) -> str:
@@ -66,7 +66,7 @@ def answer(intake: Intake, delivery_id: str) -> str:
 
 
 def wait_until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.005)

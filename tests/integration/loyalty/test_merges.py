@@ -304,7 +304,7 @@ class TestAnyHistory:
         max_examples=6,
         deadline=None,
         derandomize=True,
-        suppress_health_check=[HealthCheck.function_scoped_fixture],
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     )
     @given(first=ORDERS, later=ORDERS)
     def test_as_if_never_merged(self, sqlite_template, tmp_path_factory, first, later):

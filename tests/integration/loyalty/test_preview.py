@@ -254,7 +254,7 @@ def _everything(engine: Engine) -> dict[str, Any]:
 
 
 class TestPreview:
-    @pytest.mark.timeout(300)
+    @pytest.mark.timeout(600)
     @FEW
     @given(data=st.data())
     def test_equals_a_copy(self, engine: Engine, data: st.DataObject) -> None:
@@ -271,7 +271,7 @@ class TestPreview:
             _copy(engine, original, other, was)
             assert expected == _on_the_books(engine, other)
 
-    @pytest.mark.timeout(300)
+    @pytest.mark.timeout(600)
     @FEW
     @given(data=st.data())
     def test_from_a_day(self, engine: Engine, data: st.DataObject) -> None:

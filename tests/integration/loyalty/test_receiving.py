@@ -149,7 +149,7 @@ class TestDrain:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(60)
+            thread.join(200)
 
         assert failures == []
         hands_free = drain_inbox(runtime, RECEPTION, DOMAIN)

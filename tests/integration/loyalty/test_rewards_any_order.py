@@ -168,7 +168,11 @@ def _shop_of_ada(sqlite_engine: Engine) -> tuple[Engine, Shop]:
 
 
 class TestAnyOrder:
-    @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(
+        max_examples=40,
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    )
     @given(happenings=st.lists(st.sampled_from(HAPPENINGS), max_size=9))
     def test_points(self, shop_of_ada, happenings):
         """The points are spent exactly when the reward is, or still may be, the member's; nothing is told twice."""

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 from sqlmodel import Session, col, select
 
 from loyalty import calendar, programs, referrals, staff
@@ -64,7 +64,12 @@ def _busy_shop(engine: Engine, shop: Shop) -> Shop:
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             # A second, as usual, between noticing and ending each deadlock would be most of the test.
             connection.exec_driver_sql(f"ALTER DATABASE {engine.url.database} SET deadlock_timeout = '10ms'")
-        engine.dispose()
+    else:
+        # SQLite lets whoever happens to ask next go on, so on a crowded machine somebody may have no luck for long.
+        event.listen(
+            engine, "connect", lambda connection, _: connection.execute("PRAGMA busy_timeout=200000")
+        )
+    engine.dispose()
     with transaction(engine) as session:
         programs.apply(session, shop.id or 0, DOCUMENT, author="test", now=INSTALLED)
     return shop
@@ -182,12 +187,12 @@ class TestConflicts:
                 tries.append(ids[0])
                 session.get_one(Member, ids[0], with_for_update=True)
                 if len(tries) <= 2 and engine.dialect.name == "postgresql":
-                    both_hold_one.wait(10)
+                    both_hold_one.wait(60)
                 session.get_one(Member, ids[1], with_for_update=True)
 
         with ThreadPoolExecutor(2) as pool:
             for ended in [pool.submit(lock, first, second), pool.submit(lock, second, first)]:
-                ended.result(30)
+                ended.result(120)
         # Whoever begins anew may be quicker than the other one, and meet it in a ring again.
         assert (len(tries) > 2) == (engine.dialect.name == "postgresql")
 
@@ -200,7 +205,7 @@ class TestEverybodyAtOnce:
         workers = [Hand(number, runtime, busy_shop.id or 0, hands) for number in range(1, HANDS + 1)]
         with ThreadPoolExecutor(HANDS) as pool:
             for ended in [pool.submit(worker.work) for worker in workers]:
-                ended.result(100)
+                ended.result(250)
 
         with Session(engine) as session:
             assert list(verify(session, busy_shop.id)) == []

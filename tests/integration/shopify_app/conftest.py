@@ -4,6 +4,7 @@ Jobs are run by hand (``settle``), so that a test says when things happen; deliv
 """
 
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,13 +66,13 @@ class Store:
     def act(self, method: str, path: str, **body: Any) -> Any:
         """An action in the sandbox, for example ``act("POST", "/orders", lines=[...])``."""
         address = f"{self.sandbox.url}/_sandbox/shops/{self.domain}{path}"
-        response = self.http.request(method, address, json=body, timeout=10)
+        response = self.http.request(method, address, json=body, timeout=30)
         assert response.ok, response.text
         return response.json()
 
     def switch(self, path: str, **body: Any) -> Any:
         """A switch of the sandbox, for example ``switch("/faults", place="graphql", kind="throttled")``."""
-        response = self.http.post(f"{self.sandbox.url}/_sandbox{path}", json=body, timeout=10)
+        response = self.http.post(f"{self.sandbox.url}/_sandbox{path}", json=body, timeout=30)
         assert response.ok, response.text
         return response.json()
 
@@ -96,7 +97,7 @@ class Store:
 
     def receive(self) -> None:
         """Wait for the deliveries under way and settle what came."""
-        assert self.sandbox.state.sender.idle(10)
+        assert self.sandbox.state.sender.idle(60)
         drain_inbox(
             self.runtime, Reception({"shopify": translate}, shop_handlers(self.runtime.cipher)), self.domain
         )
@@ -118,13 +119,15 @@ class Store:
     def advance(self, run_id: int) -> Run:
         """Take a run to its end."""
         known = steps(self.config, self.http)
-        for _ in range(200):
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline:
             with self.runtime.reading() as session:
                 run = session.get(Run, run_id)
             assert run is not None
             if run.state not in runs.OPEN:
                 return run
-            runs.advance(self.runtime, run_id, known[run.kind], seconds=0.5)
+            # Shopify works on a bulk operation beside us: it is given the time for it.
+            time.sleep(min(runs.advance(self.runtime, run_id, known[run.kind], seconds=0.5) or 0.0, 0.01))
         raise AssertionError("the run never ends")
 
     def erase(self, run_id: int) -> None:
@@ -213,7 +216,7 @@ def _store(engine: Any, *, visited: bool) -> Iterator[Store]:
                 assert store.open_app().status_code == 200
             yield store
             # What the test set going last is let finish: a delivery under way holds a connection.
-            sandbox.state.sender.idle(10)
+            sandbox.state.sender.idle(60)
         door.close()
 
 

@@ -4,7 +4,7 @@ import pytest
 from sqlmodel import select
 
 from loyalty import runs
-from loyalty.models import LedgerEntry, Member, OrderStanding, OutboxMessage, Run, RunItem
+from loyalty.models import KlaviyoConnection, LedgerEntry, Member, OrderStanding, OutboxMessage, Run, RunItem
 from shopify_app import imports
 
 MANY = 1_250
@@ -139,12 +139,17 @@ class TestOrders:
         store.buy("12.50", customer=customer, silent=True, shipping="5.00", tax_rate="0.1")
         store.buy("8.00", email="guest@fernandfig.shop", silent=True)
         store.receive()
+        now = store.runtime.clock()
+        with store.runtime.transaction() as session:
+            session.add(
+                KlaviyoConnection(shop_id=store.shop().id, road="oauth", state="connected", connected_at=now)
+            )
         run = store.advance(begin(store, "order_import"))
         assert (run.state, run.done, run.total) == ("done", 3, 3)
         assert store.member(customer).balance == 100 + 30 + 12
         with store.runtime.reading() as session:
             told = session.exec(select(OutboxMessage).where(OutboxMessage.channel == "klaviyo")).all()
-        assert all(row.backfill for row in told)
+        assert {(row.kind, row.backfill) for row in told} == {("points_earned", True)}
 
     def test_since(self, store):
         """Only orders since a day are asked for."""

@@ -182,7 +182,7 @@ class TestCustomerRedact:
         store.switch("/webhooks/modes", hold=True)
         store.act("POST", f"/customers/{customer}/redact")
         store.switch("/webhooks/modes", hold=False)
-        assert store.sandbox.state.sender.idle(10)
+        assert store.sandbox.state.sender.idle(60)
         body = {
             "id": customer,
             "email": EMAIL,

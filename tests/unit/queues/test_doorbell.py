@@ -15,7 +15,7 @@ class SlowBell:
 
     def __call__(self, job: str, *args: int | str, delay: float = 0) -> None:
         self.called.release()
-        assert self.gate.wait(10)
+        assert self.gate.wait(60)
         self.rung.append((job, *args, delay) if delay else (job, *args))
 
 
@@ -25,18 +25,18 @@ class TestDoorbell:
         bell = SlowBell()
         doorbell = Doorbell(bell, quiet=0)
         doorbell("drain_inbox", "fern")
-        assert bell.called.acquire(timeout=10)
+        assert bell.called.acquire(timeout=30)
 
         for _ in range(50):
             doorbell("drain_inbox", "fern")
             doorbell("drain_inbox", "moss")
         bell.gate.set()
-        assert bell.called.acquire(timeout=10)
-        assert bell.called.acquire(timeout=10)
+        assert bell.called.acquire(timeout=30)
+        assert bell.called.acquire(timeout=30)
 
         # One more ring is heard after all that came before it.
         doorbell("last")
-        assert bell.called.acquire(timeout=10)
+        assert bell.called.acquire(timeout=30)
         assert [("drain_inbox", "fern"), ("drain_inbox", "fern"), ("drain_inbox", "moss")] == sorted(
             bell.rung[:3]
         )

@@ -75,11 +75,11 @@ class Rig:
             params={name: value for name, value in query.items() if value},
             data={"decision": decision, "account": account},
             allow_redirects=False,
-            timeout=10,
+            timeout=30,
         )
 
     def token(self, **form: str) -> requests.Response:
-        return requests.post(f"{self.url}/oauth/token", data=form, auth=CLIENT, timeout=10)
+        return requests.post(f"{self.url}/oauth/token", data=form, auth=CLIENT, timeout=30)
 
     def exchange(self, code: str, **changed: str) -> requests.Response:
         form = {"code": code, "code_verifier": VERIFIER, "redirect_uri": CALLBACK} | changed
@@ -100,10 +100,10 @@ class Rig:
             "Content-Type": "application/vnd.api+json",
         } | given.pop("headers", {})
         sent = {name: value for name, value in headers.items() if value is not None}
-        return requests.request(method, self.url + path, json=json, headers=sent, timeout=10, **given)
+        return requests.request(method, self.url + path, json=json, headers=sent, timeout=30, **given)
 
     def control(self, method: str, path: str, **body: Any) -> Any:
-        reply = requests.request(method, f"{self.url}/_sandbox{path}", json=body or None, timeout=10)
+        reply = requests.request(method, f"{self.url}/_sandbox{path}", json=body or None, timeout=30)
         assert reply.ok, reply.text
         return reply.json()
 
@@ -210,7 +210,7 @@ class Receiver:
         self._thread.join(5)
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 10) -> Any:
+def wait_for(condition: Callable[[], Any], seconds: float = 60) -> Any:
     """Poll until the condition gives something true."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

@@ -131,7 +131,7 @@ class Rig:
 
     def sent(self, topic: str) -> list[Any]:
         """The deliveries of a topic, with bodies, once nothing is due any more."""
-        self.post("//webhooks/wait")
+        assert self.post("//webhooks/wait", timeout=25)["idle"]
         answer = requests.get(
             f"{self.sandbox.url}/_sandbox/webhooks", params={"topic": topic, "body": 1}, timeout=10
         )

@@ -297,7 +297,7 @@ class TestFaults:
         """A slow call outlasts an impatient client."""
         rig.control("POST", "/faults", place="/api/metrics", kind="slow", seconds=0.5)
         with pytest.raises(requests.ReadTimeout):
-            requests.get(f"{rig.url}/api/metrics", timeout=0.1)
+            requests.get(f"{rig.url}/api/metrics", timeout=(30, 0.1))
 
     def test_for_ever(self, rig):
         """A fault without a number lasts until it is cleared."""
@@ -322,11 +322,11 @@ class TestFaults:
     def test_no_time(self, rig, seconds):
         """Seconds are a number."""
         body = {"kind": "slow", "seconds": seconds}
-        assert requests.post(f"{rig.url}/_sandbox/faults", json=body, timeout=10).status_code == 400
+        assert requests.post(f"{rig.url}/_sandbox/faults", json=body, timeout=30).status_code == 400
 
     def test_nonsense(self, rig):
         """An order that means nothing is refused with a sentence."""
-        reply = requests.post(f"{rig.url}/_sandbox/faults", json={"kind": "earthquake"}, timeout=10)
+        reply = requests.post(f"{rig.url}/_sandbox/faults", json={"kind": "earthquake"}, timeout=30)
         assert (reply.status_code, "kind must be" in reply.json()["error"]) == (400, True)
 
 
@@ -368,12 +368,12 @@ class TestSurroundings:
             {"access_token_seconds": "1"},
             {"access_token_seconds": 5, "nope": 1},
         ):
-            assert requests.patch(f"{rig.url}/_sandbox/settings", json=wrong, timeout=10).status_code == 400
+            assert requests.patch(f"{rig.url}/_sandbox/settings", json=wrong, timeout=30).status_code == 400
         assert rig.control("GET", "/settings")["access_token_seconds"] == 3600
 
     def test_unknown_account(self, rig):
         """A control call on an account that is not there is a 404."""
-        assert requests.get(f"{rig.url}/_sandbox/counts?account=Nobody", timeout=10).status_code == 404
+        assert requests.get(f"{rig.url}/_sandbox/counts?account=Nobody", timeout=30).status_code == 404
 
 
 def test_pointers_of_an_unknown_attribute(rig):

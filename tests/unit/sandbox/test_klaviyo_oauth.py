@@ -33,7 +33,7 @@ class TestConsent:
             "scope": "events:write",
         }
         query |= {"code_challenge_method": "S256", "code_challenge": "c" * 43}
-        page = requests.get(f"{rig.url}/oauth/authorize", params=query, timeout=10)
+        page = requests.get(f"{rig.url}/oauth/authorize", params=query, timeout=30)
         assert page.status_code == 200
         for text in (
             "Laurel wants to connect",
@@ -125,13 +125,13 @@ class TestClient:
     def test_wrong_secret(self, rig):
         """A wrong secret is invalid_client with 401."""
         form = {"grant_type": "refresh_token", "refresh_token": "x"}
-        reply = requests.post(f"{rig.url}/oauth/token", data=form, auth=(CLIENT[0], "wrong"), timeout=10)
+        reply = requests.post(f"{rig.url}/oauth/token", data=form, auth=(CLIENT[0], "wrong"), timeout=30)
         assert (reply.status_code, reply.json()["error"]) == (401, "invalid_client")
 
     def test_twice(self, rig):
         """A parameter that is there twice is refused."""
         form = [("grant_type", "refresh_token"), ("refresh_token", rig.tokens["refresh_token"])] * 2
-        reply = requests.post(f"{rig.url}/oauth/token", data=form, auth=CLIENT, timeout=10)
+        reply = requests.post(f"{rig.url}/oauth/token", data=form, auth=CLIENT, timeout=30)
         assert (reply.status_code, reply.json()["error"]) == (400, "invalid_request")
         assert rig.refresh(rig.tokens["refresh_token"]).status_code == 200
 
@@ -192,7 +192,7 @@ class TestUninstall:
     def test_revoke(self, rig):
         """Revoking ends the access token, the refresh token and the installation."""
         form = {"token": rig.tokens["refresh_token"], "token_type_hint": "refresh_token"}
-        assert requests.post(f"{rig.url}/oauth/revoke", data=form, auth=CLIENT, timeout=10).status_code == 200
+        assert requests.post(f"{rig.url}/oauth/revoke", data=form, auth=CLIENT, timeout=30).status_code == 200
         assert rig.call("GET", "/api/accounts").status_code == 401
         assert rig.refresh(rig.tokens["refresh_token"]).json()["error"] == "invalid_grant"
         assert not rig.control("GET", "/accounts")["accounts"][0]["installed"]

@@ -31,7 +31,7 @@ class TestCustomers:
         (row,) = shop.sent("customers/merge")
         assert row["body"]["status"] == "completed"
         assert row["body"]["admin_graphql_api_customer_kept_id"].endswith(str(kept))
-        found = requests.get(f"{shop.base}/orders", params={"customer": kept}, timeout=5).json()
+        found = requests.get(f"{shop.base}/orders", params={"customer": kept}, timeout=30).json()
         assert len(found["orders"]) == 1
 
     @pytest.mark.parametrize("what", ["credit", "card"])
@@ -53,7 +53,7 @@ class TestCustomers:
         for local in ("person-7", "person-007", "person-٧", "Person-7"):
             email = f"{local}@people.fernandfig.shop"
             found[local] = len(
-                requests.get(f"{shop.base}/customers", params={"email": email}, timeout=10).json()[
+                requests.get(f"{shop.base}/customers", params={"email": email}, timeout=30).json()[
                     "customers"
                 ]
             )
@@ -65,9 +65,9 @@ class TestCustomers:
         made = shop.post("/customers/synthetic", count=20, label="person")
         first, second = made["first_id"], made["first_id"] + made["step"]
         shop.patch(f"/customers/{first}", tags=["vip"])
-        requests.delete(f"{shop.base}/customers/{first}", timeout=10)
-        requests.delete(f"{shop.base}/customers/{second}", timeout=10)
-        answer = requests.get(f"{shop.base}/customers?limit=250", timeout=10).json()
+        requests.delete(f"{shop.base}/customers/{first}", timeout=30)
+        requests.delete(f"{shop.base}/customers/{second}", timeout=30)
+        answer = requests.get(f"{shop.base}/customers?limit=250", timeout=30).json()
         assert (answer["total"], len(answer["customers"])) == (19, 19)
 
     @pytest.mark.parametrize(
@@ -86,14 +86,14 @@ class TestCustomers:
     def test_switches(self, shop, path, wrong):
         """A switch that is misspelt or of another kind is refused, and nothing of it is set."""
         url = f"{shop.sandbox.url}/_sandbox/{path}"
-        before = requests.get(url, timeout=10).json()
-        assert requests.post(url, json=wrong, timeout=10).status_code == 400
-        assert requests.get(url, timeout=10).json() == before
+        before = requests.get(url, timeout=30).json()
+        assert requests.post(url, json=wrong, timeout=30).status_code == 400
+        assert requests.get(url, timeout=30).json() == before
 
     def test_body_without_type(self, shop):
         """JSON is read whatever the request says it is, so that nothing is done by half."""
         answer = requests.post(
-            f"{shop.base}/customers", data='{"email": "curl@fernandfig.shop"}', timeout=10,
+            f"{shop.base}/customers", data='{"email": "curl@fernandfig.shop"}', timeout=30,
             headers={"Content-Type": "application/x-www-form-urlencoded"},
         )  # fmt: skip
         assert answer.json()["email"] == "curl@fernandfig.shop"
@@ -129,7 +129,7 @@ class TestCustomers:
         requests.patch(
             f"{shop.base}/customers/{person['id']}",
             json={"email_consent": "subscribed", "tags": ["vip"]},
-            timeout=5,
+            timeout=30,
         )
         (row,) = shop.sent("customers_email_marketing_consent/update")
         assert row["body"]["email_marketing_consent"]["state"] == "subscribed"
@@ -142,15 +142,15 @@ class TestCustomers:
         (row,) = shop.sent("customers/redact")
         assert row["body"]["customer"]["email"] == "ada@fernandfig.shop"
         assert row["body"]["orders_to_redact"] == [order["id"]]
-        found = requests.get(f"{shop.base}/customers/{order['customer_id']}", timeout=5).json()
+        found = requests.get(f"{shop.base}/customers/{order['customer_id']}", timeout=30).json()
         assert found["email"] is None
 
     def test_delete(self, shop):
         """Only a customer without orders can be deleted."""
         buyer = shop.order(email="ada@fernandfig.shop")["customer_id"]
         other = shop.post("/customers", email="bo@fernandfig.shop")["id"]
-        assert requests.delete(f"{shop.base}/customers/{buyer}", timeout=5).status_code == 422
-        assert requests.delete(f"{shop.base}/customers/{other}", timeout=5).ok
+        assert requests.delete(f"{shop.base}/customers/{buyer}", timeout=30).status_code == 422
+        assert requests.delete(f"{shop.base}/customers/{other}", timeout=30).ok
         assert len(shop.sent("customers/delete")) == 1
 
 
@@ -179,7 +179,7 @@ class TestFaults:
         text = 'mutation { tagsAdd(id: "%s", tags: ["vip"]) { userErrors { message } } }'
         with pytest.raises(requests.ConnectionError):
             shop.raw(text % person["admin_graphql_api_id"], token)
-        found = requests.get(f"{shop.base}/customers/{person['id']}", timeout=5).json()
+        found = requests.get(f"{shop.base}/customers/{person['id']}", timeout=30).json()
         assert found["tags"] == (["vip"] if done else [])
 
     def test_match(self, shop):
@@ -233,7 +233,7 @@ class TestReadme:
 class TestProducts:
     def test_catalogue(self, shop):
         """Tags and collections of a product are shown, changed, and answered to whoever asks over GraphQL."""
-        found = requests.get(f"{shop.base}/products", timeout=5).json()["products"][0]
+        found = requests.get(f"{shop.base}/products", timeout=30).json()["products"][0]
         assert (found["tags"], [row["title"] for row in found["collections"]]) == (
             ["fern", "shade"],
             ["Plants"],
@@ -241,7 +241,7 @@ class TestProducts:
         changed = requests.patch(
             f"{shop.base}/products/boston-fern",
             json={"tags": ["sale"], "collections": ["Last days"]},
-            timeout=5,
+            timeout=30,
         ).json()
         asked = "query($id: ID!) { product(id: $id) { tags collections(first: 50) { nodes { id title } } } }"
         answer = shop.graph()(asked, id=f"gid://shopify/Product/{found['id']}")["data"]["product"]
@@ -253,5 +253,5 @@ class TestProducts:
 
     def test_unknown_change(self, shop):
         """Nothing else of a product can be changed."""
-        answer = requests.patch(f"{shop.base}/products/boston-fern", json={"price": "1.00"}, timeout=5)
+        answer = requests.patch(f"{shop.base}/products/boston-fern", json={"price": "1.00"}, timeout=30)
         assert (answer.status_code, answer.json()["error"]) == (422, "unknown_field")

@@ -144,12 +144,12 @@ class TestUse:
         for code, combines in (("A", first), ("B", second)):
             assert create(shop, **discount(None, code, combinesWith=combines))["userErrors"] == []
         body = {"customer": owner["id"], "lines": [{"product": "boston-fern"}], "codes": ["A", "B"]}
-        answer = requests.post(f"{shop.base}/orders", json=body, timeout=10)
+        answer = requests.post(f"{shop.base}/orders", json=body, timeout=30)
         assert answer.status_code == status, answer.text
 
     def test_class(self, shop):
         """A discount on some goods is one on products; one on all is on the order."""
-        (product, *_) = requests.get(f"{shop.base}/products", timeout=10).json()["products"]
+        (product, *_) = requests.get(f"{shop.base}/products", timeout=30).json()["products"]
         some = {"products": {"productsToAdd": [f"gid://shopify/Product/{product['id']}"]}}
         value = {"discountAmount": {"amount": "5.00", "appliesOnEachItem": False}}
         create(shop, **discount(None, "SOME", customerGets={"items": some, "value": value}))

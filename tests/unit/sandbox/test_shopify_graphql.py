@@ -191,9 +191,9 @@ class TestRules:
         url = f"{shop.sandbox.url}/shops/{shop.domain}/admin/api/2026-10/graphql.json"
         body = {"query": "query A { shop { name } } query B { shop { id } }", "operationName": "B"}
         headers = {"X-Shopify-Access-Token": token}
-        answer = requests.post(url, json=body, headers=headers, timeout=10).json()
+        answer = requests.post(url, json=body, headers=headers, timeout=30).json()
         assert list(answer["data"]["shop"]) == ["id"]
-        wrong = requests.post(url, json=body | {"variables": ["x"]}, headers=headers, timeout=10)
+        wrong = requests.post(url, json=body | {"variables": ["x"]}, headers=headers, timeout=30)
         assert (wrong.status_code, "errors" in wrong.json()) == (200, True)
 
     def test_scope_of_writes(self, shop):

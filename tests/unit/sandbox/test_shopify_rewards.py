@@ -58,7 +58,7 @@ def five_off(items: dict[str, Any]) -> dict[str, Any]:
 
 def get(shop: Rig, path: str) -> Any:
     """Look into the shop."""
-    answer = requests.get(f"{shop.base}{path}", timeout=10)
+    answer = requests.get(f"{shop.base}{path}", timeout=30)
     assert answer.ok, answer.text
     return answer.json()
 
