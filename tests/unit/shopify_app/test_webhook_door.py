@@ -105,10 +105,14 @@ class TestTaken:
 class TestRefused:
     """Requests that are not taken, and leave nothing behind."""
 
-    @pytest.mark.parametrize("name", ["TOPIC", "HMAC_SHA256", "SHOP_DOMAIN", "WEBHOOK_ID"])
+    @pytest.mark.parametrize("name", ["TOPIC", "SHOP_DOMAIN", "WEBHOOK_ID"])
     def test_missing_header(self, door, runtime, name):
-        """A delivery without one of its headers is a bad request."""
-        assert call(door, request(**{f"HTTP_X_SHOPIFY_{name}": None}))[0] == 400
+        """A signed delivery without one of its headers is a bad request; without a good signature it is 401, whatever else it has."""
+        without = {f"HTTP_X_SHOPIFY_{name}": None}
+        assert call(door, request(**without))[0] == 400
+        for signature in (sign(BODY, "wrong"), "", None):
+            assert call(door, request(HTTP_X_SHOPIFY_HMAC_SHA256=signature, **without))[0] == 401
+            assert call(door, request(HTTP_X_SHOPIFY_HMAC_SHA256=signature))[0] == 401
         assert kept(runtime) == []
 
     @pytest.mark.parametrize("signature", [sign(BODY, "wrong"), sign(b"other"), "é", "x"])
