@@ -36,7 +36,7 @@ def snapshot_of_node(order: Mapping[str, Any], lines: Iterable[Mapping[str, Any]
         outstanding=shop_money(order, "totalOutstandingSet"),
         refunded=order_money.refunded(order),
         refunded_shipping=order_money.refunded_apart(order),
-        discount_codes=tuple(str(code) for code in order.get("discountCodes") or ()),
+        discount_codes=tuple(str(code) for code in order.get("discountCodes") or () if code),
         received=order_money.received(order, rows),
         shipping=order_money.shipping(order),
     )

@@ -38,10 +38,16 @@ def snapshot_of_payload(order: Mapping[str, Any]) -> OrderSnapshot:
         outstanding=reading.amount(order.get("total_outstanding") or 0, "total_outstanding"),
         refunded=_refunded(order, refunds),
         refunded_shipping=_refunded_apart(refunds),
-        discount_codes=tuple(reading.text(code, "code") for code in reading.tables(order, "discount_codes")),
+        discount_codes=_codes(order),
         address_mark=address_mark(order.get("shipping_address")),
         shipping=_shipping(order, taxes_included=taxes_included),
     )
+
+
+def _codes(order: Mapping[str, Any]) -> tuple[str, ...]:
+    """The codes that were used. What staff took off by hand is told among them, and may have no name."""
+    named = (reading.optional_text(code, "code") for code in reading.tables(order, "discount_codes"))
+    return tuple(code for code in named if code is not None)
 
 
 def _line(line: Mapping[str, Any], *, taxes_included: bool) -> OrderLine:

@@ -11,6 +11,8 @@ from loyalty.inbox import Malformed
 _LARGEST_ID = 2**63 - 1
 _LARGEST = Decimal(10) ** 15
 _MOST_DECIMALS = 12
+# At the ends of the calendar there are instants that some zones have no date for.
+_YEARS = range(1900, 9000)
 
 
 def document(body: bytes) -> dict[str, Any]:
@@ -72,6 +74,8 @@ def instant(value: Mapping[str, Any], key: str) -> datetime:
         raise Malformed(f"{key} is not a time") from None
     if found.tzinfo is None:
         raise Malformed(f"{key} has no time zone")
+    if found.year not in _YEARS:
+        raise Malformed(f"{key} is not a time")
     return found.astimezone(UTC)
 
 

@@ -49,7 +49,8 @@ class TestRead:
             ("customer_id", 0), ("customer_id", -1), ("customer_id", True), ("customer_id", 2**63),
             ("customer_id", "7001a"), ("customer_id", 7.0), ("customer_id", None),
             ("occurred_at", "soon"), ("occurred_at", "2026-11-22T12:00:00"), ("occurred_at", 5),
-            ("occurred_at", "2026-11-22T12:06:00Z"), ("colour", "red"),
+            ("occurred_at", "2026-11-22T12:06:00Z"), ("occurred_at", "0001-01-01T00:00:00+14:00"),
+            ("occurred_at", "0001-01-01T00:00:00Z"), ("colour", "red"),
         ],
     )  # fmt: skip
     def test_mistakes(self, field, value):

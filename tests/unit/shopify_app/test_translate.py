@@ -203,6 +203,12 @@ class TestOrder:
         """A webhook does not tell what came in."""
         assert snapshot().received is None
 
+    def test_discount_without_name(self):
+        """What staff took off by hand stands among the codes, and may have no name: the order counts."""
+        codes = [{"code": "", "amount": "5.00"}, {"amount": "1.00"}, {"code": "LAUREL-X"}]
+        (_, seen) = translate(message("orders/paid", ORDER | {"discount_codes": codes}))
+        assert seen.order.discount_codes == ("LAUREL-X",)
+
     def test_cancelled(self):
         """A cancelled order says so."""
         assert snapshot(cancelled_at="2026-11-21T00:00:00Z").cancelled
@@ -240,6 +246,8 @@ class TestOrder:
             {"name": None},
             {"updated_at": "yesterday"},
             {"updated_at": "2026-11-20T10:00:00"},
+            {"updated_at": "0001-01-01T00:00:00+14:00"},
+            {"created_at": "9999-12-31T23:59:59-12:00"},
             {"created_at": 5},
             {"currency": None},
             {"line_items": "none"},
