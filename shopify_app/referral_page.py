@@ -54,7 +54,11 @@ def create_blueprint(runtime: Runtime, config: ShopifyConfig) -> Blueprint:
     blueprint = Blueprint("referral_page", __name__, url_prefix="/proxy/r")
 
     @blueprint.after_request
-    def never_stored(response: Response) -> Response:
+    def for_people(response: Response) -> Response:
+        if response.is_json:
+            # A refusal, as the doors for scripts say it.
+            page = _page(_NOTHING, title="This did not work", message=str(response.get_json()["message"]))
+            page.status_code, response = response.status_code, page
         response.headers["Cache-Control"] = "no-store"
         return response
 

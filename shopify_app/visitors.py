@@ -10,9 +10,11 @@ from sqlmodel import Session, select
 
 from loyalty import programs
 from loyalty.core.program import Program
+from loyalty.inbox import Malformed
 from loyalty.models import Member, Shop
 from loyalty.programs import NoProgram
 from loyalty.runtime import Runtime
+from shopify_app import reading
 from shopify_app.config import ShopifyConfig, canonical_domain
 from shopify_app.signatures import SignatureRefused, verified_proxy_query
 
@@ -111,10 +113,13 @@ def program_of(session: Session, visitor: Visitor) -> Program:
 def body_of_request() -> Mapping[str, Any]:
     """The JSON object that was sent; ends the request when it is none."""
     request.max_content_length = LARGEST_BODY
-    body = request.get_json(silent=True) if (request.content_length or 0) <= LARGEST_BODY else None
-    if not isinstance(body, dict):
+    # A form of another site's cannot say that it is JSON.
+    if not request.is_json or (request.content_length or 0) > LARGEST_BODY:
         refuse("bad_request")
-    return body
+    try:
+        return reading.document(request.get_data())
+    except Malformed:
+        refuse("bad_request")
 
 
 def refuse(code: str, *, status: int | None = None, **more: Any) -> NoReturn:

@@ -9,12 +9,15 @@ from typing import Any, NoReturn
 
 from flask import Blueprint, Response, abort, jsonify, request
 from sqlmodel import Session
+from werkzeug.routing import PathConverter
 
 from loyalty import api_actions, api_keys, inbox, programs
 from loyalty.api_actions import Outcome
 from loyalty.core.program import SELF_REPORTED_WAYS
+from loyalty.inbox import Malformed
 from loyalty.models import Shop
 from loyalty.runtime import Runtime
+from shopify_app import reading
 from shopify_app.api.told_action import TOPIC, Mistaken, ToldAction, kept_body, read_action
 
 LARGEST_BODY = 4 * 1024
@@ -22,6 +25,13 @@ MOST_PER_MINUTE = 600
 # Social ways too: a program may know more of a follower than the widget does.
 TELLABLE_WAYS = frozenset({"custom", "nps", "answer"}) | SELF_REPORTED_WAYS
 _MINUTE = timedelta(minutes=1)
+
+
+class _ActionId(PathConverter):
+    """A caller's own id of an action, whatever slashes are in it."""
+
+    regex = ".+"
+    part_isolating = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +45,7 @@ class Caller:
 def create_blueprint(runtime: Runtime) -> Blueprint:
     """``POST /api/v1/actions`` and ``GET /api/v1/actions/<id>``."""
     blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
+    blueprint.record_once(lambda state: state.app.url_map.converters.update(action_id=_ActionId))
 
     @blueprint.after_request
     def never_stored(response: Response) -> Response:
@@ -50,7 +61,7 @@ def create_blueprint(runtime: Runtime) -> Blueprint:
             runtime.nudge("drain_inbox", caller.shop.domain)
         return jsonify(_shown(outcome)), 202 if is_new else 200
 
-    @blueprint.get("/actions/<path:key>")
+    @blueprint.get("/actions/<action_id:key>", merge_slashes=False)
     def ask_action(key: str) -> Response:
         caller = _caller(runtime)
         with runtime.reading() as session:
@@ -79,11 +90,10 @@ def _told(runtime: Runtime) -> ToldAction:
     request.max_content_length = LARGEST_BODY + 1
     if (request.content_length or 0) > LARGEST_BODY or len(request.get_data()) > LARGEST_BODY:
         _refuse(413, "too_large", f"An action has at most {LARGEST_BODY} bytes.")
-    body = request.get_json(force=True, silent=True)
-    if not isinstance(body, dict):
-        _refuse(422, "bad_request", "The body must be a JSON object.")
     try:
-        return read_action(body, now=runtime.clock())
+        return read_action(reading.document(request.get_data()), now=runtime.clock())
+    except Malformed:
+        _refuse(422, "bad_request", "The body must be a JSON object.")
     except Mistaken as mistaken:
         _refuse(422, "bad_request", "Some fields are wrong.", errors=dict(mistaken.errors))
 

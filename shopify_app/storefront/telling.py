@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Any, NoReturn
 
-from sqlmodel import Session
+from sqlalchemy import func
+from sqlmodel import Session, select
 
 from loyalty.core.facts import ActionDone, BirthdayTold, Identity
 from loyalty.core.moments import day_of, yearly
 from loyalty.core.program import ONCE, SELF_REPORTED_WAYS, BirthdayRule, Program, Rule
 from loyalty.database import retry_on_conflict
-from loyalty.models import Member, Shop
+from loyalty.models import AwardRow, Member, Shop
 from loyalty.points import absorb
 from loyalty.runtime import Runtime
 from loyalty.statement import shopper
@@ -35,13 +36,13 @@ def tell_action(runtime: Runtime, visitor: Visitor, body: Mapping[str, Any]) -> 
         closed = shopper.closed_ways(session, person, program, now=now)
         if closed.get(rule.key) in ("wrong_tier", "out_of_schedule"):
             refuse(closed[rule.key])
-        before = person.balance + person.pending
+        before = _given(session, person, rule)
         key = "" if rule.way in ONCE else f"{person.id}:{day_of(now, program.timezone)}"
         fact = ActionDone(rule.key, key, Identity(visitor.customer_id, None), now)
         channels = absorb(session, session.get_one(Shop, visitor.shop.id), (fact,), now=now)
         session.flush()
         session.refresh(person)
-        earned = person.balance + person.pending - before
+        earned = _given(session, person, rule) - before
         state = shopper.closed_ways(session, person, program, now=now).get(rule.key)
         if not earned and state == "limit_reached":
             refuse("limit_reached")
@@ -101,6 +102,12 @@ def _speaker(session: Session, visitor: Visitor) -> tuple[Member, Program]:
     if person is None or person.state != "member":
         refuse("not_available")
     return person, program_of(session, visitor)
+
+
+def _given(session: Session, person: Member, rule: Rule) -> int:
+    """What the member has by a rule. The balance tells also what time has done to it meanwhile."""
+    mine = (AwardRow.member_id == person.id, AwardRow.rule == rule.key)
+    return int(session.exec(select(func.coalesce(func.sum(AwardRow.worth), 0)).where(*mine)).one())
 
 
 def _self_reported(program: Program, key: Any) -> Rule:

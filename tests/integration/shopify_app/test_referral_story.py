@@ -401,6 +401,22 @@ class TestPage:
         taken = store.http.post(address, data={"email": FRIEND}, timeout=30)
         assert "Your code is being made" in taken.text
 
+    @pytest.mark.parametrize(
+        ("code", "email", "status", "words"),
+        [
+            ("8K2MZQ4T", FRIEND, 404, "This link leads nowhere"),
+            (None, "friend", 422, "like an e-mail address"),
+        ],
+    )
+    def test_refused(
+        self, store: Any, shopper: int, code: str | None, email: str, status: int, words: str
+    ) -> None:
+        """Whoever cannot be given a code reads why, on a page too."""
+        page = ask(store, "POST", f"/r/{code or code_of(store, shopper)}", data={"email": email})
+        assert (page.status_code, page.content_type) == (status, "application/liquid; charset=utf-8")
+        assert words in page.text
+        assert page.headers["Cache-Control"] == "no-store"
+
     def test_nothing(self, store: Any, shopper: int) -> None:
         """Whoever gets nothing reads the same words as everybody who gets nothing."""
         page = ask(store, "POST", f"/r/{code_of(store, shopper)}", data={"email": "iris@fernandfig.shop"})

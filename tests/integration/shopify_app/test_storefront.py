@@ -168,6 +168,7 @@ class TestRedeem:
             '{"reward": 5, "key": "key-00000001"}',
             '{"reward": "five_off"}',
             '{"reward": "five_off", "key": "short"}',
+            "[" * 10_000,
             '{"reward": "five_off", "key": "with space in it"}',
             '{"reward": "' + "x" * 20_000 + '", "key": "key-00000001"}',
         ],
@@ -305,6 +306,18 @@ class TestActions:
         again = act(store, club, "follow_instagram")
         assert (again.status_code, again.json["points"], again.json["balance"]) == (200, 0, 320)
         assert ways(store, club)["follow_instagram"] == "done_already"
+
+    def test_what_else_happened(self, store, club):
+        """What the same moment brings besides (here the gift of a tier) is not what was earned by it."""
+        gift = {"key": "silver", "title": "Silver", "threshold": "20", "entry": {"points": 50}}
+        gold = {"key": "gold", "title": "Gold", "threshold": "1000"}
+        tiers = {"metric": "points", "ladder": [gift, gold]}
+        with store.runtime.transaction() as session:
+            programs.apply(
+                session, store.shop().id, CLUB | {"tiers": tiers}, author="t", now=store.runtime.clock()
+            )
+        answer = act(store, club, "follow_instagram").json
+        assert (answer["points"], answer["balance"]) == (20, 370)
 
     def test_share(self, store, club):
         """A share counts once a day: a double click is one."""
