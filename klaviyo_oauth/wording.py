@@ -40,6 +40,7 @@ REASONS: Mapping[str, str] = {
     "no sealed address": "The address that this was for is not there any more.",
     "the sealed address cannot be opened": "The address was sealed with a key that this installation no longer has.",
     "other_account": "Another Klaviyo account was connected meanwhile. Start it again for that one.",
+    "sending_never_ended": "Every attempt to send this ended with the process that made it. Send it again once that is mended.",
     "server errors": "Klaviyo answers with errors; it is tried again by itself.",
 }
 

@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 
 from loyalty import inbox
 from loyalty.models import ApiAction, AwardRow, InboxMessage, Shop
-from loyalty.outbox import insert_or_ignore
+from loyalty.outbox import add_once
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +29,7 @@ class Outcome:
 def note(session: Session, shop_id: int, *, key: str, rule: str, now: datetime) -> bool:
     """Note that an action was told of. False when its id was there already."""
     values = {"shop_id": shop_id, "key": key, "rule": rule, "received_at": now}
-    made = session.execute(insert_or_ignore(session, ApiAction).values(values))
-    return bool(made.rowcount)  # type: ignore[attr-defined]
+    return add_once(session, ApiAction, values)
 
 
 def refuse(session: Session, shop_id: int, *, key: str, rule: str, reason: str) -> None:

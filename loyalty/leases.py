@@ -2,11 +2,11 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, insert, or_, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import delete, or_, update
 from sqlmodel import Session, col, select
 
 from loyalty.models import Lease
+from loyalty.outbox import add_once
 
 
 def acquire(session: Session, name: str, *, holder: str, seconds: float, now: datetime) -> bool:
@@ -18,12 +18,7 @@ def acquire(session: Session, name: str, *, holder: str, seconds: float, now: da
     )
     if taken.rowcount:  # type: ignore[attr-defined]
         return True
-    try:
-        with session.begin_nested():
-            session.execute(insert(Lease).values(name=name, holder=holder, until=until))
-    except IntegrityError:
-        return False
-    return True
+    return add_once(session, Lease, {"name": name, "holder": holder, "until": until})
 
 
 def remaining(session: Session, name: str, *, now: datetime) -> float:
@@ -45,9 +40,5 @@ def claim_period(session: Session, name: str, *, period: timedelta, now: datetim
     )
     if claimed.rowcount:  # type: ignore[attr-defined]
         return True
-    try:
-        with session.begin_nested():
-            session.execute(insert(Lease).values(name=name, holder="period", until=now, done_at=now))
-    except IntegrityError:
-        return False
-    return True
+    # Every process asks every second: what comes of nothing must not cost the database an error and a dead row.
+    return add_once(session, Lease, {"name": name, "holder": "period", "until": now, "done_at": now})

@@ -28,6 +28,8 @@ REWARDS = "rewards"
 LONGEST_WAIT = timedelta(hours=1)
 # An hour between the later tries: more than two days of a message being answered with errors before it is parked.
 MOST_ATTEMPTS = 60
+# Why a message is parked whose every attempt ended with the process that made it.
+NEVER_ENDED = "sending_never_ended"
 
 
 def row(
@@ -109,6 +111,14 @@ def insert_or_ignore(session: Session, table: type[SQLModel]) -> Insert:
     return make(table_of(table)).on_conflict_do_nothing()
 
 
+def add_once(session: Session, table: type[SQLModel], values: Mapping[str, Any]) -> bool:
+    """Insert a row; False when it was there already. It is asked for by what comes back: PostgreSQL's driver does not tell how many rows an
+    INSERT made."""
+    (key,) = table_of(table).primary_key.columns
+    added = insert_or_ignore(session, table).values(**values).returning(key)
+    return session.execute(added).first() is not None
+
+
 def claim(
     session: Session, shop_id: int, channel: str, *, limit: int, lease: timedelta, now: datetime
 ) -> list[Message]:
@@ -128,6 +138,7 @@ def claim(
         .limit(limit)
         .with_for_update(skip_locked=True)
     ).all()
+    rows = _without_worn(session, rows, now)
     if not rows:
         return []
     if channel == KLAVIYO:
@@ -180,6 +191,19 @@ def retry(session: Session, shop_id: int, ids: Sequence[int], *, now: datetime) 
         .values(state="due", due_at=now, attempts=0, error=None, status_code=None, finished_at=None)
     )
     return int(result.rowcount)  # type: ignore[attr-defined]
+
+
+def _without_worn(session: Session, rows: Sequence[OutboxMessage], now: datetime) -> Sequence[OutboxMessage]:
+    """The rows, but those whose every attempt ended with its process: they are parked."""
+    worn = {row.id for row in rows if row.state == "sending" and row.attempts >= MOST_ATTEMPTS}
+    if not worn:
+        return rows
+    parked = update(OutboxMessage).where(col(OutboxMessage.id).in_(worn))
+    session.execute(
+        parked.values(_ended("parked", NEVER_ENDED, None, now)),
+        execution_options={"synchronize_session": False},
+    )
+    return [row for row in rows if row.id not in worn]
 
 
 def _recipients(session: Session, member_ids: set[int]) -> dict[int, Recipient]:

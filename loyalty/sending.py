@@ -5,7 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+import structlog
 from sqlalchemy import func
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlmodel import col, select
 
 from loyalty import leases, outbox
@@ -15,6 +17,10 @@ from loyalty.delivery import Delivered, Later, Message, Outcome, Refused, Sender
 from loyalty.models import OutboxMessage, Shop
 from loyalty.points import absorb
 from loyalty.runtime import Runtime
+
+_FIRST_WAIT = 10.0
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +58,7 @@ def drain_outbox(runtime: Runtime, sender: Sender, shop_id: int, *, most_batches
                 )
             if not messages:
                 break
-            outcomes = sender.send(shop_id, messages)
+            outcomes = _send(runtime, sender, shop_id, messages)
             channels |= _record(runtime, shop_id, messages, outcomes)
             sent += len(messages)
             if any(isinstance(outcome, Later) and not outcome.counts for outcome in outcomes.values()):
@@ -61,6 +67,28 @@ def drain_outbox(runtime: Runtime, sender: Sender, shop_id: int, *, most_batches
     finally:
         with runtime.transaction() as session:
             leases.release(session, name, holder=holder)
+
+
+def _send(
+    runtime: Runtime, sender: Sender, shop_id: int, messages: Sequence[Message]
+) -> Mapping[int, Outcome]:
+    """What came of the messages. When one of them makes the sender fail, each is tried alone, so that it holds up nobody else; those for
+    which there is no time are tried when their lease has run out."""
+    try:
+        return sender.send(shop_id, messages)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as error:  # whatever it was: it becomes an outcome of the message that it belongs to
+        log.exception("sending failed", channel=sender.channel, messages=len(messages))
+        if len(messages) == 1:
+            wait = min(_FIRST_WAIT * 2 ** min(messages[0].attempts, 20), outbox.LONGEST_WAIT.total_seconds())
+            return {messages[0].id: Later(wait, type(error).__name__)}
+    until = runtime.clock() + timedelta(seconds=runtime.lease_seconds / 2)
+    outcomes: dict[int, Outcome] = {}
+    for message in messages:
+        if runtime.clock() < until:
+            outcomes |= _send(runtime, sender, shop_id, [message])
+    return outcomes
 
 
 @retry_on_conflict

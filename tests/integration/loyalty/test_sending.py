@@ -65,6 +65,41 @@ class TestDrain:
             "nobody": ("dropped", "no_email", None),
         }
 
+    def test_poison(self, runtime: Runtime, shop: Shop, hands: Hands) -> None:
+        """A message that makes the sender fail holds up nobody else; it is tried again with growing pauses, and parked in the end."""
+
+        class Stumbling(Remote):
+            def send(self, shop_id: int, messages: Sequence[Message]) -> Mapping[int, Outcome]:
+                if any(message.kind == "poison" for message in messages):
+                    raise KeyError("what a row said")
+                return super().send(shop_id, messages)
+
+        put(runtime, shop, "one", "poison", "two")
+        sent = drain_outbox(runtime, Stumbling(), shop.id or 0)
+        found = rows(runtime)
+        assert {kind: row.state for kind, row in found.items()} == {
+            "one": "delivered",
+            "poison": "due",
+            "two": "delivered",
+        }
+        assert (found["poison"].error, found["poison"].attempts) == ("KeyError", 1)
+        for _ in range(outbox.MOST_ATTEMPTS):
+            hands.later((sent.again_in or 0) + 1)
+            sent = drain_outbox(runtime, Stumbling(), shop.id or 0)
+        assert (rows(runtime)["poison"].state, sent.again_in) == ("parked", None)
+
+    def test_deadly(self, runtime: Runtime, shop: Shop, hands: Hands) -> None:
+        """A message whose every attempt ended with its process is parked, and the others go on."""
+        put(runtime, shop, "deadly", "other")
+        with runtime.transaction() as session:
+            row = session.exec(select(OutboxMessage).where(OutboxMessage.kind == "deadly")).one()
+            row.state, row.lease_until, row.attempts = "sending", NOW, outbox.MOST_ATTEMPTS
+        remote = Remote()
+        drain_outbox(runtime, remote, shop.id or 0)
+        assert [message.kind for message in remote.got] == ["other"]
+        deadly = rows(runtime)["deadly"]
+        assert (deadly.state, deadly.error, deadly.lease_until) == ("parked", outbox.NEVER_ENDED, None)
+
     def test_tell_balances(self, runtime: Runtime, shop: Shop) -> None:
         """Every balance that Shopify should know is queued once per occasion, and nobody else's."""
         assert shop.id is not None
