@@ -8,11 +8,11 @@ from sqlmodel import Session
 from klaviyo_oauth.dialects import DIALECTS, LAUREL, Choice
 from loyalty.models import Shop
 from loyalty.statement import events
-from loyalty.statement.events import EventFilter
+from loyalty.statement.events import EventFilter, Untold
 from loyalty.statement.formats import Formats
 from loyalty.statement.members import member_by_email
 
-# By the kind of news: it finds what was told under whatever name, and what still waits.
+# By the kind of news: it finds what was told under whatever name.
 _OURS = {metric.kind: metric.name for metric in LAUREL.metrics}
 _NAMES = frozenset(metric.name for dialect in DIALECTS.values() for metric in dialect.metrics)
 FIELDS = ("metric", "state", "email", "since", "until")
@@ -20,7 +20,8 @@ _LONGEST = 320
 
 
 def metrics(choice: Choice) -> dict[str, str]:
-    """What one can filter by, with its name: what happened, and under which name of the chosen dialects it was told."""
+    """What one can filter by, with its name: what happened, and under which name of the chosen dialects it was told
+    or will be."""
     told = (metric.name for dialect in choice.spoken for metric in dialect.metrics)
     return _OURS | {name: name for name in told if name not in _OURS.values()}
 
@@ -35,7 +36,9 @@ def read(query: Mapping[str, str]) -> dict[str, str]:
     return asked
 
 
-def resolve(session: Session, shop: Shop, asked: Mapping[str, str]) -> tuple[EventFilter, str | None]:
+def resolve(
+    session: Session, shop: Shop, choice: Choice, asked: Mapping[str, str]
+) -> tuple[EventFilter, str | None]:
     """The filter, and what is wrong with what was asked (then nothing shall be looked for)."""
     assert shop.id is not None
     formats = Formats(shop.currency, shop.timezone)
@@ -52,12 +55,19 @@ def resolve(session: Session, shop: Shop, asked: Mapping[str, str]) -> tuple[Eve
     wanted = EventFilter(
         kind=asked["metric"] if asked["metric"] in _OURS else "",
         told=asked["metric"] if asked["metric"] not in _OURS else "",
+        untold=_untold(choice, asked["metric"]),
         state=asked["state"],
         member_id=member_id,
         since=formats.start_of_day(since) if since else None,
         until=formats.start_of_day(until + timedelta(days=1)) if until else None,
     )
     return wanted, None
+
+
+def _untold(choice: Choice, name: str) -> tuple[Untold, ...]:
+    """What still waits, and is told under a name of the chosen dialects."""
+    found = (metric for dialect in choice.spoken for metric in dialect.metrics if metric.name == name)
+    return tuple(Untold(metric.kind, metric.only) for metric in found)
 
 
 def _day(text: str) -> date | None:

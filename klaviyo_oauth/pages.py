@@ -141,14 +141,14 @@ class _Views:
         with self.runtime.reading() as session:
             shop = self.pages.shop(session)
             shop_id = _id(shop)
-            wanted, problem = log_filter.resolve(session, shop, asked)
+            connection = connections.load(session, shop_id)
+            choice = connections.choice_of(connection)
+            wanted, problem = log_filter.resolve(session, shop, choice, asked)
             cursor = parse_cursor(request.args.get("at"), size=1)
             nothing = events.EventsPage(Page(()))
             log = nothing
             if problem is None:
                 log = events.events_page(session, shop_id, outbox.KLAVIYO, wanted, cursor=cursor)
-            connection = connections.load(session, shop_id)
-            choice = connections.choice_of(connection)
             return self.pages.render(
                 "klaviyo/events.html",
                 shop,

@@ -4,11 +4,12 @@ The outbox is the log. No filter may walk all of it: a page looks at a bounded s
 Messages that need somebody (refused, parked) have an index of their own and are found at once.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, literal, select, text
+from sqlalchemy import ColumnElement, and_, false, func, literal, or_, select, text
 from sqlmodel import Session, col
 
 from loyalty.models import OutboxMessage
@@ -27,12 +28,22 @@ _IN_TROUBLE = text("state IN ('refused', 'parked')")
 
 
 @dataclass(frozen=True, slots=True)
+class Untold:
+    """What will have a name once it is told: messages of a kind whose payload says one of these values under each of these names (``sign``
+    is that of the points, ``+`` or ``-``)."""
+
+    kind: str
+    only: Mapping[str, frozenset[str]]
+
+
+@dataclass(frozen=True, slots=True)
 class EventFilter:
     """What to show of a channel's log. ``since`` (inclusive) and ``until`` (exclusive) are about when a message was written; ``told`` is a name
-    under which the remote was told."""
+    under which the remote was told, and ``untold`` what it will be told of under that name."""
 
     kind: str = ""
     told: str = ""
+    untold: tuple[Untold, ...] = ()
     state: str = ""
     member_id: int | None = None
     since: datetime | None = None
@@ -135,7 +146,9 @@ def _conditions(wanted: EventFilter) -> list[Any]:
     if wanted.told:
         # One name a line: with a line's end on both sides a name is not taken for the end of a longer one.
         lines = literal("\n").concat(col(OutboxMessage.told)).concat("\n")
-        conditions.append(lines.contains(f"\n{wanted.told}\n", autoescape=True))
+        was_told = lines.contains(f"\n{wanted.told}\n", autoescape=True)
+        waits = and_(col(OutboxMessage.told).is_(None), col(OutboxMessage.state) != "delivered")
+        conditions.append(or_(was_told, and_(waits, or_(false(), *map(_is_of, wanted.untold)))))
     if wanted.state in STATES:
         conditions.append(col(OutboxMessage.state) == wanted.state)
     if wanted.state in TROUBLE:
@@ -143,6 +156,18 @@ def _conditions(wanted: EventFilter) -> list[Any]:
     if wanted.member_id is not None:
         conditions.append(col(OutboxMessage.member_id) == wanted.member_id)
     return conditions
+
+
+def _is_of(untold: Untold) -> ColumnElement[bool]:
+    payload: Any = col(OutboxMessage.payload)
+    traits = [col(OutboxMessage.kind) == untold.kind]
+    for name, values in untold.only.items():
+        if name == "sign":
+            is_less = payload["points"].as_string().startswith("-")
+            traits.append(or_(*(is_less if sign == "-" else ~is_less for sign in values)))
+        else:
+            traits.append(payload[name].as_string().in_(sorted(values)))
+    return and_(*traits)
 
 
 def _first_id_after(session: Session, moment: datetime) -> int:

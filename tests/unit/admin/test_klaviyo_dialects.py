@@ -2,6 +2,7 @@
 
 import html
 import re
+from datetime import UTC, datetime
 
 import pytest
 from flask.testing import FlaskClient
@@ -137,6 +138,41 @@ class TestLog:
         assert "Points Earned, Points Earned on Order, earnOrderNew" in page
         assert re.findall(r'id="event-(\d+)"', text_of(client, "/klaviyo/events?metric=earnReview")) == []
         assert "earnOrderNew" in text_of(client, f"/klaviyo/events/{ident}")
+
+    def test_waiting(self, client: FlaskClient, story: Story, runtime: Runtime) -> None:
+        """What still waits, or was refused, is found by the name that it would be told under, by what it says and not by its kind alone."""
+        idents: dict[str, int] = {}
+        with runtime.transaction() as session:
+            link = session.exec(select(KlaviyoConnection)).one()
+            link.dialects = "stamped beans"
+            for name, kind, payload in (
+                ("order", "points_earned", {"way": "order", "points": 5}),
+                ("review", "points_earned", {"way": "review", "points": 5}),
+                ("less", "points_adjusted", {"points": -5}),
+                ("more", "points_adjusted", {"points": 5}),
+            ):
+                row = OutboxMessage(
+                    shop_id=story.shop_id,
+                    channel="klaviyo",
+                    kind=kind,
+                    unique_id=name,
+                    payload=payload,
+                    state="refused",
+                    **dict.fromkeys(("occurred_at", "due_at", "created_at"), datetime.now(UTC)),
+                )
+                session.add(row)
+                session.flush()
+                idents[name] = row.id or 0
+
+        def found(metric: str) -> set[int]:
+            page = text_of(client, f"/klaviyo/events?state=refused&metric={metric}")
+            shown = {int(ident) for ident in re.findall(r'id="event-(\d+)"', page)}
+            return shown & set(idents.values())
+
+        assert found("earnOrderNew") == {idents["order"]}
+        assert found("Beans points credited") == {idents[name] for name in ("order", "review", "more")}
+        assert found("Beans points debited") == {idents["less"]}
+        assert found("EarnAccountBirthday") == set()
 
     def test_profile_only(self, client: FlaskClient, story: Story, runtime: Runtime) -> None:
         """What no chosen dialect had a name for is said to have changed the profile alone."""
