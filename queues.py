@@ -19,6 +19,7 @@ _KEEP_FAILED_SECONDS = 7 * 24 * 3600
 # After this long a nudge that never became a running job is forgotten, and the next one rings again.
 _FORGET_SECONDS = 30
 _DOORBELL_SECONDS = 0.05
+_TERMS = {"result_ttl": 60, "failure_ttl": _KEEP_FAILED_SECONDS}
 
 log = structlog.get_logger(__name__)
 
@@ -37,22 +38,27 @@ class Bell:
 
     def __call__(self, job: str, *args: int | str, delay: float = 0) -> None:
         """Ask for ``job(*args)`` soon, or after ``delay`` seconds. Never raises: without Redis the sweep rings later."""
-        wait = timedelta(seconds=delay)
         try:
-            forget = _FORGET_SECONDS + int(delay)
-            if not self._redis.set(_rung(job, args, later=delay > 0), 1, nx=True, ex=forget):
-                return
-            options = {"result_ttl": 60, "failure_ttl": _KEEP_FAILED_SECONDS}
             if delay > 0:
-                self._queue.enqueue_in(wait, f"tasks.{job}", *args, **options)
-            else:
-                self._queue.enqueue(f"tasks.{job}", *args, **options)
+                self._ring_later(job, args, delay)
+            elif self._redis.set(_key("rung", job, args), 1, nx=True, ex=_FORGET_SECONDS):
+                self._queue.enqueue(f"tasks.{job}", *args, **_TERMS)
         except RedisError as error:
             log.warning("nudge lost", job=job, error=type(error).__name__)
 
     def begun(self, job: str, *args: int | str) -> None:
         """The job runs: what is rung from now on is for the next one."""
-        self._redis.delete(_rung(job, args, later=False), _rung(job, args, later=True))
+        self._redis.delete(_key("rung", job, args))
+
+    def _ring_later(self, job: str, args: tuple[int | str, ...], delay: float) -> None:
+        """One ring that is to come is enough, unless this one shall come sooner. It is not forgotten when the job runs meanwhile for another
+        reason: a busy shop with one message that waits for an hour would have a ring to come for each of that hour's jobs."""
+        key, now = _key("later", job, args), time.time()
+        known = self._redis.get(key)
+        if known is not None and now < float(known) <= now + delay + min(delay / 10, 1.0):  # type: ignore[arg-type]
+            return
+        self._redis.set(key, now + delay, ex=int(delay) + 1)
+        self._queue.enqueue_in(timedelta(seconds=delay), f"tasks.{job}", *args, **_TERMS)
 
 
 class Doorbell:
@@ -94,5 +100,5 @@ class Doorbell:
             time.sleep(self._quiet)
 
 
-def _rung(job: str, args: tuple[int | str, ...], *, later: bool) -> str:
-    return ":".join(["laurel", "later" if later else "rung", job, *map(str, args)])
+def _key(what: str, job: str, args: tuple[int | str, ...]) -> str:
+    return ":".join(["laurel", what, job, *map(str, args)])

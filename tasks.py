@@ -27,6 +27,7 @@ from wiring import House, build
 
 P = ParamSpec("P")
 
+log = structlog.get_logger(__name__)
 
 # After so many batches others have their turn.
 _CALENDAR_BATCHES = 20
@@ -46,14 +47,23 @@ def use(parts: House) -> None:
     _built[:] = [parts]
 
 
+class JobFailed(Exception):
+    """A job ended with an error of this kind; the log says where."""
+
+
 def job(function: Callable[P, None]) -> Callable[P, None]:
-    """Tells the bell that the job has begun, and binds its name and arguments to the log lines."""
+    """Tells the bell that the job has begun, and binds its name and arguments to the log lines. RQ writes what a job raises to its own log
+    and keeps it for days, so it is told the kind of an error and not its text, which may quote a row and with it a person."""
 
     @functools.wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         house().bell.begun(function.__name__, *args)  # type: ignore[arg-type]  # jobs take ids and names
         with structlog.contextvars.bound_contextvars(job=function.__name__, args=args):
-            function(*args, **kwargs)
+            try:
+                function(*args, **kwargs)
+            except Exception as error:
+                log.exception("job failed")
+                raise JobFailed(type(error).__name__) from None
 
     return run
 

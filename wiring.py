@@ -85,27 +85,36 @@ def build(settings: Settings) -> House:
         http=http,
         shopify=shopify,
         klaviyo=klaviyo,
-        reception=Reception(
-            translators={
-                inbox.SHOPIFY: shopify_app.translate.translate,
-                inbox.KLAVIYO: klaviyo_oauth.review_facts.translate,
-                inbox.API: shopify_app.api.translate,
-            },
-            shop_handlers=shopify_app.lifecycle.shop_handlers(runtime.cipher),
-        ),
+        reception=_reception(runtime.cipher),
         senders=senders,
-        steps={
-            **shopify_app.imports.steps(shopify, http),
-            **member_import.STEPS,
-            preview.KIND: preview.step,
-            SHOP_ERASURE: _erasure(klaviyo, redis, http),
-            klaviyo_oauth.drift_check.KIND: klaviyo_oauth.drift_check.create_step(
-                runtime, klaviyo, redis, http
-            ),
-            calendar.REFRESH: calendar.refresh_step,
-            klaviyo_oauth.sync.KIND: klaviyo_oauth.sync.create_step(runtime, klaviyo, redis, http),
-        },
+        steps=_steps(runtime, shopify, klaviyo, redis, http),
     )
+
+
+def _reception(cipher: Cipher) -> Reception:
+    return Reception(
+        translators={
+            inbox.SHOPIFY: shopify_app.translate.translate,
+            inbox.KLAVIYO: klaviyo_oauth.review_facts.translate,
+            inbox.API: shopify_app.api.translate,
+        },
+        shop_handlers=shopify_app.lifecycle.shop_handlers(cipher),
+    )
+
+
+def _steps(
+    runtime: Runtime, shopify: ShopifyConfig, klaviyo: KlaviyoConfig, redis: Redis, http: requests.Session
+) -> Mapping[str, StepFunction]:
+    """What takes each kind of run further."""
+    return {
+        **shopify_app.imports.steps(shopify, http),
+        **member_import.STEPS,
+        preview.KIND: preview.step,
+        SHOP_ERASURE: _erasure(klaviyo, redis, http),
+        klaviyo_oauth.drift_check.KIND: klaviyo_oauth.drift_check.create_step(runtime, klaviyo, redis, http),
+        calendar.REFRESH: calendar.refresh_step,
+        klaviyo_oauth.sync.KIND: klaviyo_oauth.sync.create_step(runtime, klaviyo, redis, http),
+    }
 
 
 def _erasure(klaviyo: KlaviyoConfig, redis: Redis, http: requests.Session) -> StepFunction:

@@ -62,7 +62,8 @@ def _queue() -> Check:
 
 def _workers() -> Check:
     try:
-        count = Worker.count(queue=job_queue(house().redis))
+        # Not Worker.count: that goes on counting those that were killed.
+        count = len(Worker.all(queue=job_queue(house().redis)))
     except RedisError:
         return "workers", False, "unknown"
     return "workers", count > 0, f"{count} at work" if count else "none: start `flask worker`"

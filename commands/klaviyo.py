@@ -1,7 +1,6 @@
 """``flask klaviyo``: the health of a shop's link, *Sync customer data*, and sending again."""
 
-import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 
@@ -9,6 +8,7 @@ import click
 from flask.cli import AppGroup
 from sqlmodel import Session, col, select
 
+from commands import following
 from commands.output import as_json, find_shop, house, shop_option, show, show_one
 from klaviyo_oauth import choosing, connections, drift_check
 from klaviyo_oauth import status as link_status
@@ -16,14 +16,12 @@ from klaviyo_oauth import sync as profile_sync
 from klaviyo_oauth.dialects import DIALECTS
 from loyalty import outbox, runs
 from loyalty.models import OutboxMessage, Run, RunItem
+from loyalty.runs import Progress
 
 # A replay goes out in pieces, so that one command never holds a long lock.
 _AT_ONCE = 1_000
 # Whoever has more that differ needs no longer list to know what to do.
 _MOST_NAMED = 1_000
-
-# Waiting on an event that nobody sets: a pause that a signal ends.
-_PAUSE = threading.Event()
 
 klaviyo = AppGroup("klaviyo", help="A shop's link to Klaviyo.")
 
@@ -56,7 +54,7 @@ def sync(domain: str, *, full: bool, follow: bool, as_json: bool) -> None:
         run_id = profile_sync.start_sync(session, shop.id, now=parts.runtime.clock()).id
     assert run_id is not None
     if follow:
-        _follow(run_id, profile_sync.KIND, "sent", "failed", quiet=as_json)
+        following.follow(run_id, None if as_json else _in_words("sent", "failed"))
     else:
         parts.bell("advance_run", run_id)
     with parts.runtime.reading() as session:
@@ -84,7 +82,7 @@ def check(domain: str, *, repair: bool, follow: bool, as_json: bool) -> None:
     if repair and not repairs:
         raise click.ClickException("a check without --repair is under way; wait for its end")
     if follow:
-        _follow(run_id, drift_check.KIND, "in order", "drifted", quiet=as_json)
+        following.follow(run_id, None if as_json else _in_words("in order", "drifted"))
     else:
         parts.bell("advance_run", run_id)
     with parts.runtime.reading() as session:
@@ -191,18 +189,9 @@ def _matching(
     return [message_id for message_id in session.exec(statement) if message_id is not None]
 
 
-def _follow(run_id: int, kind: str, good: str, bad: str, *, quiet: bool) -> None:
-    """Advance the run in this process until it ends. A worker that advances it at the same time is waited for."""
-    parts = house()
-    step = parts.steps[kind]
-    while True:
-        again_in = runs.advance(parts.runtime, run_id, step, seconds=2.0)
-        with parts.runtime.reading() as session:
-            run = session.get_one(Run, run_id)
-            shown = runs.progress(run, now=parts.runtime.clock())
-        if not quiet:
-            of = f" of {shown.total}" if shown.total is not None else ""
-            click.echo(f"{shown.done}{of} {good}, {shown.skipped} skipped, {shown.failed} {bad}", err=True)
-        if shown.state not in runs.OPEN:
-            return
-        _PAUSE.wait(1.0 if again_in is None else min(again_in, 5.0))
+def _in_words(good: str, bad: str) -> Callable[[Progress], str]:
+    def say(shown: Progress) -> str:
+        of = f" of {shown.total}" if shown.total is not None else ""
+        return f"{shown.done}{of} {good}, {shown.skipped} skipped, {shown.failed} {bad}"
+
+    return say

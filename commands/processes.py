@@ -11,6 +11,7 @@ from granian.server import Server
 from redis import Redis
 from rq import SimpleWorker
 from rq.serializers import JSONSerializer
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 import tasks
 from commands.output import house
@@ -79,7 +80,13 @@ def cron(*, once: bool) -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
     while True:
-        ring_for_periods()
+        try:
+            ring_for_periods()
+        except (OperationalError, InterfaceError) as error:
+            if once:
+                raise
+            # It comes back, and without this process nothing would be swept up then.
+            log.warning("the database does not answer", error=type(error).__name__)
         if once or stop.wait(1.0):
             return
 
