@@ -44,22 +44,23 @@ def install(session: Session, cipher: Cipher, domain: str, *, now: datetime) -> 
     """
     # Shopify tells times in whole seconds: a customer of this very second came after the installation, not before it.
     began = now.replace(microsecond=0)
-    made = session.execute(
-        outbox.insert_or_ignore(session, Shop).values(
-            domain=domain,
-            name="",
-            currency="USD",
-            money_format="",
-            timezone="UTC",
-            plan="",
-            scopes="",
-            needs_reauthorization=False,
-            code_key=cipher.seal(secrets.token_urlsafe(32), row=f"shop:{domain}"),
-            first_installed_at=began,
-            installed_at=began,
-        )
+    is_first = outbox.add_once(
+        session,
+        Shop,
+        {
+            "domain": domain,
+            "name": "",
+            "currency": "USD",
+            "money_format": "",
+            "timezone": "UTC",
+            "plan": "",
+            "scopes": "",
+            "needs_reauthorization": False,
+            "code_key": cipher.seal(secrets.token_urlsafe(32), row=f"shop:{domain}"),
+            "first_installed_at": began,
+            "installed_at": began,
+        },
     )
-    is_first = bool(made.rowcount)  # type: ignore[attr-defined]
     shop = session.exec(select(Shop).where(Shop.domain == domain).with_for_update()).one()
     assert shop.id is not None
     if shop.erasing_at is not None:

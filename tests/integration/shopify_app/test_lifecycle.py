@@ -1,0 +1,46 @@
+"""A shop is installed once, and comes back as the one it was, on both databases."""
+
+from datetime import UTC, datetime, timedelta
+
+from cryptography.fernet import Fernet
+from sqlalchemy import Engine
+from sqlmodel import Session, select
+
+from loyalty.database import transaction
+from loyalty.encryption import Cipher
+from loyalty.models import Run, Shop
+from shopify_app import lifecycle
+
+NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
+DOMAIN = "fern-and-fig.myshopify.com"
+
+
+def install(session: Session, *, days: int = 0) -> lifecycle.Installed:
+    """The merchant opens the app some days later."""
+    cipher = Cipher([Fernet.generate_key().decode()])
+    return lifecycle.install(session, cipher, DOMAIN, now=NOW + timedelta(days=days))
+
+
+class TestInstall:
+    def test_again(self, engine: Engine) -> None:
+        """A shop that has the app is not installed again: no new import, and the same key."""
+        with transaction(engine) as session:
+            first = install(session)
+            key = session.get_one(Shop, first.shop_id).code_key
+        with transaction(engine) as session:
+            again = install(session, days=1)
+            shop = session.get_one(Shop, first.shop_id)
+            assert (first.is_new, again.is_new, again.run_id) == (True, False, None)
+            assert (shop.code_key, shop.installed_at) == (key, NOW)
+            assert len(session.exec(select(Run)).all()) == 1
+
+    def test_back(self, engine: Engine) -> None:
+        """A shop that was away is there again, and its customers are imported anew."""
+        with transaction(engine) as session:
+            shop_id = install(session).shop_id
+            session.get_one(Shop, shop_id).uninstalled_at = NOW
+        with transaction(engine) as session:
+            assert install(session, days=9).is_new
+            shop = session.get_one(Shop, shop_id)
+            assert (shop.uninstalled_at, shop.installed_at) == (None, NOW + timedelta(days=9))
+            assert shop.first_installed_at == NOW
