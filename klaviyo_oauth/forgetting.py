@@ -1,27 +1,38 @@
-"""Takes our properties off the profile of a person who asked to be forgotten. The profile itself is the merchant's, and stays.
+"""Takes our properties off the profile of an address that is nobody's any more: its person asked to be forgotten, or has another address now.
+The profile itself is the merchant's, and stays.
 
 It looks for the profile first: an upsert would create one for the very person who wants to be gone.
 """
 
 from collections.abc import Mapping
 
+from sqlalchemy import exists
+from sqlmodel import col, select
+
 from klaviyo_oauth import payloads, verdicts
 from klaviyo_oauth.answers import Reply
 from klaviyo_oauth.dialects import Choice
 from klaviyo_oauth.gateway import Gateway
+from loyalty import outbox
 from loyalty.delivery import Delivered, Message, Outcome, Refused
-from loyalty.encryption import Cipher, SealBroken
+from loyalty.encryption import SealBroken
+from loyalty.models import Member
+from loyalty.runtime import Runtime
 
 
-def forget(gateway: Gateway, cipher: Cipher, shop_id: int, choice: Choice, message: Message) -> Outcome:
-    """Handle one ``forget_profile`` message; its address is sealed for ``forget:{shop_id}``."""
+def forget(runtime: Runtime, gateway: Gateway, shop_id: int, choice: Choice, message: Message) -> Outcome:
+    """Handle one message ``outbox.FORGET``. An address that is a member's again has what is true of that member on its profile."""
     sealed = message.payload.get("sealed")
     if not isinstance(sealed, str):
         return Refused("no sealed address")
     try:
-        email = cipher.open(sealed, row=f"forget:{shop_id}")
+        email = runtime.cipher.open(sealed, row=outbox.forgotten(shop_id))
     except SealBroken:
         return Refused("the sealed address cannot be opened")
+    with runtime.reading() as session:
+        mine = (col(Member.shop_id) == shop_id, col(Member.email) == email)
+        if session.exec(select(exists().where(*mine))).one():
+            return Delivered()
     params = {"filter": f"equals(email,{payloads.quoted(email)})", "fields[profile]": "email"}
     found = gateway.call(shop_id, "GET profiles", "/api/profiles", params=params)
     if not (isinstance(found, Reply) and found.ok):

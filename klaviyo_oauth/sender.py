@@ -27,7 +27,6 @@ from loyalty.core.news import NEWS_KINDS
 from loyalty.delivery import Dropped, Later, Message, Outcome, Refused
 from loyalty.runtime import Runtime
 
-FORGET = "forget_profile"
 # From here on one bulk request is quicker than the single ones together.
 FEW = 20
 # The outbox leases a batch for a minute, unless an operator says otherwise, and the last request may take 35 seconds of it.
@@ -70,7 +69,7 @@ class KlaviyoSender:
         outcomes: dict[int, Outcome] = {}
         forgetting, sampled, profiles, events = [], [], [], []
         for message in messages:
-            if message.kind == FORGET:
+            if message.kind == outbox.FORGET:
                 forgetting.append(message)
             elif message.kind == sampling.KIND:
                 sampled.append(message)
@@ -155,7 +154,7 @@ class KlaviyoSender:
             return connections.choice_of(connections.load(session, shop_id))
 
     def _forget(self, shop_id: int, message: Message) -> Outcome:
-        return forget(self._gateway, self._runtime.cipher, shop_id, self._choice(shop_id), message)
+        return forget(self._runtime, self._gateway, shop_id, self._choice(shop_id), message)
 
     def _sample(self, shop_id: int, message: Message) -> Outcome:
         found = sampling.addressed(self._runtime.cipher, message)

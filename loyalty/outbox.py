@@ -5,7 +5,7 @@ not a call to a queue, is why nothing is lost between the two.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,6 +15,7 @@ from sqlmodel import Session, SQLModel, col, select
 
 from loyalty import silent
 from loyalty.delivery import Delivered, Dropped, Later, Message, Outcome, Recipient, Refused
+from loyalty.encryption import Cipher
 from loyalty.models import Member, OutboxMessage
 from loyalty.models.columns import Json, UtcDateTime, table_of
 
@@ -24,6 +25,8 @@ PROFILES = silent.CHANNEL
 SHOPIFY = "shopify"
 # What a shopper waits for: in a line of its own it stands behind no balances that are written and no orders that are read again.
 REWARDS = "rewards"
+# Takes our properties off the Klaviyo profile of an address that is nobody's any more.
+FORGET = "forget_profile"
 
 LONGEST_WAIT = timedelta(hours=1)
 # An hour between the later tries: more than two days of a message being answered with errors before it is parked.
@@ -59,6 +62,17 @@ def row(
         "due_at": now,
         "created_at": now,
     }
+
+
+def forgetting(cipher: Cipher, shop_id: int, email: str, unique_id: str, *, now: datetime) -> dict[str, Any]:
+    """The values of a message ``FORGET``. The address is sealed, because the outbox is a log that people read, and goes when it was used."""
+    payload = {"sealed": cipher.seal(email, row=forgotten(shop_id))}
+    return row(shop_id, KLAVIYO, FORGET, unique_id, payload, occurred_at=now, now=now)
+
+
+def forgotten(shop_id: int) -> str:
+    """What the address of a message ``FORGET`` is sealed for."""
+    return f"forget:{shop_id}"
 
 
 def put_many(session: Session, rows: Sequence[dict[str, Any]]) -> None:
@@ -163,7 +177,7 @@ def claim(
 
 
 def record(
-    session: Session, messages: Iterable[Message], outcomes: Mapping[int, Outcome], *, now: datetime
+    session: Session, messages: Sequence[Message], outcomes: Mapping[int, Outcome], *, now: datetime
 ) -> None:
     """Write down what came of each message. A message without an outcome keeps its lease and is tried again when that runs out."""
     alike: dict[tuple[tuple[str, Any], ...], list[int]] = defaultdict(list)
@@ -177,6 +191,7 @@ def record(
             update(OutboxMessage).where(col(OutboxMessage.id).in_(ids)).values(dict(change_items)),
             execution_options={"synchronize_session": False},
         )
+    _forget_addresses(session, messages, outcomes)
 
 
 def retry(session: Session, shop_id: int, ids: Sequence[int], *, now: datetime) -> int:
@@ -204,6 +219,20 @@ def _without_worn(session: Session, rows: Sequence[OutboxMessage], now: datetime
         execution_options={"synchronize_session": False},
     )
     return [row for row in rows if row.id not in worn]
+
+
+def _forget_addresses(session: Session, messages: Sequence[Message], outcomes: Mapping[int, Outcome]) -> None:
+    """An address that came with a message is not kept when that has ended. What was refused still needs somebody, and the address."""
+    ended = [
+        message.id
+        for message in messages
+        if "sealed" in message.payload and isinstance(outcomes.get(message.id), Delivered | Dropped)
+    ]
+    if ended:
+        session.execute(
+            update(OutboxMessage).where(col(OutboxMessage.id).in_(ended)).values(payload={}),
+            execution_options={"synchronize_session": False},
+        )
 
 
 def _recipients(session: Session, member_ids: set[int]) -> dict[int, Recipient]:

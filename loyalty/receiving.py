@@ -89,7 +89,7 @@ def _drain_together(
             return None, 0, frozenset()
         messages = inbox.claim(session, shop_domain, limit=BATCH, now=runtime.clock())
         ids[:] = [message.id for message in messages if message.id is not None]
-        return shop.id, len(ids), _handle(session, shop, messages, reception, runtime.clock())
+        return shop.id, len(ids), _handle(runtime, session, shop, messages, reception)
 
 
 def _drain_one(runtime: Runtime, reception: Reception, shop_domain: str, message_id: int) -> frozenset[str]:
@@ -100,7 +100,7 @@ def _drain_one(runtime: Runtime, reception: Reception, shop_domain: str, message
             message = _due(session, message_id)
             if shop is None or message is None:
                 return frozenset()
-            return _handle(session, shop, [message], reception, now)
+            return _handle(runtime, session, shop, [message], reception)
     except Exception as error:  # recorded on the row, which backs off and is parked in the end
         log.exception("inbox message failed", message=message_id)
         with runtime.transaction() as session:
@@ -111,8 +111,9 @@ def _drain_one(runtime: Runtime, reception: Reception, shop_domain: str, message
 
 
 def _handle(
-    session: Session, shop: Shop, messages: Sequence[InboxMessage], reception: Reception, now: datetime
+    runtime: Runtime, session: Session, shop: Shop, messages: Sequence[InboxMessage], reception: Reception
 ) -> frozenset[str]:
+    now, cipher = runtime.clock(), runtime.cipher
     done: list[int] = []
     ignored: list[int] = []
     facts: list[Fact] = []
@@ -127,14 +128,14 @@ def _handle(
         (done if found else ignored).append(message.id)
         for fact in found:
             if isinstance(fact, ShopMessage):
-                channels |= absorb(session, shop, facts, now=now)
+                channels |= absorb(session, shop, facts, now=now, cipher=cipher)
                 facts = []
                 reception.shop_handlers[fact.topic](session, shop, fact, now)
                 # It may have queued something, and says not what: ringing for nothing costs nothing.
                 channels |= _CHANNELS
             else:
                 facts.append(fact)
-    channels |= absorb(session, shop, facts, now=now)
+    channels |= absorb(session, shop, facts, now=now, cipher=cipher)
     inbox.finish(session, done, state="done", now=now)
     inbox.finish(session, ignored, state="ignored", now=now)
     return channels

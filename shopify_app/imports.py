@@ -234,7 +234,7 @@ def _settle(
         shop = session.get_one(Shop, view.shop_id)
         if shop.uninstalled_at is not None:
             raise NotInstalled("uninstalled")
-        absorb(session, shop, facts, now=runtime.clock())
+        absorb(session, shop, facts, now=runtime.clock(), cipher=runtime.cipher)
         runs.note(session, view.id, unreadable)
         runs.save(session, view.id, cursor=dict(cursor), total=total, done=len(facts), failed=len(unreadable))
 

@@ -137,23 +137,16 @@ def _queue_forgetting(
     *,
     now: datetime,
 ) -> None:
-    """Ask the Klaviyo edge to take our properties off. The address is sealed: the outbox is a log that people read."""
+    """Ask the Klaviyo edge to take our properties off."""
     linked = select(KlaviyoConnection.id).where(KlaviyoConnection.shop_id == shop_id)
     if session.exec(linked).first() is None:
         return
-    for place, email in enumerate(emails):
-        payload = {"sealed": cipher.seal(email, row=f"forget:{shop_id}")}
-        unique_id = f"forget:{message.payload['inbox_id']}:{place}"
-        outbox.put(
-            session,
-            shop_id,
-            outbox.KLAVIYO,
-            "forget_profile",
-            unique_id,
-            payload,
-            occurred_at=now,
-            now=now,
-        )
+    request = message.payload["inbox_id"]
+    rows = [
+        outbox.forgetting(cipher, shop_id, email, f"forget:{request}:{place}", now=now)
+        for place, email in enumerate(emails)
+    ]
+    outbox.put_many(session, rows)
 
 
 def _forget_reviews(session: Session, shop_id: int, emails: set[str]) -> None:

@@ -36,13 +36,15 @@ from loyalty.core.news import News, entry_news
 from loyalty.core.outlook import outlook
 from loyalty.core.program import Program
 from loyalty.core.standing import Award, AwardKey, OrderCredit
+from loyalty.encryption import Cipher
 from loyalty.models import KlaviyoConnection, Member, OrderStanding, Shop
 
 
 class Book:
     """See the module. One book serves one batch in one transaction."""
 
-    def __init__(self, session: Session, shop: Shop, *, now: datetime) -> None:
+    def __init__(self, session: Session, shop: Shop, *, now: datetime, cipher: Cipher | None = None) -> None:
+        """``cipher`` seals addresses that are given up; without one, nobody's address may change."""
         assert shop.id is not None
         self.session = session
         self.shop = shop
@@ -59,6 +61,7 @@ class Book:
         self._award_rows: dict[AwardKey, int] = {}
         self._award_changes: dict[AwardKey, tuple[Account, Award]] = {}
         self._listens: bool | None = None
+        self._cipher = cipher
 
     def load_people(self, customer_ids: Iterable[int], emails: Iterable[str]) -> None:
         """Lock and read the members that any of these names, and those that they were merged into."""
@@ -247,6 +250,7 @@ class Book:
                 unique_id = f"balance:{account.id}:{account.entry_count}"
                 self.tell_shopify("balance_metafield", unique_id, {}, account)
         silent.want(self.session, self.shop_id, self._tell_klaviyo(accounts), now=self.now)
+        self._forget_former(accounts)
         update_accounts(self.session, self.shop_id, accounts, self.now)
         write_orders(self.session, self.shop_id, list(self.orders.values()), self.now)
         self._write_awards()
@@ -325,6 +329,18 @@ class Book:
             if account.news or account.changed:
                 account.is_told()
         return changed
+
+    def _forget_former(self, accounts: Sequence[Account]) -> None:
+        """The Klaviyo profile of an address that somebody gave up, and nobody took over, would say for ever what was true on that day."""
+        for account in accounts:
+            former = account.known_as[1]
+            if former is None or former == account.email or self.by_email(former) is not None:
+                continue
+            if self._cipher is not None and self._klaviyo_listens():
+                unique_id = f"former:{account.id}:{self.now.isoformat()}"
+                self.messages.append(
+                    outbox.forgetting(self._cipher, self.shop_id, former, unique_id, now=self.now)
+                )
 
     def _klaviyo_listens(self) -> bool:
         """Whether there is a link to tell news to. One that Klaviyo broke still counts: the news waits until it is mended."""

@@ -25,6 +25,7 @@ from loyalty.core.facts import (
     RewardIssued,
 )
 from loyalty.core.ledger import Source
+from loyalty.encryption import Cipher
 from loyalty.models import Shop
 from loyalty.points.actions import action_done, birthday_told
 from loyalty.points.climbing import climb
@@ -34,11 +35,14 @@ from loyalty.points.settling import catch_up, settle_accounts
 from loyalty.redemption import mark_used, reward_deactivated, reward_failed, reward_issued
 
 
-def absorb(session: Session, shop: Shop, facts: Sequence[Fact], *, now: datetime) -> frozenset[str]:
-    """Settle facts in the order given. Returns the outbox channels that have something to send now."""
+def absorb(
+    session: Session, shop: Shop, facts: Sequence[Fact], *, now: datetime, cipher: Cipher | None = None
+) -> frozenset[str]:
+    """Settle facts in the order given. Returns the outbox channels that have something to send now. ``cipher`` is for facts about customers:
+    an address that one of them gives up is sealed until Klaviyo has been told."""
     if not facts:
         return frozenset()
-    book = Book(session, shop, now=now)
+    book = Book(session, shop, now=now, cipher=cipher)
     _load(book, facts)
     for fact in facts:
         _settle(book, fact)

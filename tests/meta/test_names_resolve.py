@@ -10,7 +10,6 @@ import pytest
 import tasks
 from klaviyo_oauth.dialects import LAUREL
 from klaviyo_oauth.sampling import KIND as SAMPLES
-from klaviyo_oauth.sender import FORGET
 from loyalty import runs
 from loyalty.core.news import NEWS_KINDS
 from settings import ROOT
@@ -127,7 +126,7 @@ class TestMessages:
             kind for path, tree in trees for kind in _queued(tree) if not str(path).startswith("sandbox")
         }
         assert queued
-        assert queued - known - set(NEWS_KINDS) - {FORGET, SAMPLES} == set()
+        assert queued - known - set(NEWS_KINDS) - {SAMPLES} == set()
 
     def test_runs(self, application, trees):
         """Every kind of long job that anything begins has its step."""

@@ -163,7 +163,7 @@ class Life:
 
     def hear(self, *facts: Fact) -> None:
         with self._shop() as (session, shop):
-            absorb(session, shop, facts, now=self.world.clock())
+            absorb(session, shop, facts, now=self.world.clock(), cipher=self.world.cipher)
         self.after()
 
     def member(self, session: Session, who: Identity) -> Member:

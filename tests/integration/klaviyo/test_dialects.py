@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 from sqlmodel import col, select
 
 from app import create_app
@@ -14,7 +15,7 @@ from klaviyo_oauth.dialects import DIALECTS, choice
 from klaviyo_oauth.standing import shop_view, standing_of
 from loyalty import outbox, runs
 from loyalty.core import news
-from loyalty.models import OutboxMessage, Run
+from loyalty.models import Member, OutboxMessage, Run
 from tests.integration.klaviyo.conftest import World
 from tests.integration.klaviyo.life import ADA, BO, Life
 from tests.integration.klaviyo.test_every_event import send_all
@@ -368,6 +369,7 @@ class TestSending:
         synced.write_profile(ADA_EMAIL, Favourite="fern")
         assert len(properties_of(synced, ADA_EMAIL)) > 20
         with synced.runtime.transaction() as session:
+            session.execute(update(Member).where(col(Member.email) == ADA_EMAIL).values(email=None))
             sealed = synced.cipher.seal(ADA_EMAIL, row=f"forget:{synced.shop.shop_id}")
             outbox.put(
                 session, synced.shop.shop_id, "klaviyo", "forget_profile", "forget-1", {"sealed": sealed},

@@ -273,13 +273,26 @@ class TestForget:
 
     def test_unsets(self, connected: World) -> None:
         """Our properties go, the merchant's profile stays."""
-        connected.put_news(connected.add_member(ADA), 1)
+        member_id = connected.add_member(ADA)
+        connected.put_news(member_id, 1)
         connected.drain()
         connected.clock.forward(seconds=5)
+        connected.change_member(member_id, email=None, state="redacted")
         self._forget(connected, ADA)
         connected.drain()
         assert connected.states() == {"delivered": 2}
         assert connected.profile(ADA)["properties"] == {}
+        # Not even sealed is the address kept.
+        assert connected.messages()[-1].payload == {}
+
+    def test_there_again(self, connected: World) -> None:
+        """Whoever is a member again under the address keeps what is true of them."""
+        connected.put_news(connected.add_member(ADA), 1)
+        connected.drain()
+        self._forget(connected, ADA)
+        connected.drain()
+        assert connected.states() == {"delivered": 2}
+        assert connected.profile(ADA)["properties"]["Laurel Points Balance"] == 540
 
     def test_unknown_person(self, connected: World) -> None:
         """Nobody is created in Klaviyo in order to be forgotten."""

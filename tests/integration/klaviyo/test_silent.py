@@ -11,11 +11,11 @@ from klaviyo_oauth import limits, pointers
 from klaviyo_oauth.limits import Limiter
 from loyalty import calendar, outbox, pruning, redemption, runs, silent, staff
 from loyalty.core.document import DEFAULT_DOCUMENT
-from loyalty.core.facts import BirthdayTold, CustomerSeen, Identity, PointsAdjusted
+from loyalty.core.facts import BirthdayTold, CustomerSeen, CustomersMerged, Identity, PointsAdjusted
 from loyalty.models import Member, OutboxMessage, RewardIssue, Shop
 from loyalty.sending import Sent
 from tests.integration.klaviyo.conftest import World
-from tests.integration.klaviyo.life import ADA, Life
+from tests.integration.klaviyo.life import ADA, BO, Life
 
 HELD = DEFAULT_DOCUMENT | {
     "earn": {"order": {"title": "Place an order", "rate": "1", "hold_days": 14}},
@@ -96,7 +96,7 @@ class TestWhatChanges:
 
     @pytest.mark.acceptance("S3-10")
     def test_email(self, house: House) -> None:
-        """Under another address the points are known as well."""
+        """Under another address the points are known as well, and the profile of the old one says nothing of them any more."""
         house.life.adjust(ADA, 40)
         house.settle()
         now = house.world.clock()
@@ -104,6 +104,29 @@ class TestWhatChanges:
         house.life.hear(CustomerSeen(moved, "Ada", "Fern", "en", now, now))
         house.settle()
         assert house.world.profile("ada.fern@fernandfig.shop")["properties"]["Laurel Points Balance"] == 40
+        assert house.shown() == {}
+
+    def test_email_and_back(self, either_house: House) -> None:
+        """Whoever takes the old address again before Klaviyo was told keeps what is true on its profile."""
+        house, now = either_house, either_house.world.clock()
+        for email in ("ada.fern@fernandfig.shop", ADA.email):
+            moved = Identity(ADA.customer_id, email)
+            house.life.hear(CustomerSeen(moved, "Ada", "Fern", "en", now, now))
+        house.settle()
+        assert house.shown()["Laurel State"] == "member"
+
+    def test_merged(self, house: House) -> None:
+        """The profile of an account that was merged into another one says nothing any more; that of the kept one says all."""
+        house.life.join(BO, "Bo", None)
+        house.life.adjust(BO, 40)
+        house.settle()
+        assert house.world.profile(BO.email or "")["properties"]["Laurel Points Balance"] == 40
+        house.life.hear(CustomersMerged(ADA.customer_id or 0, BO.customer_id or 0, house.world.clock()))
+        house.settle()
+        assert house.world.profile(BO.email or "")["properties"] == {}
+        assert house.shown()["Laurel Points Balance"] == 40
+        (former,) = [message for message in house.world.messages() if message.kind == outbox.FORGET]
+        assert (former.state, former.payload) == ("delivered", {})
 
     @pytest.mark.acceptance("S3-19")
     def test_reward_taken_back(self, house: House) -> None:

@@ -119,6 +119,19 @@ class TestCustomerRedact:
         assert EMAIL not in json.dumps(message.payload)
         assert store.runtime.cipher.open(message.payload["sealed"], row=f"forget:{store.shop().id}") == EMAIL
 
+    def test_former_address(self, store):
+        """The address of an account that is merged into another one is nobody's any more, and Klaviyo is asked to forget it, too."""
+        first, second = store.sign_up(), store.sign_up("iris.old@fernandfig.shop")
+        store.settle()
+        connect_klaviyo(store)
+        store.act("POST", f"/customers/{first}/merge", **{"with": second})
+        store.receive()
+        (message,) = store.outbox("forget_profile")
+        sealed = message.payload["sealed"]
+        kept = store.member(first).email
+        given_up = {EMAIL, "iris.old@fernandfig.shop"} - {kept}
+        assert {store.runtime.cipher.open(sealed, row=f"forget:{store.shop().id}")} == given_up
+
     def test_recorded(self, store):
         """The request is on record as answered, and names nobody."""
         customer = store.sign_up()
