@@ -4,6 +4,7 @@ Shopify renders what is answered here as Liquid, so every brace of a text that s
 """
 
 import html
+from http import HTTPStatus
 from string import Template
 from urllib.parse import quote
 
@@ -55,8 +56,8 @@ def create_blueprint(runtime: Runtime, config: ShopifyConfig) -> Blueprint:
 
     @blueprint.after_request
     def for_people(response: Response) -> Response:
-        if response.is_json:
-            # A refusal, as the doors for scripts say it.
+        if response.is_json and response.status_code != HTTPStatus.UNAUTHORIZED:
+            # A refusal, as the doors for scripts say it. No person is shown what Shopify did not sign.
             page = _page(_NOTHING, title="This did not work", message=str(response.get_json()["message"]))
             page.status_code, response = response.status_code, page
         response.headers["Cache-Control"] = "no-store"
