@@ -1,6 +1,8 @@
 """Every kind of news, from what happens in a shop to Klaviyo's own record of it, over HTTP: once each, by either road, however often it is
 sent again."""
 
+import html
+import json
 import re
 from collections import Counter
 from pathlib import Path
@@ -15,6 +17,7 @@ from loyalty.core import news
 from loyalty.models import OutboxMessage
 from tests.integration.klaviyo.conftest import World
 from tests.integration.klaviyo.life import ADA, BO, Life
+from tests.merchant_pages import Door, make_app
 
 DOCS = Path(__file__).resolve().parents[3] / "docs" / "klaviyo.md"
 METRICS = {metric.kind: metric.name for metric in LAUREL.metrics}
@@ -97,6 +100,7 @@ class TestEveryEvent:
         "S0-13",
         "S0-14",
         "S0-15",
+        "S0-23",
         "S1-15",
         "S1-19",
         "S1-24",
@@ -125,6 +129,7 @@ class TestEveryEvent:
         assert len(lived.events()) == len(told)
         self._check_types(recorded)
         self._check_documented(recorded)
+        self._check_log(lived, told, recorded)
         self._check_words(lived)
 
     def _check_types(self, recorded: list[Any]) -> None:
@@ -143,6 +148,21 @@ class TestEveryEvent:
         for event in recorded:
             said = set(event["properties"]) - {"$event_id", "$extra"}
             assert said <= everywhere[event["metric"]], (event["metric"], said - everywhere[event["metric"]])
+
+    def _check_log(self, world: World, told: list[OutboxMessage], recorded: list[Any]) -> None:
+        """The log shows of each event what Klaviyo shows of it, but for the names and addresses that only sending adds, and for the
+        zeros that Klaviyo does not keep."""
+        arrived = {event["unique_id"]: event["properties"] for event in recorded}
+        people = {f"{side}_{what}" for side in ("advocate", "friend") for what in ("name", "email")}
+        client = make_app(world.runtime, Door(world.shop.shop_id, world.shop.domain)).test_client()
+        for message in told:
+            page = client.get(f"/klaviyo/events/{message.id}").text
+            shown = json.loads(
+                html.unescape(page.partition('<pre class="l-code" tabindex="0">')[2].partition("</pre>")[0])
+            )
+            kept = {name: said for name, said in arrived[message.unique_id].items() if name not in people}
+            shown = {name: said for name, said in shown.items() if said is False or said != 0}
+            assert shown == {name: said for name, said in kept.items() if name != "$event_id"}, message.kind
 
     def _check_words(self, world: World) -> None:
         """What merchants build on is in each of them."""
