@@ -7,6 +7,7 @@ import pytest
 
 from sandbox.shopify import start
 from sandbox.shopify.errors import ActionRefused
+from tests.unit.sandbox.klaviyo_rig import wait_for
 from tests.unit.sandbox.shopify_rig import rig
 
 BULK = """mutation { bulkOperationRunQuery(query: "{ customers { edges { node { id email } } } }") {
@@ -25,7 +26,7 @@ class TestStop:
             graph(BULK)
             directory = Path(shop.sandbox.state.directory)
             assert directory.is_dir()
-        assert {thread.name for thread in set(threading.enumerate()) - before} == set()
+        wait_for(lambda: set(threading.enumerate()) <= before)
         assert not directory.exists()
 
     def test_failed_start(self):
@@ -33,4 +34,4 @@ class TestStop:
         before = set(threading.enumerate())
         with pytest.raises(ActionRefused):
             start(shop="not a shop")
-        assert {thread.name for thread in set(threading.enumerate()) - before} == set()
+        wait_for(lambda: set(threading.enumerate()) <= before)
