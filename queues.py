@@ -55,7 +55,7 @@ class Bell:
         reason: a busy shop with one message that waits for an hour would have a ring to come for each of that hour's jobs."""
         key, now = _key("later", job, args), time.time()
         known = self._redis.get(key)
-        if known is not None and now < float(known) <= now + delay + min(delay / 10, 1.0):  # type: ignore[arg-type]
+        if known is not None and now < float(known) <= now + delay + min(delay / 10, 1.0):
             return
         self._redis.set(key, now + delay, ex=int(delay) + 1)
         self._queue.enqueue_in(timedelta(seconds=delay), f"tasks.{job}", *args, **_TERMS)
