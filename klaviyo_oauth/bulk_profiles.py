@@ -3,7 +3,7 @@ out and the rest is sent at once; when it blames nobody, the batch is halved unt
 """
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -58,16 +58,13 @@ class Stopped:
 
 def post(gateway: Gateway, shop_id: int, pairs: Sequence[Pair]) -> Posted | Stopped:
     """Send member ids with their encoded profiles. Sending them again is harmless: every profile is an upsert."""
-    parts = deque([pairs] if pairs else [])
+    parts = deque(parts_of(pairs))
     jobs: list[Taken] = []
     refused: list[tuple[int, str]] = []
     server_errors = 0
     while parts:
         part = parts.popleft()
         body = payloads.bulk_profiles([entry for _, entry in part])
-        if len(body) > payloads.MOST_BYTES and len(part) > 1:
-            parts.extend(_halves(part))
-            continue
         answer = gateway.call(
             shop_id, "POST profile-bulk-import-jobs", "/api/profile-bulk-import-jobs", raw_body=body
         )
@@ -86,6 +83,20 @@ def post(gateway: Gateway, shop_id: int, pairs: Sequence[Pair]) -> Posted | Stop
             continue
         parts.extend(_without_blamed(part, answer, refused))
     return Posted(tuple(jobs), tuple(refused))
+
+
+def parts_of(pairs: Sequence[Pair]) -> Iterator[Sequence[Pair]]:
+    """Cut into requests that keep Klaviyo's limit of bytes: what a profile weighs depends on the program and on the dialects."""
+    part: list[Pair] = []
+    size = 0
+    for pair in pairs:
+        if part and size + len(pair[1]) + 1 > payloads.MOST_BYTES:
+            yield part
+            part, size = [], 0
+        part.append(pair)
+        size += len(pair[1]) + 1
+    if part:
+        yield part
 
 
 def stopped(answer: Answer) -> Stopped:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
-from klaviyo_oauth import connections, limits, pointers, sync
+from klaviyo_oauth import connections, limits, payloads, pointers, sync
 from klaviyo_oauth.disconnecting import disconnect
 from klaviyo_oauth.resync import resync_if_due
 from loyalty import calendar, outbox, runs
@@ -197,6 +197,16 @@ class TestSync:
         connected.add_members(1)
         run = _finish(connected, _start(connected))
         assert (run.state, run.done, run.failed) == ("done", 1, 0)
+
+    def test_heavy_profiles(self, connected: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Profiles that are too heavy for one request become several import jobs, each of which is followed to its end."""
+        monkeypatch.setattr(payloads, "MOST_BYTES", 20_000)
+        for number in range(60):
+            connected.add_member(f"m{number}@fernandfig.shop", first_name="\N{HERB}" * 60)
+        run = _finish(connected, _start(connected), size=60)
+        assert _counts(run) == {"state": "done", "total": 60, "done": 60, "failed": 0, "skipped": 0}
+        assert 2 < connected.counts()["imports"]["jobs"] < 10
+        assert connected.counts()["profiles"] == 60
 
     def test_overtaken(self, connected: World) -> None:
         """An import job that Klaviyo comes to late overwrites what an event has written meanwhile. Whoever changed since the job was made is

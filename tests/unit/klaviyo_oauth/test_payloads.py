@@ -1,6 +1,7 @@
 """Bodies, addresses and verdicts: pure functions, by example and by property."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -8,17 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from klaviyo_oauth import addresses, payloads, verdicts
+from klaviyo_oauth import addresses, payloads, standing, verdicts
 from klaviyo_oauth.answers import ApiError, NotConnected, Reply, Trouble, Wait
 from klaviyo_oauth.bulk_events import Entry, parts_of
+from klaviyo_oauth.bulk_profiles import parts_of as parts_of_profiles
 from klaviyo_oauth.config import KlaviyoConfig
 from klaviyo_oauth.connect import with_query
-from klaviyo_oauth.dialects import LAUREL, OURS
+from klaviyo_oauth.dialects import DIALECTS, LAUREL, OURS, choice
 from klaviyo_oauth.payloads import Teller
 from klaviyo_oauth.review_door import parse, signature_holds
 from klaviyo_oauth.sender import unsendable
 from loyalty.core import news
+from loyalty.core.program import PointsName
 from loyalty.delivery import Delivered, Dropped, Later, Message, Recipient, Refused
+from tests.unit.klaviyo_oauth import tellings
 
 NOW = datetime(2026, 11, 22, 12, 30, 15, tzinfo=UTC)
 TELLER = Teller(OURS)
@@ -118,6 +122,72 @@ class TestParts:
         assert all(len(payloads.bulk_events([entry.body for entry in part])) < 5_000_000 for part in parts)
         heavy = [Entry(message(id=index, unique_id=str(index)), b"x" * 2_000_000) for index in range(5)]
         assert [len(part) for part in parts_of(heavy)] == [2, 2, 1]
+
+
+class TestSizes:
+    """Klaviyo's limits are bytes, whatever a program calls things: here everything is as long as it may be, in letters of four bytes."""
+
+    LONG = "\N{FOUR LEAF CLOVER}" * 120
+    SHOP = replace(
+        tellings.SHOP,
+        domain=f"{'x' * 60}.myshopify.com",
+        tiers={"silver": LONG, "gold": LONG},
+        points_name=PointsName(LONG[:40], LONG[:40]),
+    )
+    CODES = tuple(f"ABCDEFGH-{number:020}" for number in range(standing.MOST_CODES))
+    ADA = tellings.recipient(
+        email=f"{'a' * 60}@{'b' * 33}.shop", first_name="\N{HERB}" * 255, last_name="\N{HERB}" * 255
+    )
+    TELLER = Teller(choice(DIALECTS), SHOP, {7: standing.Rewards(CODES, NOW)})
+
+    def test_profile(self) -> None:
+        """A profile stays far below 95 KB, also in the single road's way of writing it, which needs more bytes."""
+        profile = self.TELLER.profile(self.ADA)
+        assert len(profile["attributes"]["email"]) == addresses.LONGEST
+        assert addresses.problem(self.ADA.email) is None
+        assert not profile.get("meta")
+        assert 5_000 < len(payloads.encode(profile)) < len(json.dumps(profile)) < 95_000
+
+    @pytest.mark.parametrize("kind", sorted(news.NEWS_KINDS))
+    def test_single(self, kind: str) -> None:
+        """So does an event with it, and no text in it comes near 100 KB."""
+        payload = {
+            "points": 120,
+            "reason": self.LONG,
+            "reward_title": self.LONG,
+            "way": "order",
+            "direction": "up",
+        }
+        bodies = self.TELLER.events(message(kind=kind, payload=payload, recipient=self.ADA, about=self.ADA))
+        assert bodies
+        assert all(len(json.dumps(body)) < 95_000 for body in bodies)
+
+    def test_sync(self) -> None:
+        """A full batch of the heaviest profiles is cut into import jobs of five megabytes at most, full ones but for the last, and nobody is
+        left out."""
+        entry = payloads.encode(self.TELLER.profile(self.ADA))
+        parts = list(parts_of_profiles([(number, entry) for number in range(payloads.MOST_PROFILES)]))
+        sizes = [len(payloads.bulk_profiles([body for _, body in part])) for part in parts]
+        assert max(sizes) <= 5_000_000
+        assert min(sizes[:-1]) > 4_800_000
+        assert [id_ for part in parts for id_, _ in part] == list(range(payloads.MOST_PROFILES))
+
+    def test_bulk(self) -> None:
+        """So are events in bulk."""
+        words = {"points": 120, "reason": self.LONG, "way": "order", "source": "order"}
+        entries = [
+            Entry(asked, self.TELLER.bulk_entry(asked), self.TELLER.choice.names(asked))
+            for asked in (
+                message(id=number, unique_id=f"u{number}", payload=words, recipient=self.ADA)
+                for number in range(600)
+            )
+        ]
+        parts = list(parts_of(entries))
+        sizes = [len(payloads.bulk_events([entry.body for entry in part])) for part in parts]
+        assert len(parts) > 1
+        assert max(sizes) <= 5_000_000
+        assert all(sum(len(entry.told) for entry in part) <= payloads.MOST_EVENTS for part in parts)
+        assert [entry.message.id for part in parts for entry in part] == list(range(600))
 
 
 class TestAddresses:
