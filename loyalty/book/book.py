@@ -1,16 +1,15 @@
-"""The book of one batch. See the package."""
+"""What is known and decided of the people of one batch: awards, orders, movements of points and news. See the package."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import or_
 from sqlmodel import Session, select
 
 from loyalty import outbox, programs, silent
+from loyalty.book.people import People
 from loyalty.book.reading import (
-    read_accounts,
     read_awards_of_members,
     read_awards_of_sources,
     read_counted,
@@ -21,14 +20,12 @@ from loyalty.book.reading import (
 )
 from loyalty.book.records import ALIVE, Account, OrderRecord
 from loyalty.book.writing import (
-    insert_accounts,
     insert_entries,
     news_message,
     update_accounts,
     write_awards,
     write_orders,
 )
-from loyalty.bulk import among
 from loyalty.core.decide import Decision, Pin, decide_debt, order_credit
 from loyalty.core.facts import OrderSnapshot
 from loyalty.core.ledger import Entry, Source
@@ -37,47 +34,23 @@ from loyalty.core.outlook import outlook
 from loyalty.core.program import Program
 from loyalty.core.standing import Award, AwardKey, OrderCredit
 from loyalty.encryption import Cipher
-from loyalty.models import KlaviyoConnection, Member, OrderStanding, Shop
+from loyalty.models import KlaviyoConnection, OrderStanding, Shop
 
 
-class Book:
-    """See the module. One book serves one batch in one transaction."""
+class Book(People):
+    """See the package. One book serves one batch in one transaction. The people in it are found and opened as ``People`` says."""
 
     def __init__(self, session: Session, shop: Shop, *, now: datetime, cipher: Cipher | None = None) -> None:
         """``cipher`` seals addresses that are given up; without one, nobody's address may change."""
-        assert shop.id is not None
-        self.session = session
-        self.shop = shop
-        self.shop_id = shop.id
-        self.now = now
-        self.program = programs.current(session, shop.id)
+        super().__init__(session, shop, now=now)
+        self.program = programs.current(session, self.shop_id)
         self.messages: list[dict[str, Any]] = []
         self.orders: dict[int, OrderRecord] = {}
         self._programs: dict[int, Program] = {self.program.version: self.program}
-        self._accounts: dict[int, Account] = {}
-        self._new: list[Account] = []
-        self._by_customer: dict[int, Account] = {}
-        self._by_email: dict[str, Account] = {}
         self._award_rows: dict[AwardKey, int] = {}
         self._award_changes: dict[AwardKey, tuple[Account, Award]] = {}
         self._listens: bool | None = None
         self._cipher = cipher
-
-    def load_people(self, customer_ids: Iterable[int], emails: Iterable[str]) -> None:
-        """Lock and read the members that any of these names, and those that they were merged into."""
-        asked = ((set(customer_ids), Member.shopify_customer_id), (set(emails), Member.email))
-        named = [among(self.session, column, values) for values, column in asked if values]
-        if named:
-            # In one statement, and so in the order of their ids: two batches that share people do not wait for each other in a ring.
-            self._take(or_(*named))
-        self._load_kept()
-
-    def load_members(self, member_ids: Iterable[int]) -> None:
-        """Lock and read members by id."""
-        missing = set(member_ids) - self._accounts.keys()
-        if missing:
-            self._take(among(self.session, Member.id, missing))
-        self._load_kept()
 
     def load_orders(self, order_ids: Iterable[int]) -> None:
         """Lock and read what is known of these orders, and the members that they belong to."""
@@ -103,7 +76,7 @@ class Book:
         self.load_members({member_id for _, member_id, _ in found})
         self._keep_awards(found)
 
-    def load_history(self, accounts: Iterable[Account]) -> None:
+    def load_history(self, accounts: Collection[Account]) -> None:
         """Read all that these members have done: awards, orders, and (where points end by age) every entry."""
         fresh = {
             account.id: account for account in accounts if not account.has_history and account.id is not None
@@ -129,26 +102,6 @@ class Book:
             account.remember(earlier[account.id])
             account.has_entries = True
 
-    def account(self, member_id: int) -> Account:
-        """The account of a member that was loaded, or of the member that it was merged into."""
-        account = self._accounts[member_id]
-        while account.merged_into is not None:
-            account = self._accounts[account.merged_into]
-        return account
-
-    def accounts(self) -> list[Account]:
-        """Every account that was loaded or opened."""
-        return [*self._accounts.values(), *self._new]
-
-    def by_customer(self, customer_id: int | None) -> Account | None:
-        """The account of a Shopify customer id, or None."""
-        account = self._by_customer.get(customer_id) if customer_id is not None else None
-        return self.account(account.id) if account and account.id is not None else account
-
-    def by_email(self, email: str | None) -> Account | None:
-        """The account of a normalised e-mail, or None."""
-        return self._by_email.get(email) if email else None
-
     def program_at(self, version: int | None) -> Program:
         """The program of a version; None means the one in force."""
         if version is None:
@@ -156,23 +109,6 @@ class Book:
         if version not in self._programs:
             self._programs[version] = programs.at_version(self.session, self.shop_id, version)
         return self._programs[version]
-
-    def open_account(self, customer_id: int | None, email: str | None) -> Account:
-        """A new account; it gets its id when the book is written."""
-        account = Account(shopify_customer_id=customer_id, email=email, created_at=self.now, changed=True)
-        self._new.append(account)
-        self._index(account)
-        return account
-
-    def rename(self, account: Account, *, customer_id: int | None, email: str | None) -> None:
-        """Give an account other identities. An e-mail that somebody else had moves to this account."""
-        holder = self.by_email(email)
-        if holder is not None and holder is not account:
-            holder.email, holder.changed = None, True
-        if account.email and account.email != email:
-            self._by_email.pop(account.email, None)
-        account.shopify_customer_id, account.email, account.changed = customer_id, email, True
-        self._index(account)
 
     def apply(self, account: Account, decision: Decision) -> None:
         """Put what was decided on an account: awards, tier, entries, news. Gifts are the caller's (``loyalty.points.following``)."""
@@ -217,16 +153,6 @@ class Book:
             now=self.now,
         )
         self.messages.append(message | {"due_at": self.now + delay})
-
-    def ensure_ids(self) -> None:
-        """Insert the new accounts now, for a caller whose rows point at them."""
-        held = {one.known_as[1] for one in self._accounts.values() if one.known_as[1] != one.email}
-        insert_accounts(self.session, self.shop_id, self._new, self.now, held=held)
-        for account in self._new:
-            if account.id is not None:
-                self._accounts[account.id] = account
-            account.has_history = account.has_entries = True  # there is none
-        self._new = []
 
     def move_awards(self, source: Account, target: Account) -> None:
         """Let the awards and orders of one account be another's from now on, as this batch knows them. The rows are the caller's."""
@@ -350,23 +276,3 @@ class Book:
             ).first()
             self._listens = link is not None and (link.state == "connected" or link.problem is not None)
         return self._listens
-
-    def _take(self, condition: Any) -> None:
-        for account in read_accounts(self.session, self.shop_id, condition):
-            if account.id is not None and account.id not in self._accounts:
-                self._accounts[account.id] = account
-                self._index(account)
-
-    def _load_kept(self) -> None:
-        while True:
-            kept = {a.merged_into for a in self._accounts.values() if a.merged_into is not None}
-            missing = kept - self._accounts.keys()
-            if not missing:
-                return
-            self._take(among(self.session, Member.id, missing))
-
-    def _index(self, account: Account) -> None:
-        if account.shopify_customer_id is not None:
-            self._by_customer[account.shopify_customer_id] = account
-        if account.email:
-            self._by_email[account.email] = account

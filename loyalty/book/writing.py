@@ -1,6 +1,6 @@
 """Turns decided entries, news and changed rows into the values of a few statements."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,32 +14,16 @@ from loyalty.core.standing import Award
 from loyalty.models import AwardRow, LedgerEntry, Member, OrderStanding
 
 
-def insert_accounts(
-    session: Session,
-    shop_id: int,
-    accounts: Sequence[Account],
-    now: datetime,
-    *,
-    held: Collection[str | None],
-) -> None:
-    """Insert new members; each account gets its id. One whose e-mail another row still has (``held``) gets it as ``update_accounts`` does
-    it: when that row has given it up."""
+def insert_accounts(session: Session, shop_id: int, accounts: Sequence[Account], now: datetime) -> None:
+    """Insert new members; each account gets its id."""
     if not accounts:
         return
     for account, member_id in zip(accounts, bulk.new_ids(session, Member, len(accounts)), strict=True):
-        free = None if account.email in held else account.email
-        account.id, account.name, account.known_as = (
-            member_id,
-            str(member_id),
-            (account.shopify_customer_id, free),
-        )
+        account.id, account.name, account.known_as = member_id, str(member_id), account.identity()
     bulk.insert_rows(
         session,
         Member,
-        [
-            {"id": account.id} | _member_values(shop_id, account, now) | {"email": account.known_as[1]}
-            for account in accounts
-        ],
+        [{"id": account.id} | _member_values(shop_id, account, now) for account in accounts],
     )
 
 
@@ -55,17 +39,19 @@ def insert_entries(
     return moved
 
 
+def free_emails(session: Session, known: Iterable[Account], wanted: Collection[str | None]) -> None:
+    """Take wanted addresses off the rows of those who gave them up: an address is unique at every moment."""
+    holders = [one for one in known if one.known_as[1] in wanted and one.known_as[1] not in (None, one.email)]
+    bulk.update_rows(session, Member, [{"id": one.id, "email": None} for one in holders])
+    for one in holders:
+        one.known_as = one.known_as[0], None
+
+
 def update_accounts(session: Session, shop_id: int, accounts: Sequence[Account], now: datetime) -> None:
     """Write the members that changed."""
     changed = [account for account in accounts if account.changed]
-    renamed = [account for account in changed if account.identity() != account.known_as]
-    # Whoever gives an e-mail up comes before whoever takes it over: the address is unique at every moment.
-    renamed.sort(key=lambda account: (account.email is not None, account.id))
-    same = [account for account in changed if account.identity() == account.known_as]
-    for some in (*([account] for account in renamed), same):
-        bulk.update_rows(
-            session, Member, [{"id": account.id} | _member_values(shop_id, account, now) for account in some]
-        )
+    free_emails(session, changed, {one.email for one in changed if one.email != one.known_as[1]})
+    bulk.update_rows(session, Member, [{"id": one.id} | _member_values(shop_id, one, now) for one in changed])
     for account in changed:
         account.changed, account.known_as = False, account.identity()
 

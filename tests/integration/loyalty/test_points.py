@@ -233,6 +233,16 @@ class TestAbsorb:
             ("member", "second@fernandfig.shop", 100),
         ]
 
+    @pytest.mark.parametrize("back", [False, True])
+    def test_emails_go_round(self, engine: Engine, shop: Shop, back: bool) -> None:
+        """Addresses that change hands in one batch, from one to the next and round, end with whoever had them last."""
+        settle(engine, shop, *(customer(7001 + n, f"{n}@fernandfig.shop") for n in range(3)))
+        moved = [customer(7001 + n, f"{(n + 1) % 3}@fernandfig.shop", minute=3) for n in range(3)]
+        settle(engine, shop, *(reversed(moved) if back else moved), customer(7004, "new@fernandfig.shop"))
+
+        found = [member.email for member in members(engine)]
+        assert found == [f"{name}@fernandfig.shop" for name in (1, 2, 0, "new")]
+
 
 class TestGoals:
     GOAL: ClassVar = {"way": "order_count_goal", "title": "First order", "goal": 1, "points": 300}
