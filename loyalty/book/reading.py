@@ -15,6 +15,27 @@ from loyalty.core.standing import Award, OpenIssue
 from loyalty.ledger.reading import as_entry
 from loyalty.models import AwardRow, LedgerEntry, Member, OrderStanding, RewardIssue
 
+# The columns of an award: whose it is, its source, and then the fields of ``Award`` in their order.
+AWARD = tuple(
+    getattr(AwardRow, name)
+    for name in (
+        "member_id",
+        "source_kind",
+        "source_ref",
+        "rule",
+        "way",
+        "title",
+        "worth",
+        "occurred_at",
+        "program_version",
+        "release_at",
+        "posted",
+        "postings",
+        "slot",
+        "why",
+    )
+)
+
 
 def read_accounts(session: Session, shop_id: int, condition: Any) -> Iterator[Account]:
     """The members of a shop that meet a condition."""
@@ -112,29 +133,7 @@ def posted_by(session: Session, shop_id: int, source: Source) -> tuple[int, str]
     return (found[0], found[1]) if found is not None else None
 
 
-_AWARD = tuple(
-    getattr(AwardRow, name)
-    for name in (
-        "id",
-        "member_id",
-        "source_kind",
-        "source_ref",
-        "rule",
-        "way",
-        "title",
-        "worth",
-        "occurred_at",
-        "program_version",
-        "release_at",
-        "posted",
-        "postings",
-        "slot",
-        "why",
-    )
-)
-
-
 def _awards(session: Session, *conditions: Any) -> Iterator[tuple[int, int, Award]]:
-    for row in session.execute(select(*_AWARD).where(*conditions).order_by(col(AwardRow.id))):
+    for row in session.execute(select(AwardRow.id, *AWARD).where(*conditions).order_by(col(AwardRow.id))):
         row_id, member_id, kind, ref, *rest = row
         yield row_id, member_id, Award(Source(kind, ref), *rest)

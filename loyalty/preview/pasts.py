@@ -14,6 +14,7 @@ from sqlalchemy import Row, case, func, select
 from sqlmodel import Session, col
 
 from loyalty import reviews
+from loyalty.book.reading import AWARD
 from loyalty.book.records import ALIVE
 from loyalty.core import ledger
 from loyalty.core.decide import signup_source
@@ -50,25 +51,6 @@ _MEMBER = tuple(
         "expires_at",
         "expiring_points",
         "tier",
-    )
-)
-_AWARD = tuple(
-    getattr(AwardRow, name)
-    for name in (
-        "member_id",
-        "source_kind",
-        "source_ref",
-        "rule",
-        "way",
-        "title",
-        "worth",
-        "occurred_at",
-        "program_version",
-        "release_at",
-        "posted",
-        "postings",
-        "slot",
-        "why",
     )
 )
 _Person = Row[Any]
@@ -181,7 +163,7 @@ def _customer(
 
 def _awards(session: Session, owner: Iterable[int]) -> Iterator[tuple[int, Award]]:
     """The awards that say more than the orders and reviews behind them."""
-    found = select(*_AWARD).where(
+    found = select(*AWARD).where(
         col(AwardRow.member_id).in_(list(owner)), col(AwardRow.source_kind).not_in(_TOLD_BY_THEIR_SOURCE)
     )
     for member_id, kind, ref, *rest in session.execute(found.order_by(col(AwardRow.id))):
