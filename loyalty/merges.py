@@ -8,13 +8,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, func, or_, update
+from sqlalchemy import Row, and_, func, or_, update
 from sqlmodel import Session, SQLModel, col, select
 
 from loyalty import referrals
 from loyalty.book import Account, Book
+from loyalty.core.decide import debt_source
 from loyalty.core.decide.separating import decide_given_again, decide_separation
-from loyalty.core.ledger import EARN, REDEEM, Source
+from loyalty.core.ledger import EARN, REDEEM, REVERSE, Source
 from loyalty.core.standing import AwardKey
 from loyalty.models import (
     AwardRow,
@@ -64,7 +65,8 @@ def unmerge(session: Session, shop: Shop, merge_id: int, *, staff: str, now: dat
 
 
 def separation_points(session: Session, record: MemberMerge) -> int:
-    """How many points would go back, as it is now: what was carried over, and what was posted since for what goes back with it."""
+    """How many points would go back, as it is now: what was carried over, and what was posted since for what goes back with it; debts that
+    were forgiven for that are its own too."""
     owner = col(LedgerEntry.member_id)
     # With the kept account, or with one that it was a part of for a while.
     elsewhere = owner.not_in((record.source_id, record.target_id))
@@ -72,17 +74,21 @@ def separation_points(session: Session, record: MemberMerge) -> int:
         and_(owner == record.target_id, col(LedgerEntry.position) > record.moved["entries_before"]),
         and_(elsewhere, col(LedgerEntry.recorded_at) > record.merged_at),
     )
-    since = 0
+    since, debts = 0, set()
     for kind, refs in _moved_sources(record).items():
-        for some in _pieces(sorted(refs)):
-            posted = select(func.coalesce(func.sum(LedgerEntry.points), 0)).where(
-                LedgerEntry.shop_id == record.shop_id,
-                LedgerEntry.source_kind == kind,
-                col(LedgerEntry.source_ref).in_(some),
-                later,
-            )
-            since += int(session.exec(posted).one())
-    return record.points + since
+        for entry in _posted(session, record.shop_id, kind, refs, later):
+            since += entry.points
+            if entry.kind == REVERSE:
+                debts.add(debt_source(Source(kind, entry.source_ref), entry.rule, entry.sequence).ref)
+    forgiven = sum(int(entry.points) for entry in _posted(session, record.shop_id, "debt", debts, later))
+    return record.points + since + forgiven
+
+
+def _posted(session: Session, shop_id: int, kind: str, refs: Iterable[str], when: Any) -> Iterator[Row[Any]]:
+    columns = (getattr(LedgerEntry, name) for name in ("points", "kind", "source_ref", "rule", "sequence"))
+    of_kind = select(*columns).where(LedgerEntry.shop_id == shop_id, LedgerEntry.source_kind == kind, when)
+    for some in _pieces(sorted(refs)):
+        yield from session.execute(of_kind.where(col(LedgerEntry.source_ref).in_(some)))
 
 
 def _record(session: Session, shop_id: int, merge_id: int) -> MemberMerge:
@@ -173,6 +179,10 @@ def _two_people(book: Book, record: MemberMerge, source: Account, target: Accoun
     source.calendar_at = target.calendar_at
     if moved["gives_birthday"] and source.birthday is not None and _born_alike(source, target):
         target.birthday = None
+    if target.hand_tier == source.hand_tier:
+        target.hand_tier = target.hand_tier_by = None
+    if moved.get("joined_at") and target.joined_at == source.joined_at:
+        target.joined_at = datetime.fromisoformat(moved["joined_at"])
     if moved["gives_consent"] and target.subscribed_at == source.subscribed_at:
         target.subscribed_at = None
     if record.email is None:
@@ -218,11 +228,10 @@ def _give(session: Session, record: MemberMerge, table: type[SQLModel], owner: A
 
 
 def _moved_sources(record: MemberMerge) -> dict[str, set[str]]:
-    """What entries of the things that go back are posted under; debts that were forgiven for them are theirs too."""
+    """What entries of the things that go back are posted under."""
     found: dict[str, set[str]] = {"reward": set(record.moved["issues"])}
     for kind, ref, _ in record.moved["awards"]:
         found.setdefault(kind, set()).add(ref)
-    found["debt"] = {f"{kind}:{ref}" for kind, refs in found.items() for ref in refs}
     return found
 
 

@@ -37,6 +37,7 @@ def remember(book: Book, source: Account, target: Account) -> MemberMerge:
             "gives_email": target.email is None and source.email is not None,
             "gives_birthday": target.birthday is None and source.birthday is not None,
             "gives_consent": target.subscribed_at is None and source.subscribed_at is not None,
+            "joined_at": target.joined_at.isoformat() if target.joined_at is not None else None,
         },
     )
 

@@ -23,6 +23,7 @@ def merge(book: Book, source: Account, target: Account) -> None:
     book.load_history((source, target))
     record = remember(book, source, target)
     _move_balance(book, source, target)
+    _part_requests(book, source.id, target.id)
     for table in (OrderStanding, RewardIssue, Review, AwardRow):
         moved = update(table).where(col(table.member_id) == source.id).values(member_id=target.id)
         book.session.execute(moved, execution_options={"synchronize_session": False})
@@ -42,6 +43,18 @@ def merge(book: Book, source: Account, target: Account) -> None:
     source.state, source.merged_into = "merged", target.id
     if target.email is None and email:
         book.rename(target, customer_id=target.shopify_customer_id, email=email)
+
+
+def _part_requests(book: Book, source_id: int, target_id: int) -> None:
+    """A key of a request is the caller's own: two accounts may have asked under the same one."""
+    same = select(RewardIssue.request_key).where(RewardIssue.member_id == target_id)
+    mine = (col(RewardIssue.member_id) == source_id, col(RewardIssue.request_key).in_(same))
+    other = (
+        update(RewardIssue)
+        .where(*mine)
+        .values(request_key=col(RewardIssue.request_key) + ":" + col(RewardIssue.id))
+    )
+    book.session.execute(other, execution_options={"synchronize_session": False})
 
 
 def _move_referrals(book: Book, source_id: int, target_id: int) -> None:
@@ -83,6 +96,9 @@ def _join_people(source: Account, target: Account) -> None:
     target.changed = target.rewards_changed = True
     target.birthday = target.birthday or source.birthday
     target.subscribed_at = target.subscribed_at or source.subscribed_at
+    if source.joined_at is not None and target.joined_at is not None:
+        # Somebody has been a member since the first of their accounts: what was bought in between was bought by a member.
+        target.joined_at = min(source.joined_at, target.joined_at)
     if target.hand_tier is None:
         target.hand_tier, target.hand_tier_by = source.hand_tier, source.hand_tier_by
     activities = [at for at in (source.last_activity_at, target.last_activity_at) if at is not None]

@@ -41,7 +41,7 @@ from loyalty.core.decide.rewards import (
     reward_news,
     reward_source,
 )
-from loyalty.core.decide.staff import decide_adjustment, decide_debt, staff_source
+from loyalty.core.decide.staff import debt_source, decide_adjustment, decide_debt, staff_source
 from loyalty.core.decide.tiers import decide_tier, tier_slot
 from loyalty.core.decide.ways import why_not
 
@@ -57,6 +57,7 @@ __all__ = [
     "Price",
     "RewardRefused",
     "TierMove",
+    "debt_source",
     "decide_action",
     "decide_adjustment",
     "decide_birthday_told",

@@ -38,6 +38,12 @@ def decide_adjustment(standing: Standing, fact: PointsAdjusted, program: Program
     return Decision((entry,), (entry_news(entry, balance=standing.balance + entry.points),))
 
 
+def debt_source(taken: Source, rule: str, sequence: int) -> Source:
+    """What writes off the debt that a posting of a rule for a source left. Each taking back is forgiven by itself: the third one of an order
+    may be the first that leaves a debt."""
+    return Source("debt", f"{taken.kind}:{taken.ref}:{rule}:{sequence}")
+
+
 def decide_debt(standing: Standing, taken: Entry, program: Program) -> Entry | None:
     """Where debts are forgiven: the entry that writes off what ``taken`` left below nothing, as far as ``taken`` caused it."""
     if program.debts != "forgive" or taken.kind != ledger.REVERSE or standing.balance >= 0:
@@ -46,8 +52,7 @@ def decide_debt(standing: Standing, taken: Entry, program: Program) -> Entry | N
     return Entry(
         kind=ledger.FORGIVE,
         points=points,
-        # Each taking back is forgiven by itself: the third one of an order may be the first that leaves a debt.
-        source=Source("debt", f"{taken.source.kind}:{taken.source.ref}:{taken.rule}:{taken.sequence}"),
+        source=debt_source(taken.source, taken.rule, taken.sequence),
         rule="forgiven",
         sequence=0,
         program_version=program.version,

@@ -31,6 +31,7 @@ from loyalty.models import (
 from loyalty.points import absorb
 from loyalty.redemption import request_reward
 from loyalty.runtime import Runtime
+from loyalty.staff import set_tier
 from tests.integration.loyalty.conftest import NOW
 from tests.integration.loyalty.story import ADA, BO, bought, joined
 from tests.unit.core.makers import review
@@ -78,7 +79,7 @@ def state(runtime: Runtime) -> dict[str, Any]:
         orders = session.exec(select(OrderStanding)).all()
         return {
             "members": [
-                (m.id, m.email, m.shopify_customer_id, m.state, m.merged_into, m.balance, m.pending, m.tier, m.birthday_month)
+                (m.id, m.email, m.shopify_customer_id, m.state, m.merged_into, m.balance, m.pending, m.tier, m.birthday_month, m.hand_tier, m.joined_at)
                 for m in members
             ],
             "earned": [(m.id, m.lifetime_earned, m.lifetime_spent, m.last_activity_at, m.last_order_at) for m in members],
@@ -95,6 +96,20 @@ def books(runtime: Runtime) -> list[str]:
         return [str(problem) for problem in verify.verify(session)]
 
 
+def program(runtime: Runtime, shop: Shop, **changes: Any) -> None:
+    """The default program with something else in it."""
+    with runtime.transaction() as session:
+        programs.apply(session, shop.id, DEFAULT_DOCUMENT | changes, author="test", now=NOW)
+
+
+def redeem(runtime: Runtime, shop: Shop, identity: Identity, issue_id: str = "issue-1") -> None:
+    """Somebody has five off for 500 points, under the one key that the tests use."""
+    with runtime.transaction() as session:
+        request = RewardRequested("five_off", "key", issue_id, NOW, code=f"LAUREL-{issue_id}")
+        member = session.get_one(Member, who(runtime, identity).id)
+        request_reward(session, session.get_one(Shop, shop.id), member, request, now=NOW)
+
+
 def who(runtime: Runtime, identity: Identity) -> Member:
     """Somebody's row."""
     with runtime.reading() as session:
@@ -106,10 +121,7 @@ class TestUnmerge:
         """Two customers with orders, a review and a reward each are two again, to the last award."""
         settle(runtime, shop, joined(ADA), joined(BO), bought(ADA, 1, "800"), bought(BO, 2, "600"))
         settle(runtime, shop, review(email=BO.email, submitted_at=NOW, seen_at=NOW))
-        with runtime.transaction() as session:
-            request = RewardRequested("five_off", "key", "issue-1", NOW, code="LAUREL-1")
-            bo = session.get_one(Member, who(runtime, BO).id)
-            request_reward(session, session.get_one(Shop, shop.id), bo, request, now=NOW)
+        redeem(runtime, shop, BO)
         before = state(runtime)
         settle(runtime, shop, CustomersMerged(7001, 7002, NOW))
         assert state(runtime) != before
@@ -183,14 +195,65 @@ class TestUnmerge:
         assert (who(runtime, ADA).balance, who(runtime, BO).balance) == (900, 100)
         assert books(runtime) == []
 
+    def test_forgiven_since(self, runtime, shop):
+        """A debt that was forgiven while the two were one goes back with what it was forgiven for."""
+        program(runtime, shop, debts="forgive")
+        settle(runtime, shop, joined(ADA), joined(BO), bought(BO, 2, "400"))
+        redeem(runtime, shop, BO)
+        settle(runtime, shop, CustomersMerged(7001, 7002, NOW))
+        settle(runtime, shop, bought(BO, 2, "400", refunded="150", minute=5))
+        settle(runtime, shop, bought(BO, 2, "400", refunded="400", minute=9))
+        unmerge(runtime, shop)
+        assert (who(runtime, ADA).balance, who(runtime, BO).balance) == (100, 0)
+        assert books(runtime) == []
+
+    def test_known_for_longer(self, runtime, shop, hands):
+        """Who was a member before stays one since then, as long as the two are one: what was bought as a member earns, whenever it is looked at."""
+        program(runtime, shop, guests="never")
+        settle(runtime, shop, joined(BO), bought(BO, 2, "600"))
+        hands.later(40 * 86_400)
+        settle(runtime, shop, CustomerSeen(ADA, "Ada", "Byron", "en", hands.now, hands.now))
+        before = state(runtime)
+        settle(runtime, shop, CustomersMerged(7001, 7002, hands.now))
+        for minute in (5, 6):
+            settle(
+                runtime, shop, bought(BO, minute, "600", minute=minute), bought(BO, 2, "600", minute=minute)
+            )
+        assert (who(runtime, ADA).balance, who(runtime, ADA).joined_at) == (100 + 600 + 1200, NOW)
+        settle(runtime, shop, *(bought(BO, n, "600", refunded="600", minute=9) for n in (5, 6)))
+        unmerge(runtime, shop)
+        assert state(runtime)["members"] == before["members"]
+
+    def test_tier_by_hand(self, runtime, shop):
+        """A tier that staff had given one of the two is the other's only while they are one."""
+        tiers = {"metric": "spent", "ladder": [{"key": "gold", "title": "Gold", "threshold": "9000"}]}
+        program(runtime, shop, tiers=tiers)
+        settle(runtime, shop, joined(ADA), joined(BO))
+        with runtime.transaction() as session:
+            bo = session.get_one(Member, who(runtime, BO).id)
+            set_tier(session, session.get_one(Shop, shop.id), bo, "gold", staff="staff:1", now=NOW)
+        before = state(runtime)
+        settle(runtime, shop, CustomersMerged(7001, 7002, NOW))
+        assert who(runtime, ADA).tier == "gold"
+        unmerge(runtime, shop)
+        assert state(runtime) == before
+
+    def test_same_request(self, runtime, shop):
+        """Two accounts that had asked for a reward under the same key can be one, and two again."""
+        settle(runtime, shop, joined(ADA), joined(BO), bought(ADA, 1, "800"), bought(BO, 2, "600"))
+        redeem(runtime, shop, ADA, "issue-1")
+        redeem(runtime, shop, BO, "issue-2")
+        before = state(runtime)
+        settle(runtime, shop, CustomersMerged(7001, 7002, NOW))
+        assert {owner for _, owner in state(runtime)["issues"]} == {who(runtime, ADA).id}
+        unmerge(runtime, shop)
+        assert state(runtime) == before
+
     def test_came_since(self, runtime, shop):
         """What was ordered and spent while the two were one stays with the account that was kept."""
         settle(runtime, shop, joined(ADA), joined(BO), bought(BO, 2, "600"))
         settle(runtime, shop, CustomersMerged(7001, 7002, NOW), bought(ADA, 3, "50"))
-        with runtime.transaction() as session:
-            request = RewardRequested("five_off", "key", "issue-1", NOW, code="LAUREL-1")
-            ada = session.get_one(Member, who(runtime, ADA).id)
-            request_reward(session, session.get_one(Shop, shop.id), ada, request, now=NOW)
+        redeem(runtime, shop, ADA)
         unmerge(runtime, shop)
         assert (who(runtime, ADA).balance, who(runtime, BO).balance) == (100 + 50 - 500, 700)
         assert books(runtime) == []
@@ -227,9 +290,7 @@ class TestUnmerge:
 
     def test_lots(self, runtime, shop, hands):
         """Where points end by age they are as old afterwards as before, on both sides."""
-        document = DEFAULT_DOCUMENT | {"expiry": {"kind": "age", "months": 12}}
-        with runtime.transaction() as session:
-            programs.apply(session, shop.id, document, author="test", now=NOW)
+        program(runtime, shop, expiry={"kind": "age", "months": 12})
         settle(runtime, shop, joined(ADA), bought(ADA, 1, "800"))
         hands.later(30 * 86_400)
         settle(runtime, shop, joined(BO), bought(BO, 2, "600", minute=30 * 1440))
