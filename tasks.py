@@ -192,7 +192,7 @@ def check_all_klaviyo() -> None:
 
 @job
 def return_overdue_rewards() -> None:
-    """Give points back where Shopify could not make the code for a day."""
+    """Look after rewards that Shopify could not make for a day, or would not take back."""
     parts = house()
     with parts.runtime.reading() as session:
         shop_ids = redemption.shops_with_overdue(session, now=parts.runtime.clock())

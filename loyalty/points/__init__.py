@@ -4,7 +4,17 @@
 """
 
 from loyalty.points.absorbing import absorb
+from loyalty.points.deciding import NotWaiting, give_back, make_again, say_paid, waits_for_a_person
 from loyalty.points.redeeming import redeem
 from loyalty.points.settling import settle_accounts
 
-__all__ = ["absorb", "redeem", "settle_accounts"]
+__all__ = [
+    "NotWaiting",
+    "absorb",
+    "give_back",
+    "make_again",
+    "redeem",
+    "say_paid",
+    "settle_accounts",
+    "waits_for_a_person",
+]

@@ -7,32 +7,30 @@ Shopify has to do is put in the outbox, and what Shopify did comes back as a fac
 
 from loyalty.redemption.asking import credit_may_be_paid, leave_to_a_person, name_code
 from loyalty.redemption.cancelling import CancelRefused, cancel, reward_deactivated
-from loyalty.redemption.deciding import NotWaiting, give_back, make_again, say_paid, waits_for_a_person
 from loyalty.redemption.ending import expire, remind
 from loyalty.redemption.giving import give
-from loyalty.redemption.issuing import GIVEN_UP, NOT_IN_TIME, reward_failed, reward_issued
+from loyalty.redemption.issuing import BY_STAFF, GIVEN_UP, NOT_IN_TIME, reward_failed, reward_issued
 from loyalty.redemption.overdue import LONGEST_ISSUING, return_overdue, shops_with_overdue
-from loyalty.redemption.records import DEACTIVATE_CODE, ISSUE_REWARD
+from loyalty.redemption.records import DEACTIVATE_CODE, ISSUE_REWARD, locked, tell_to_make
 from loyalty.redemption.requesting import request_reward
 from loyalty.redemption.showing import shown_state
 from loyalty.redemption.terms import terms_of
 from loyalty.redemption.using import mark_used
 
 __all__ = [
+    "BY_STAFF",
     "DEACTIVATE_CODE",
     "GIVEN_UP",
     "ISSUE_REWARD",
     "LONGEST_ISSUING",
     "NOT_IN_TIME",
     "CancelRefused",
-    "NotWaiting",
     "cancel",
     "credit_may_be_paid",
     "expire",
     "give",
-    "give_back",
     "leave_to_a_person",
-    "make_again",
+    "locked",
     "mark_used",
     "name_code",
     "remind",
@@ -41,9 +39,8 @@ __all__ = [
     "reward_deactivated",
     "reward_failed",
     "reward_issued",
-    "say_paid",
     "shops_with_overdue",
     "shown_state",
+    "tell_to_make",
     "terms_of",
-    "waits_for_a_person",
 ]

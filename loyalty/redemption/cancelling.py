@@ -35,6 +35,8 @@ def cancel(session: Session, shop: Shop, issue: RewardIssue, *, by: str, now: da
     if row.state not in ("issued", "cancelling"):
         raise CancelRefused(row.state)
     if row.state == "issued":
+        if row.expires_at is not None and row.expires_at <= now:
+            raise CancelRefused("expired")  # the calendar only has not been there yet
         row.state, row.cancelled_by = "cancelling", by
         account = owner(book, row)
         account.changed = account.rewards_changed = True

@@ -12,6 +12,8 @@ from loyalty.models import LedgerEntry, RewardIssue
 
 ISSUE_REWARD = "issue_reward"
 DEACTIVATE_CODE = "deactivate_code"
+# How the messages about a reward begin to be named: its id follows, and then the occasion if there is another one.
+NAMES = {ISSUE_REWARD: "issue:", DEACTIVATE_CODE: "deactivate:"}
 
 
 def locked(book: Book, issue_id: str) -> RewardIssue | None:
@@ -51,13 +53,15 @@ def redeemed_entry(session: Session, issue: RewardIssue) -> Entry | None:
 
 def tell_to_make(book: Book, issue: RewardIssue, *, again: str = "") -> None:
     """Queue the making of a reward at Shopify; ``again`` names a further occasion to do so."""
-    unique_id = f"issue:{issue.id}{again and ':' + again}"
-    payload = {"issue_id": issue.id}
-    book.tell_shopify(ISSUE_REWARD, unique_id, payload, owner(book, issue), channel=outbox.REWARDS)
+    _tell(book, issue, ISSUE_REWARD, again)
 
 
 def tell_to_end(book: Book, issue: RewardIssue, *, again: str = "") -> None:
     """Queue that a reward's code becomes unusable at Shopify."""
-    unique_id = f"deactivate:{issue.id}{again and ':' + again}"
+    _tell(book, issue, DEACTIVATE_CODE, again)
+
+
+def _tell(book: Book, issue: RewardIssue, kind: str, again: str) -> None:
+    unique_id = f"{NAMES[kind]}{issue.id}{again and ':' + again}"
     payload = {"issue_id": issue.id}
-    book.tell_shopify(DEACTIVATE_CODE, unique_id, payload, owner(book, issue), channel=outbox.REWARDS)
+    book.tell_shopify(kind, unique_id, payload, owner(book, issue), channel=outbox.REWARDS)

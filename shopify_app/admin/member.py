@@ -15,8 +15,8 @@ from loyalty.core.facts import PointsAdjusted
 from loyalty.core.program import Program
 from loyalty.database import retry_on_conflict
 from loyalty.models import Member, Shop
+from loyalty.points import waits_for_a_person
 from loyalty.programs import NoProgram
-from loyalty.redemption import waits_for_a_person
 from loyalty.statement import members as statement
 from loyalty.statement import standings
 from loyalty.statement.home import points_worth

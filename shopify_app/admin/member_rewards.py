@@ -7,11 +7,12 @@ from flask import Blueprint
 from flask.wrappers import Response
 from sqlmodel import Session, col, select
 
-from loyalty import redemption
+from loyalty import points, redemption
 from loyalty.database import retry_on_conflict
 from loyalty.models import RewardIssue, Shop
+from loyalty.points import NotWaiting
 from loyalty.programs import NoProgram
-from loyalty.redemption import CancelRefused, NotWaiting
+from loyalty.redemption import CancelRefused
 from shopify_app.admin.answers import done, refused
 from shopify_app.admin.page import Pages
 
@@ -42,15 +43,15 @@ _WORDS = {
 }
 _DECISIONS: dict[str, tuple[Change, str]] = {
     "paid": (
-        lambda session, shop, row, now: redemption.say_paid(session, shop, row, now=now),
+        lambda session, shop, row, now: points.say_paid(session, shop, row, now=now),
         "Noted as paid",
     ),
     "again": (
-        lambda session, shop, row, now: redemption.make_again(session, shop, row, now=now),
+        lambda session, shop, row, now: points.make_again(session, shop, row, now=now),
         "It is being made",
     ),
     "back": (
-        lambda session, shop, row, now: redemption.give_back(session, shop, row, now=now),
+        lambda session, shop, row, now: points.give_back(session, shop, row, now=now),
         "It will not be made",
     ),
 }

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
-from loyalty import programs, redemption
+from loyalty import points, programs, redemption
 from loyalty.book import Book
 from loyalty.core.decide import RewardRefused
 from loyalty.core.facts import (
@@ -109,18 +109,33 @@ class Till:
             ).one()
             told.state = "parked"
 
-    def overdue(self) -> list[int]:
-        """Look after what is being made for too long, a minute later; the shops that had some."""
-        late = NOW + timedelta(minutes=1)
+    def overdue(self, late: datetime = NOW + timedelta(minutes=1)) -> list[int]:
+        """Look after what takes too long, a minute later; the shops that had some."""
         with transaction(self.engine) as session:
             found = redemption.shops_with_overdue(session, now=late)
             redemption.return_overdue(session, self.shop, now=late)
             return found
 
-    def decide(self, decision: Any, issue_id: str) -> None:
+    def decide(self, decision: Any, issue_id: str, at: datetime = NOW) -> None:
         """A person decides."""
         with transaction(self.engine) as session:
-            decision(session, self.shop, session.get_one(RewardIssue, issue_id), now=NOW)
+            decision(session, self.shop, session.get_one(RewardIssue, issue_id), now=at)
+
+    def ask_shopify(self, issue_id: str, at: datetime = NOW) -> bool:
+        """Store credit is about to be asked for."""
+        with transaction(self.engine) as session:
+            return redemption.credit_may_be_paid(session, self.shop.id or 0, issue_id, after="", now=at)
+
+    def cancel(self, issue_id: str, at: datetime = NOW) -> None:
+        """Staff take a reward back."""
+        with transaction(self.engine) as session:
+            redemption.cancel(session, self.shop, session.get_one(RewardIssue, issue_id), by="staff", now=at)
+
+    def end_messages(self, kind: str, state: str) -> None:
+        """What waited to be sent of a kind has come to nothing."""
+        with transaction(self.engine) as session:
+            for told in session.exec(select(OutboxMessage).where(OutboxMessage.kind == kind)).all():
+                told.state = state
 
     def asked_shopify(self, kind: str, *states: str) -> int:
         """How many messages of a kind Shopify is sent."""
@@ -260,8 +275,7 @@ class TestUsed:
     def test_after_return(self, till):
         """Points that came back for a code that was used after all go again, once, and the books add up."""
         issue_id = till.issued()
-        with transaction(till.engine) as session:
-            redemption.cancel(session, till.shop, session.get_one(RewardIssue, issue_id), by="staff", now=NOW)
+        till.cancel(issue_id)
         till.settle(RewardDeactivated(issue_id, used=False, deactivated_at=NOW))
         assert (till.get(issue_id).state, till.balance) == ("cancelled", 1000)
         for _ in range(2):
@@ -273,8 +287,7 @@ class TestUsed:
     def test_used_before_it_died(self, till):
         """When Shopify says that somebody was quicker, the points stay spent and the order is named when it comes."""
         issue_id = till.issued()
-        with transaction(till.engine) as session:
-            redemption.cancel(session, till.shop, session.get_one(RewardIssue, issue_id), by="staff", now=NOW)
+        till.cancel(issue_id)
         till.settle(RewardDeactivated(issue_id, used=True, deactivated_at=NOW))
         assert (till.get(issue_id).state, till.entries(), till.told("reward_used")) == ("used", [-100], [])
         till.settle(bought("CODEK1"))
@@ -286,14 +299,37 @@ class TestCancelled:
         """A reward that was taken back is told, with the points that came back, once."""
         issue_id = till.issued()
         for _ in range(2):
-            with transaction(till.engine) as session:
-                row = session.get_one(RewardIssue, issue_id)
-                redemption.cancel(session, till.shop, row, by="staff", now=NOW)
+            till.cancel(issue_id)
         for _ in range(2):
             till.settle(RewardDeactivated(issue_id, used=False, deactivated_at=NOW))
         assert (till.entries(), till.balance) == ([-100, 100], 1000)
         assert [told.payload["points_balance"] for told in till.told("reward_cancelled")] == [1000]
         assert [told.payload["points"] for told in till.told("points_adjusted")] == [1000, 100]
+
+    @pytest.mark.parametrize("state", ["parked", "refused"])
+    def test_shopify_would_not(self, till, state):
+        """Shopify is asked again every day, without anybody's click, until the code is dead; then the points return."""
+        issue_id = till.issued()
+        till.cancel(issue_id)
+        till.end_messages("deactivate_code", state)
+        hour, day = timedelta(hours=1), timedelta(days=1)
+        told = []
+        for late in (hour, day - hour, day + hour, day + 2 * hour, 3 * day):
+            till.overdue(NOW + late)
+            told.append(till.asked_shopify("deactivate_code"))
+        assert told == [1, 1, 2, 2, 2]  # the second still waits to be sent
+        till.end_messages("deactivate_code", state)
+        assert till.overdue(NOW + 3 * day) == [till.shop.id]
+        assert (till.get(issue_id).state, till.balance) == ("cancelling", 900)
+        till.settle(RewardDeactivated(issue_id, used=False, deactivated_at=NOW))
+        assert (till.overdue(NOW + 9 * day), till.balance) == ([], 1000)
+
+    def test_after_its_end(self, till):
+        """What has ended is not taken back, also when the calendar has not been there yet."""
+        issue_id = till.issued()
+        with pytest.raises(redemption.CancelRefused, match="expired"):
+            till.cancel(issue_id, at=END)
+        assert till.get(issue_id).state == "issued"
 
 
 class TestEnd:
@@ -333,15 +369,43 @@ class TestUnknown:
     def test_asks_a_person(self, till):
         """Credit of which nothing was found out for days is left to a person, and its points stay where they are."""
         issue_id = till.ask("money")
-        with transaction(till.engine) as session:
-            assert redemption.credit_may_be_paid(session, till.shop.id or 0, issue_id, after="", now=NOW)
+        assert till.ask_shopify(issue_id)
         for days, waits in ((2, False), (4, True)):
             with transaction(till.engine) as session:
                 late = NOW + timedelta(days=days)
                 assert redemption.shops_with_overdue(session, now=late) == ([till.shop.id] if waits else [])
                 redemption.return_overdue(session, till.shop, now=late)
-            assert redemption.waits_for_a_person(till.get(issue_id)) is waits
+            assert points.waits_for_a_person(till.get(issue_id)) is waits
         assert till.balance == 990
+
+    def test_paid_after_all(self, till):
+        """What a person has paid from the beginning is not late because it was asked for long ago; a day later it is."""
+        issue_id, day = till.ask("money"), timedelta(days=1)
+        till.ask_shopify(issue_id)
+        till.end_messages("issue_reward", "delivered")
+        till.overdue(NOW + 4 * day)
+        till.decide(points.make_again, issue_id, NOW + 5 * day)
+        assert till.overdue(NOW + 6 * day) == []
+        assert (till.get(issue_id).state, till.get(issue_id).failure) == ("issuing", None)
+        assert till.overdue(NOW + 6 * day + timedelta(hours=1)) == [till.shop.id]
+        assert (till.get(issue_id).state, till.balance) == ("failed", 1000)
+
+    @pytest.mark.postgres
+    @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+    def test_asked_just_now(self, till, monkeypatch):
+        """Credit that is asked for while somebody looks for what is late may be paid, so its points do not come back. (Whoever writes to
+        SQLite is alone with it.)"""
+        issue_id = till.ask("money")
+        late, load = NOW + timedelta(days=2), Book.load_members
+
+        def meanwhile(book: Book, ids: Any) -> None:
+            load(book, ids)
+            monkeypatch.undo()
+            assert till.ask_shopify(issue_id, late)
+
+        monkeypatch.setattr(Book, "load_members", meanwhile)
+        till.overdue(late)
+        assert (till.get(issue_id).state, till.get(issue_id).failure, till.balance) == ("issuing", None, 990)
 
 
 class TestGivenUp:
@@ -368,11 +432,10 @@ class TestGivenUp:
     def test_asked_credit(self, till):
         """Store credit that may have been paid waits for a person, whose points stay where they are."""
         issue_id = till.ask("money")
-        with transaction(till.engine) as session:
-            assert redemption.credit_may_be_paid(session, till.shop.id or 0, issue_id, after="", now=NOW)
+        assert till.ask_shopify(issue_id)
         till.give_up(issue_id)
         till.overdue()
-        assert redemption.waits_for_a_person(till.get(issue_id))
+        assert points.waits_for_a_person(till.get(issue_id))
         assert till.balance == 990
 
     def test_gift(self, till):
@@ -380,8 +443,8 @@ class TestGivenUp:
         issue_id = till.give()
         till.give_up(issue_id)
         till.overdue()
-        assert redemption.waits_for_a_person(till.get(issue_id))
-        till.decide(redemption.make_again, issue_id)
+        assert points.waits_for_a_person(till.get(issue_id))
+        till.decide(points.make_again, issue_id)
         assert (till.get(issue_id).failure, till.asked_shopify("issue_reward", "due")) == (None, 1)
         assert till.overdue() == []
         till.settle(RewardIssued(issue_id, "gid://shopify/DiscountCodeNode/1", NOW))
@@ -392,9 +455,9 @@ class TestGivenUp:
         issue_id = till.give()
         till.give_up(issue_id)
         till.overdue()
-        with pytest.raises(redemption.NotWaiting):
-            till.decide(redemption.say_paid, issue_id)
-        till.decide(redemption.give_back, issue_id)
+        with pytest.raises(points.NotWaiting):
+            till.decide(points.say_paid, issue_id)
+        till.decide(points.give_back, issue_id)
         assert (till.get(issue_id).state, till.balance) == ("failed", 1000)
         assert till.asked_shopify("deactivate_code") == 1
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
-from loyalty import programs, redemption
+from loyalty import points, programs, redemption
 from loyalty.book import Book
 from loyalty.core.facts import RewardRequested
 from loyalty.models import LedgerEntry, Member, OutboxMessage, RewardIssue, Shop
@@ -384,29 +384,29 @@ class TestUnclear:
             session.get_one(OutboxMessage, message.id).state = "due"
         hurry(store)
         store.settle()
-        assert redemption.waits_for_a_person(get(store, issue_id))
+        assert points.waits_for_a_person(get(store, issue_id))
         assert get(store, issue_id).failure == "several_credits_alike"
         assert (rich.balance, credits(store, rich.customer)) == (before - PRICE, ["5.00", "5.00"])
 
     def test_paid(self, store, rich, unclear):
         """A person who sees the credit says so."""
         issue_id, before = unclear
-        self.decide(store, issue_id, redemption.say_paid)
+        self.decide(store, issue_id, points.say_paid)
         assert (get(store, issue_id).state, get(store, issue_id).failure) == ("issued", None)
         assert rich.balance == before - PRICE
 
     def test_given_back(self, store, rich, unclear):
         """A person gives the points back, once."""
         issue_id, before = unclear
-        self.decide(store, issue_id, redemption.give_back)
+        self.decide(store, issue_id, points.give_back)
         assert (get(store, issue_id).state, rich.balance) == ("failed", before)
-        with pytest.raises(redemption.NotWaiting):
-            self.decide(store, issue_id, redemption.give_back)
+        with pytest.raises(points.NotWaiting):
+            self.decide(store, issue_id, points.give_back)
 
     def test_paid_again(self, store, rich, unclear):
         """A person has it paid again."""
         issue_id, _ = unclear
-        self.decide(store, issue_id, redemption.make_again)
+        self.decide(store, issue_id, points.make_again)
         assert get(store, issue_id).state == "issued"
         assert credits(store, rich.customer) == ["5.00"] * 3
 
