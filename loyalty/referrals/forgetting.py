@@ -9,7 +9,16 @@ from sqlalchemy import delete, exists, update
 from sqlmodel import Session, col, select
 
 from loyalty.core.decide.referrals import SHARED
-from loyalty.models import AwardRow, Member, MemberDevice, OrderStanding, Referral, Review, RewardIssue
+from loyalty.models import (
+    AwardRow,
+    ImportRow,
+    Member,
+    MemberDevice,
+    OrderStanding,
+    Referral,
+    Review,
+    RewardIssue,
+)
 
 # Whoever was invited has agreed to nothing: an address is not kept for ever because somebody typed it.
 KEEP_INVITATIONS = timedelta(days=90)
@@ -47,7 +56,10 @@ def forget_invitations(session: Session, *, now: datetime) -> int:
     found = session.exec(old).all()
     if not found:
         return 0
-    dropped = delete(Referral).where(col(Referral.id).in_([row_id for row_id, _ in found]))
+    # Somebody may take an offer up at this very moment.
+    dropped = delete(Referral).where(
+        col(Referral.id).in_([row_id for row_id, _ in found]), col(Referral.state) == SHARED
+    )
     session.execute(dropped, execution_options=_UNSEEN)
     forgotten = (
         update(Member)
@@ -66,4 +78,4 @@ def forget_invitations(session: Session, *, now: datetime) -> int:
     return len(found)
 
 
-_KNOWN_BY: tuple[Any, ...] = (OrderStanding, AwardRow, Review, RewardIssue)
+_KNOWN_BY: tuple[Any, ...] = (OrderStanding, AwardRow, Review, RewardIssue, ImportRow)

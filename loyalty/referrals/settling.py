@@ -63,7 +63,7 @@ def settle_members(book: Book, accounts: Iterable[Account], ready: Ready) -> Non
 
 
 def settle_issues(book: Book, facts: Sequence[Fact]) -> None:
-    """Tell what waited for a code: that the friend has one, and that the advocate was rewarded."""
+    """Tell what waited for a code: that the friend has one, and that the advocate was rewarded. One that came too late to be theirs ends."""
     issued = {fact.issue_id: fact.issued_at for fact in facts if isinstance(fact, RewardIssued)}
     failed = {fact.issue_id: fact.failed_at for fact in facts if isinstance(fact, RewardFailed)}
     known = issued | failed
@@ -79,7 +79,9 @@ def settle_issues(book: Book, facts: Sequence[Fact]) -> None:
         elif row.friend_issue_id in issued:
             issue = book.session.get_one(RewardIssue, row.friend_issue_id)
             tell_accepted(book, row, terms, issue, at=issued[row.friend_issue_id])
-        if row.advocate_issue_id in known:
+        if row.advocate_issue_id in known and row.state != COMPLETED:
+            end_gift(book, row.advocate_issue_id)
+        elif row.advocate_issue_id in known:
             issue = book.session.get_one(RewardIssue, row.advocate_issue_id)
             is_there = row.advocate_issue_id in issued
             at = known[row.advocate_issue_id]
@@ -156,7 +158,7 @@ def _settle(book: Book, row: Referral, at: datetime) -> None:
         give_friend(book, row, program, terms)
     elif verdict.state not in _KEEPS_CODE:
         end_gift(book, row.friend_issue_id)
-    if verdict.state == COMPLETED and row.completed_at is None:
+    if verdict.state == COMPLETED:
         reward_advocate(book, row, verdict, program, terms)
     elif verdict.state == REVERSED:
         end_gift(book, row.advocate_issue_id)

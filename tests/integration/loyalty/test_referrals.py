@@ -28,6 +28,8 @@ from loyalty.delivery import Message
 from loyalty.ledger.verify import verify
 from loyalty.models import (
     AwardRow,
+    ImportBatch,
+    ImportRow,
     LedgerEntry,
     Member,
     MemberDevice,
@@ -38,8 +40,8 @@ from loyalty.models import (
     RewardIssue,
     Shop,
 )
-from loyalty.points import absorb, settle_accounts
-from loyalty.redemption import name_code
+from loyalty.points import absorb, give_back, settle_accounts
+from loyalty.redemption import GIVEN_UP, name_code
 from loyalty.runtime import Runtime
 from tests.unit.core.makers import line, order
 
@@ -134,6 +136,30 @@ class World:
         with transaction(self.engine) as session:
             member = session.get_one(Member, member_id)
             referrals.share(session, self.shop, member, emails, new_key=self.keys, now=self.now)
+
+    def reward_advocates(self, **terms: Any) -> None:
+        """From now on advocates have 50 points and a code, at once."""
+        terms = (
+            DOCUMENT["referrals"] | {"advocate": {"points": 50, "reward": "ten_off"}, "hold_days": 0} | terms
+        )
+        with transaction(self.engine) as session:
+            document = DOCUMENT | {"referrals": terms}
+            programs.apply(session, self.shop.id or 0, document, author="t", now=NOW)
+
+    def bring(self, email: str) -> None:
+        """A file that was imported told of somebody."""
+        who = self.member(email).id
+        with transaction(self.engine) as session:
+            told = {"file_name": "f", "digest": "d", "size": 1, "author": "x", "created_at": NOW}
+            session.add(ImportBatch(id="b1", shop_id=self.shop.id or 0, mode="add", **told))
+            session.flush()
+            line = {"number": 1, "line": 2, "state": "done", "member_id": who}
+            session.add(ImportRow(shop_id=self.shop.id or 0, batch_id="b1", **line))
+
+    def reward(self, issue_id: str | None) -> RewardIssue:
+        """A reward as it is now."""
+        with self.read() as session:
+            return session.get_one(RewardIssue, issue_id)
 
     def state(self, row: Referral) -> tuple[str, str, int]:
         """State and reason of a referral, and what the advocate has."""
@@ -480,6 +506,32 @@ class TestStaff:
         assert world.state(row) == ("completed", "", 500)
         assert world.referral(row).friend_issue_id != row.friend_issue_id
 
+    def test_block_reward(self, world: World) -> None:
+        """A block ends the advocate's code too, and approving later gives another one, once."""
+        world.reward_advocates()
+        row = world.claim()
+        world.hear(friend_buys(world))
+        first = world.referral(row).advocate_issue_id
+        world.issue(first, code="LAUREL-ADA")
+        world.rule(row, "blocked")
+        assert (world.reward(first).state, world.state(row)) == ("cancelling", ("reversed", "staff", 0))
+        world.rule(row, "approved")
+        second = world.referral(row).advocate_issue_id
+        assert (world.reward(second).state, world.state(row)) == ("issuing", ("completed", "", 50))
+        world.hear(friend_buys(world, told=NOW + timedelta(days=2)))
+        assert world.referral(row).advocate_issue_id == second != first
+
+    def test_block_in_time(self, world: World) -> None:
+        """A code that is only being made when its referral ends is dead as soon as it is there, and nobody hears of it as a success."""
+        world.reward_advocates()
+        row = world.claim()
+        world.hear(friend_buys(world))
+        world.rule(row, "blocked")
+        issue_id = world.referral(row).advocate_issue_id
+        world.issue(issue_id, code="LAUREL-ADA")
+        assert world.reward(issue_id).state == "cancelling"
+        assert (world.news("referral_completed"), len(world.news("deactivate_code"))) == ([], 1)
+
     def test_unknown(self, world: World) -> None:
         """What is not there cannot be ruled on."""
         with pytest.raises(referrals.ReferralRefused):
@@ -585,18 +637,21 @@ class TestNews:
         ]
 
     @pytest.mark.acceptance("S3-45", "S1-36", "S1-39", "S1-40")
-    @pytest.mark.parametrize("fails", [False, True])
-    def test_completed_with_reward(self, world: World, *, fails: bool) -> None:
-        """An advocate who gets a code hears of it when it is there; when it cannot be made, of the completion alone."""
-        terms = DOCUMENT["referrals"] | {"advocate": {"points": 50, "reward": "ten_off"}, "hold_days": 0}
-        with transaction(world.engine) as session:
-            programs.apply(session, world.shop.id or 0, DOCUMENT | {"referrals": terms}, author="t", now=NOW)
+    @pytest.mark.parametrize("fails", ["", "refused", "by a person"])
+    def test_completed_with_reward(self, world: World, *, fails: str) -> None:
+        """An advocate who gets a code hears of it when it is there; when it is not made, be it by the word of staff, of the completion alone."""
+        world.reward_advocates()
         row = world.claim()
         world.hear(friend_buys(world))
         assert world.state(row) == ("completed", "", 50)
         assert world.news("referral_completed") == []
         issue_id = world.referral(row).advocate_issue_id
-        if fails:
+        if fails == "by a person":
+            with transaction(world.engine) as session:
+                issue = session.get_one(RewardIssue, issue_id)
+                issue.failure = GIVEN_UP
+                give_back(session, world.shop, issue, now=world.now)
+        elif fails:
             world.hear(RewardFailed(issue_id or "", "refused", world.now))
         else:
             world.issue(issue_id, code="LAUREL-ADA")
@@ -651,6 +706,7 @@ class TestForgetting:
         world.share(BO, "flo@fernandfig.shop")
         world.claim()
         world.hear(bought(Identity(None, "di@fernandfig.shop"), at=NOW))
+        world.bring("ed@fernandfig.shop")
         for days, left in ((89, 5), (91, 1)):
             with transaction(world.engine) as session:
                 referrals.forget_invitations(session, now=NOW + timedelta(days=days))
@@ -658,7 +714,7 @@ class TestForgetting:
                 assert len(session.exec(select(Referral)).all()) == left
         with world.read() as session:
             known = {member.email for member in session.exec(select(Member)).all()}
-        assert known == {ADA.email, BO.email, FRIEND, "di@fernandfig.shop", None}
+        assert known == {ADA.email, BO.email, FRIEND, "di@fernandfig.shop", "ed@fernandfig.shop", None}
 
     def test_advocate_erased(self, world: World) -> None:
         """Nobody is rewarded in an erased person's name, and the calendar does not come back to it for ever."""
