@@ -14,6 +14,7 @@ WAITING = "waiting_for_member"
 NO_EMAIL = "no_email"
 RULE_OFF = "rule_off"
 OUT_OF_BOUNDS = "out_of_bounds"
+REDACTED = "redacted"
 
 
 def authors(book: Book, review_ids: Collection[str]) -> set[int]:
@@ -31,6 +32,8 @@ def authors(book: Book, review_ids: Collection[str]) -> set[int]:
 def review_seen(book: Book, fact: ReviewSeen) -> Account | None:
     """Take note of a review and settle it if its author is a member, who is returned; otherwise it waits for the person."""
     row = _row(book, fact)
+    if row.reason == REDACTED:
+        return None  # whoever wrote it is forgotten, and Klaviyo tells of them again and again
     account = book.account(row.member_id) if row.member_id is not None else book.by_email(fact.email)
     if account is None or account.joined_at is None:
         row.state, row.reason = "pending", WAITING if fact.email else NO_EMAIL

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import and_, or_, update
 from sqlmodel import Session, col, select
 
-from loyalty import outbox
+from loyalty import outbox, reviews
 from loyalty.core.facts import ShopMessage
 from loyalty.encryption import Cipher
 from loyalty.models import InboxMessage, KlaviyoConnection, Member, PrivacyRequest, Review, Shop
@@ -153,7 +153,7 @@ def _forget_reviews(session: Session, shop_id: int, emails: set[str]) -> None:
     session.execute(
         update(Review)
         .where(col(Review.shop_id) == shop_id, col(Review.email).in_(emails))
-        .values(email=None, state="ineligible", reason=REDACTED)
+        .values(email=None, state="ineligible", reason=reviews.REDACTED)
     )
 
 

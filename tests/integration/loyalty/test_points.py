@@ -29,6 +29,7 @@ from loyalty.database import transaction
 from loyalty.models import LedgerEntry, Member, OutboxMessage, Review, RewardIssue, Shop
 from loyalty.points import absorb
 from loyalty.redemption import LONGEST_ISSUING, request_reward, return_overdue, shops_with_overdue
+from loyalty.reviews import REDACTED
 from loyalty.staff import adjust
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -299,6 +300,17 @@ class TestReviews:
 
         settle(engine, shop, customer())
         assert members(engine)[0].balance == 150
+
+    def test_forgotten(self, engine: Engine, shop: Shop) -> None:
+        """A review whose author was forgotten brings no address back when Klaviyo tells of it again."""
+        settle(engine, shop, self.review())
+        with transaction(engine) as session:
+            row = session.exec(select(Review)).one()
+            row.email, row.state, row.reason = None, "ineligible", REDACTED
+        settle(engine, shop, self.review(status="published", minute=5), customer())
+        with Session(engine) as session:
+            row = session.exec(select(Review)).one()
+            assert (row.email, row.state, row.member_id) == (None, "ineligible", None)
 
     def test_rejected_later(self, engine: Engine, shop: Shop) -> None:
         """A review that is rejected after its points were given gives them back, once."""
