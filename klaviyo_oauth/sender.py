@@ -85,6 +85,7 @@ class KlaviyoSender:
         outcomes |= self._lane(shop_id, stop_at, self._sample).send(sampled)
         outcomes |= self._events(shop_id, choice, events, stop_at)
         outcomes |= self._profiles(shop_id, choice, profiles, written_by(events, outcomes), stop_at)
+        self._want_unwritten(shop_id, events, outcomes, profiles)
         health.note(self._runtime, shop_id, outcomes.values())
         return {id_: self._spread(outcome) for id_, outcome in outcomes.items()}
 
@@ -109,9 +110,11 @@ class KlaviyoSender:
             return singles.send(events)
         bulk = BulkEvents(self._gateway, shop_id, teller, out_of_time=lambda: self._monotonic() >= stop_at)
         outcomes = bulk.send(events)
+        # An entry is refused whole; alone, each of its names is judged by itself.
+        halves = [e for e in events if isinstance(outcomes[e.id], Refused) and len(choice.names(e)) > 1]
         # Lively traffic can use up the bulk endpoint's minute; the single one has its own, so nobody needs to wait for the next.
         held_up = [event for event in events if _has_to_wait(outcomes[event.id])]
-        return outcomes | singles.send(held_up[:_MOST_INSTEAD])
+        return outcomes | singles.send([*halves, *held_up][:_MOST_INSTEAD])
 
     def _profiles(
         self,
@@ -134,6 +137,24 @@ class KlaviyoSender:
             for member_id, messages in alike.items()
             for message in messages
         }
+
+    def _want_unwritten(
+        self,
+        shop_id: int,
+        events: Sequence[Message],
+        outcomes: Mapping[int, Outcome],
+        profiles: Sequence[Message],
+    ) -> None:
+        """An event that Klaviyo refused has not written its profile, and points have moved all the same."""
+        unwritten = {
+            event.recipient.member_id
+            for event in events
+            if event.recipient is not None and _is_refused_alone(outcomes[event.id])
+        }
+        unwritten -= by_member(profiles).keys()
+        if unwritten:
+            with self._runtime.transaction() as session:
+                silent.want(session, shop_id, unwritten, now=self._runtime.clock())
 
     def _lane(self, shop_id: int, stop_at: float, send: Callable[[int, Message], Outcome]) -> Lane:
         return Lane(
@@ -172,6 +193,11 @@ class KlaviyoSender:
 
 def _has_to_wait(outcome: Outcome) -> bool:
     return isinstance(outcome, Later) and outcome.reason == "rate_limit" and outcome.seconds > _LONG_WAIT
+
+
+def _is_refused_alone(outcome: Outcome) -> bool:
+    """Whether it was the event, as far as is told, and not the profile in it, that was refused."""
+    return isinstance(outcome, Refused) and "/profile/" not in outcome.reason
 
 
 def unsendable(message: Message) -> Outcome | None:

@@ -353,6 +353,18 @@ class TestSending:
         for number in (0, 1, 59):
             synced.await_shown(f"m{number}@fernandfig.shop", "Smile Points Balance", number + 1)
 
+    def test_refused_under_one_name(self, synced: World) -> None:
+        """In a backlog, too, what Klaviyo refuses under one name arrives under the other one."""
+        choose(synced, "laurel", "smile")
+        for number in range(30):
+            synced.put_news(synced.add_member(f"m{number}@fernandfig.shop"), number, way="order")
+        synced.put_news(synced.add_member(BO_EMAIL), 99, way="order", note="x" * 110_000)
+        synced.drain()
+        told = [metric for email, metric in recorded(synced) if email == BO_EMAIL]
+        assert told == ["Points Earned on Order"]
+        (row,) = [row for row in log(synced) if row.state == "refused"]
+        assert (row.error or "").startswith("Points Earned: ")
+
     def test_limit_of_a_request(self, synced: World) -> None:
         """A thousand events a request are counted as events, not as messages."""
         choose(synced, "laurel", "stamped", "beans", "influence")

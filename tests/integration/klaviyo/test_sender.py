@@ -211,11 +211,26 @@ class TestBulk:
         _many(connected, 30)
         connected.put_news(connected.add_member("bad@fernandfig.shop"), 99, note="x" * 110_000)
         connected.drain()
-        assert connected.states() == {"delivered": 30, "refused": 1}
+        # What is due is the profile, which is written by itself.
+        assert connected.states() == {"delivered": 30, "refused": 1, "due": 1}
         (refused,) = [m for m in connected.messages() if m.state == "refused"]
         assert refused.unique_id == "entry-99"
         assert "100 KB" in (refused.error or "")
         assert len(connected.requests_to("/api/event-bulk-create-jobs")) == 2
+
+    @pytest.mark.parametrize("others", [0, 30])
+    def test_points_of_a_refused_event(self, connected: World, others: int) -> None:
+        """Whatever becomes of the event, its points have moved: the profile is written by itself, once."""
+        if others:
+            _many(connected, others)
+        member_id = connected.add_member("bad@fernandfig.shop", balance=700)
+        connected.put_news(member_id, 99, note="x" * 110_000)
+        connected.drain()
+        assert connected.states() == ({"delivered": 30} if others else {}) | {"refused": 1, "due": 1}
+        connected.clock.forward(seconds=11)
+        connected.drain(outbox.PROFILES)
+        assert connected.profile("bad@fernandfig.shop")["properties"]["Laurel Points Balance"] == 700
+        assert connected.messages()[-1].state == "delivered"
 
     @pytest.mark.parametrize("kind", ["500", "503", "reset", "lost_reply", "429"])
     def test_trouble(self, connected: World, kind: str) -> None:
