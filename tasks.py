@@ -17,8 +17,9 @@ import klaviyo_oauth.goodbye
 import klaviyo_oauth.registration
 import klaviyo_oauth.reviews
 import klaviyo_oauth.tokens
+import shopify_app.missed_orders
 import shopify_app.tokens
-from loyalty import calendar, pruning, redemption, referrals, runs
+from loyalty import calendar, outbox, pruning, redemption, referrals, runs
 from loyalty.models import InboxMessage, KlaviyoConnection, OutboxMessage, Run, Shop
 from loyalty.receiving import drain_inbox as receive
 from loyalty.sending import drain_outbox as send
@@ -113,6 +114,14 @@ def keep_tokens_alive(shop_id: int) -> None:
 
 
 @job
+def find_missed_orders(shop_id: int) -> None:
+    """Have the orders read of which no message came."""
+    parts = house()
+    if shopify_app.missed_orders.find(parts.runtime, parts.shopify, shop_id, session=parts.http):
+        parts.bell("drain_outbox", shop_id, outbox.SHOPIFY)
+
+
+@job
 def poll_reviews(shop_id: int) -> None:
     """Ask Klaviyo for reviews that no webhook told us of."""
     parts = house()
@@ -174,6 +183,13 @@ def keep_all_tokens_alive() -> None:
     """Ring for every installed shop."""
     for shop_id in _installed(with_klaviyo=False):
         house().bell("keep_tokens_alive", shop_id)
+
+
+@job
+def find_all_missed_orders() -> None:
+    """Ring for every installed shop."""
+    for shop_id in _installed(with_klaviyo=False):
+        house().bell("find_missed_orders", shop_id)
 
 
 @job
@@ -242,6 +258,7 @@ PERIODIC: dict[str, timedelta] = {
     "sweep": timedelta(seconds=10),
     "poll_all_reviews": timedelta(minutes=5),
     "check_all_klaviyo": timedelta(hours=1),
+    "find_all_missed_orders": timedelta(hours=1),
     # Balance reminders have an hour; everything else falls on a midnight, and no two shops' midnights are the same.
     "settle_calendars": timedelta(minutes=15),
     "return_overdue_rewards": timedelta(hours=1),

@@ -42,3 +42,20 @@ def claim_period(session: Session, name: str, *, period: timedelta, now: datetim
         return True
     # Every process asks every second: what comes of nothing must not cost the database an error and a dead row.
     return add_once(session, Lease, {"name": name, "holder": "period", "until": now, "done_at": now})
+
+
+def done_at(session: Session, name: str) -> datetime | None:
+    """Up to when the work ``name`` was done (see ``note_done``); None when it never was."""
+    return session.exec(select(Lease.done_at).where(Lease.name == name)).first()
+
+
+def note_done(session: Session, name: str, *, at: datetime) -> None:
+    """Note that the work ``name`` was done up to an instant; never that it was done less far."""
+    behind = or_(col(Lease.done_at).is_(None), col(Lease.done_at) < at)
+    session.execute(update(Lease).where(col(Lease.name) == name, behind).values(done_at=at))
+    add_once(session, Lease, {"name": name, "holder": "work", "until": at, "done_at": at})
+
+
+def forget(session: Session, name: str) -> None:
+    """Forget that the work ``name`` was ever done."""
+    session.execute(delete(Lease).where(col(Lease.name) == name))

@@ -70,6 +70,16 @@ query Order($id: ID!, $after: String) {
 MOST_TRANSACTIONS = 100
 MOST_REFUNDS = 25
 
+# The oldest change first: an order that changes while the list is read moves to its end.
+ORDERS_CHANGED = """
+query OrdersChanged($search: String!, $after: String) {
+  orders(first: 100, after: $after, query: $search, sortKey: UPDATED_AT) {
+    pageInfo { hasNextPage endCursor }
+    nodes { id updatedAt }
+  }
+}
+"""
+
 # A bulk query may hold no connection inside a list, so shipping that was given back comes as the order's own total.
 BULK_ORDERS = (
     """

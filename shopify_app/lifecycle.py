@@ -15,7 +15,7 @@ from loyalty.core.facts import ShopMessage
 from loyalty.encryption import Cipher
 from loyalty.models import Run, Shop
 from loyalty.receiving import ShopHandler
-from shopify_app import erasure, privacy
+from shopify_app import erasure, missed_orders, privacy
 from shopify_app.consent import CONSENT_TOPIC, consent_changed
 from shopify_app.errors import BeingErased
 
@@ -75,6 +75,7 @@ def install(session: Session, cipher: Cipher, domain: str, *, now: datetime) -> 
         outbox.tell_balances(session, shop.id, occasion=f"install:{now.isoformat()}", now=now)
     tell_program(session, shop.id, occasion=f"install:{now.isoformat()}", now=now)
     if is_back:
+        missed_orders.begin_anew(session, shop.id)
         calendar.resume(session, shop.id, now=now)
     elif not is_first:
         return Installed(shop.id, is_new=False, run_id=None)
