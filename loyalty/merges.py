@@ -75,7 +75,7 @@ def separation_points(session: Session, record: MemberMerge) -> int:
         and_(elsewhere, col(LedgerEntry.recorded_at) > record.merged_at),
     )
     since, debts = 0, set()
-    for kind, refs in _moved_sources(record).items():
+    for kind, refs in _moved_sources(session, record).items():
         for entry in _posted(session, record.shop_id, kind, refs, later):
             since += entry.points
             if entry.kind == REVERSE:
@@ -215,9 +215,10 @@ def _let_go(session: Session, record: MemberMerge) -> None:
     for table, key, owner, keys in lists:
         for some in _pieces(list(keys)):
             _give(session, record, table, owner, col(key).in_(some), table.shop_id == record.shop_id)  # type: ignore[attr-defined]
-    for kind, ref, rule in moved["awards"]:
-        named = (AwardRow.source_kind == kind, AwardRow.source_ref == ref, AwardRow.rule == rule)
-        _give(session, record, AwardRow, AwardRow.member_id, *named, AwardRow.shop_id == record.shop_id)
+    for kind, refs in _moved_sources(session, record).items():
+        of_kind = (AwardRow.shop_id == record.shop_id, AwardRow.source_kind == kind)
+        for some in _pieces(sorted(refs)):
+            _give(session, record, AwardRow, AwardRow.member_id, *of_kind, col(AwardRow.source_ref).in_(some))
 
 
 def _give(session: Session, record: MemberMerge, table: type[SQLModel], owner: Any, *which: Any) -> None:
@@ -227,10 +228,17 @@ def _give(session: Session, record: MemberMerge, table: type[SQLModel], owner: A
     )
 
 
-def _moved_sources(record: MemberMerge) -> dict[str, set[str]]:
-    """What entries of the things that go back are posted under."""
-    found: dict[str, set[str]] = {"reward": set(record.moved["issues"])}
-    for kind, ref, _ in record.moved["awards"]:
+def _moved_sources(session: Session, record: MemberMerge) -> dict[str, set[str]]:
+    """What the awards and entries of the things that go back are posted under: also of what had earned nothing yet when it moved."""
+    moved = record.moved
+    found = {"reward": set(moved["issues"]), "order": {str(order_id) for order_id in moved["orders"]}}
+    for kind, name, key, ids in (
+        ("review", Review.review_id, Review.id, moved["reviews"]),
+        ("referral", Referral.key, Referral.id, moved["advocate_of"]),
+    ):
+        names = (session.exec(select(name).where(col(key).in_(some))).all() for some in _pieces(list(ids)))
+        found[kind] = {one for some in names for one in some}
+    for kind, ref, _ in moved["awards"]:
         found.setdefault(kind, set()).add(ref)
     return found
 

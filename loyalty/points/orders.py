@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import timedelta
 
@@ -26,11 +27,11 @@ def order_seen(book: Book, fact: OrderSeen) -> None:
     _settle(book, record, history=fact.history)
 
 
-def settle_again(book: Book, account: Account, *, history: bool) -> None:
-    """Settle what somebody bought as a guest: from now on it is a member's."""
+def settle_again(book: Book, account: Account, *, history: bool, only: Collection[int] | None = None) -> None:
+    """Settle what somebody bought as a guest (all of it, or these orders): from now on it is a member's."""
     if book.program.guests == "earn" and all(rule.guests for rule in book.program.order_rules):
         return
-    records = book.load_orders_of(account)
+    records = [one for one in book.load_orders_of(account) if only is None or one.order_id in only]
     book.load_history((account,))
     for record in sorted(records, key=lambda record: (record.snapshot.created_at, record.order_id)):
         _settle(book, record, history=history)

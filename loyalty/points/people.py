@@ -60,9 +60,18 @@ def customers_merged(book: Book, fact: CustomersMerged) -> None:
         # Nothing is known of the deleted customer yet: leave a signpost, so that its late orders find the kept account.
         deleted = book.open_account(fact.deleted_customer_id, None)
     if deleted is not kept and not was_taken_back(book, deleted, kept, merged_at=fact.merged_at):
-        merge(book, deleted, kept)
-        referrals.settle_members(book, (kept,), settle_accounts)
+        _join(book, deleted, kept, history=False)
         climb(book, kept)
+
+
+def _join(book: Book, source: Account, kept: Account, *, history: bool) -> None:
+    """Make one of two. What the one had bought as a guest is a member's if the other is one."""
+    was_guest = source.is_guest and not kept.is_guest
+    bought = {record.order_id for record in book.load_orders_of(source)} if was_guest else set()
+    merge(book, source, kept)
+    if bought:
+        settle_again(book, kept, history=history, only=bought)
+    referrals.settle_members(book, (kept,), settle_accounts)
 
 
 def _take_details(book: Book, account: Account, fact: CustomerSeen) -> None:
@@ -70,8 +79,7 @@ def _take_details(book: Book, account: Account, fact: CustomerSeen) -> None:
     if email and email != account.email:
         guest = book.by_email(email)
         if guest is not None and guest is not account and guest.shopify_customer_id is None:
-            merge(book, guest, account)
-            referrals.settle_members(book, (account,), settle_accounts)
+            _join(book, guest, account, history=fact.history)
         book.rename(account, customer_id=account.shopify_customer_id, email=email)
     # Webhooks about customers tell neither the language nor the consent; what a reading told stays.
     details = (

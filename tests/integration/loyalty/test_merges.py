@@ -3,6 +3,7 @@
 import shutil
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -193,6 +194,35 @@ class TestUnmerge:
         assert (who(runtime, ADA).balance, who(runtime, BO).balance) == (900, 500)
         settle(runtime, shop, bought(BO, 2, "600", refunded="600", minute=9))
         assert (who(runtime, ADA).balance, who(runtime, BO).balance) == (900, 100)
+        assert books(runtime) == []
+
+    def test_earned_since(self, runtime, shop):
+        """What had earned nothing when it moved, and earned while the two were one, goes back with its points, and can be corrected there."""
+        settle(runtime, shop, joined(ADA), joined(BO), bought(BO, 2, "600", refunded="600"))
+        unverified = review(email=BO.email, submitted_at=NOW, seen_at=NOW, verified=False)
+        settle(runtime, shop, unverified)
+        settle(runtime, shop, CustomersMerged(7001, 7002, NOW), bought(BO, 2, "600", minute=5))
+        settle(runtime, shop, replace(unverified, verified=True, seen_at=NOW + timedelta(minutes=5)))
+        unmerge(runtime, shop)
+        assert (who(runtime, ADA).balance, who(runtime, BO).balance) == (100, 100 + 600 + 50)
+        settle(runtime, shop, bought(BO, 2, "600", refunded="200", minute=9))
+        settle(runtime, shop, replace(unverified, status="rejected", seen_at=NOW + timedelta(minutes=9)))
+        assert (who(runtime, ADA).balance, who(runtime, BO).balance) == (100, 100 + 400)
+        assert books(runtime) == []
+
+    @pytest.mark.parametrize("by_address", [True, False])
+    def test_waited(self, runtime, shop, by_address):
+        """What waited for its buyer to have an account earns when the buyer turns out to be a member, and goes back when that was a mistake."""
+        program(runtime, shop, guests="wait")
+        guest = GUEST if by_address else Identity(7009, None)
+        settle(runtime, shop, joined(ADA), bought(guest, 5, "70"))
+        seen = CustomerSeen(
+            Identity(7001, GUEST.email), "Ada", "Byron", "en", NOW, NOW + timedelta(minutes=1)
+        )
+        settle(runtime, shop, seen if by_address else CustomersMerged(7001, 7009, NOW))
+        assert who(runtime, ADA).balance == 170
+        unmerge(runtime, shop)
+        assert who(runtime, ADA).balance == 100
         assert books(runtime) == []
 
     def test_forgiven_since(self, runtime, shop):
