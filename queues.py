@@ -53,11 +53,12 @@ class Bell:
     def _ring_later(self, job: str, args: tuple[int | str, ...], delay: float) -> None:
         """One ring that is to come is enough, unless this one shall come sooner. It is not forgotten when the job runs meanwhile for another
         reason: a busy shop with one message that waits for an hour would have a ring to come for each of that hour's jobs."""
+        # In whole seconds, as RQ's scheduler has them: a job that comes a part of a second too early must be able to ring once more.
         key, now = _key("later", job, args), time.time()
-        known = self._redis.get(key)
-        if known is not None and now < float(known) <= now + delay + min(delay / 10, 1.0):
+        due, known = int(now + delay), self._redis.get(key)
+        if known is not None and now < int(known) <= due:
             return
-        self._redis.set(key, now + delay, ex=int(delay) + 1)
+        self._redis.set(key, due, ex=int(delay) + 1)
         self._queue.enqueue_in(timedelta(seconds=delay), f"tasks.{job}", *args, **_TERMS)
 
 

@@ -59,12 +59,15 @@ class TestBell:
         assert later.count == 3
 
     def test_later_again(self, queue, monkeypatch):
-        """When its time has come a ring is over, whatever became of it."""
+        """When the second of its time has come a ring is over: the job may ask for the rest of it."""
         bell, later = Bell(queue), job_queue(queue).scheduled_job_registry
-        bell("advance_run", 7, delay=1)
-        began = queues.time.time()
-        monkeypatch.setattr(queues.time, "time", lambda: began + 2)
-        bell("advance_run", 7, delay=1)
+        monkeypatch.setattr(queues.time, "time", lambda: 1000.7)
+        bell("advance_run", 7, delay=60)
+        monkeypatch.setattr(queues.time, "time", lambda: 1059.9)
+        bell("advance_run", 7, delay=0.8)
+        assert later.count == 1
+        monkeypatch.setattr(queues.time, "time", lambda: 1060.1)
+        bell("advance_run", 7, delay=0.6)
         assert later.count == 2
 
 
