@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import TextIO
 
 import click
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, StatementError
 
 from commands.output import as_json, find_shop, house, shop_option, show_one
 from commands.shops import shops
@@ -41,6 +41,12 @@ def import_shop(file: TextIO, *, as_json: bool) -> None:
     except IntegrityError as clash:
         kind = type(clash.orig).__name__
         raise click.ClickException(f"nothing was restored: rows of the file clash ({kind})") from None
+    except StatementError as refused:
+        # Its text quotes the row.
+        kind = type(refused.orig).__name__
+        raise click.ClickException(
+            f"nothing was restored: a row of the file fits no table ({kind})"
+        ) from None
     except UnicodeDecodeError:
         raise click.ClickException("nothing was restored: the file is not UTF-8") from None
     rows = {name: count for name, count in restored.rows.items() if count}

@@ -103,6 +103,8 @@ def _kind(line: _Line) -> str:
     name = value.get("table")
     if name not in BY_NAME or not {"row", "link"} & value.keys():
         raise RestoreRefused(f"line {number} is about something that is not known here")
+    if "row" not in value and not (isinstance(value["link"], list) and len(value["link"]) == 3):
+        raise RestoreRefused(f"line {number} does not say what points where")
     return f"{name}:{'row' if 'row' in value else 'link'}"
 
 
@@ -142,6 +144,9 @@ def _columns(told: Mapping[str, list[str]]) -> dict[str, list[str]]:
         unknown = sorted(set(columns) - known)
         if unknown:
             raise RestoreRefused(f"the file was written by a newer program: {name} has {', '.join(unknown)}")
+    missing = sorted(BY_NAME.keys() - told.keys())
+    if missing:
+        raise RestoreRefused(f"the first line does not say what {', '.join(missing)} have")
     return dict(told)
 
 

@@ -257,6 +257,7 @@ class TestRefused:
             (0, {"shop": {}}, "which shop"),
             (0, {"digest": None}, "what the file has"),
             (0, {"tables": {"member": ["wings"]}}, "newer program"),
+            (0, {"tables": {}}, "does not say what"),
             (1, {"table": "lease"}, "not known"),
             (1, {"row": [1]}, "does not fit"),
         ],
@@ -264,6 +265,11 @@ class TestRefused:
     def test_nonsense(self, elsewhere, lines, place, values, words):
         """What is not understood is refused with its line."""
         self.refused(elsewhere, changed(lines, place, **values), words)
+
+    def test_nowhere(self, elsewhere, lines):
+        """A line that says who became a part of whom says both."""
+        place = of(lines, "member")[-1]
+        self.refused(elsewhere, changed(lines, place, link=[1]), "what points where")
 
     @pytest.mark.parametrize(
         ("text", "words"),
