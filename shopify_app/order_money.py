@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from loyalty.core.facts import OrderSnapshot
 from shopify_app import reading
 from shopify_app.documents import MOST_REFUNDS, MOST_TRANSACTIONS
-from shopify_app.sale_rate import at_rate_of_sale
+from shopify_app.sale_rate import at_rate_of_sale, refunded_as_sold
 
 NOTHING = Decimal(0)
 
@@ -20,6 +21,15 @@ Node = Mapping[str, Any]
 def shop_money(value: Node, key: str) -> Decimal:
     """An amount in the shop's currency."""
     return _side(value, key, "shopMoney")
+
+
+def settled(order: Node, snapshot: OrderSnapshot) -> OrderSnapshot:
+    """The snapshot, with refunds in the customer's money as the lines say them."""
+    currency = reading.optional_text(order, "presentmentCurrencyCode")
+    if currency is None or currency == snapshot.currency or not snapshot.refunded:
+        return snapshot
+    ours, theirs = shop_money(order, "totalPriceSet"), _side(order, "totalPriceSet", "presentmentMoney")
+    return refunded_as_sold(snapshot, currency, ours=ours, theirs=theirs)
 
 
 def received(order: Node, lines: Sequence[Node]) -> Decimal | None:

@@ -20,7 +20,7 @@ def snapshot_of_node(order: Mapping[str, Any], lines: Iterable[Mapping[str, Any]
     rows = list(lines)
     tips = order_money.tip_lines(order, rows)
     taxes_included = reading.flag(order, "taxesIncluded")
-    return OrderSnapshot(
+    snapshot = OrderSnapshot(
         order_id=_id(order, "Order"),
         name=reading.text(order, "name"),
         created_at=reading.instant(order, "createdAt"),
@@ -40,6 +40,7 @@ def snapshot_of_node(order: Mapping[str, Any], lines: Iterable[Mapping[str, Any]
         received=order_money.received(order, rows),
         shipping=order_money.shipping(order),
     )
+    return order_money.settled(order, snapshot)
 
 
 def identity_of_node(order: Mapping[str, Any]) -> Identity:

@@ -12,7 +12,7 @@ from loyalty.core.facts import OrderLine, OrderSnapshot
 from loyalty.inbox import Malformed
 from shopify_app import reading
 from shopify_app.address_mark import address_mark
-from shopify_app.sale_rate import at_rate_of_sale
+from shopify_app.sale_rate import at_rate_of_sale, refunded_as_sold
 
 _NOTHING = Decimal(0)
 _TIP_KEYS = frozenset({"tip_payment_gateway", "tip_payment_method"})
@@ -22,7 +22,7 @@ def snapshot_of_payload(order: Mapping[str, Any]) -> OrderSnapshot:
     """The state of the order. Raises ``Malformed``."""
     refunds = reading.tables(order, "refunds")
     taxes_included = reading.flag(order, "taxes_included")
-    return OrderSnapshot(
+    snapshot = OrderSnapshot(
         order_id=reading.number(order, "id"),
         name=reading.text(order, "name"),
         created_at=reading.instant(order, "created_at"),
@@ -42,6 +42,11 @@ def snapshot_of_payload(order: Mapping[str, Any]) -> OrderSnapshot:
         address_mark=address_mark(order.get("shipping_address")),
         shipping=_shipping(order, taxes_included=taxes_included),
     )
+    presented = reading.optional_text(order, "presentment_currency")
+    if presented is None or presented == snapshot.currency or not snapshot.refunded:
+        return snapshot
+    ours, theirs = _totals(order)
+    return refunded_as_sold(snapshot, presented, ours=ours, theirs=theirs)
 
 
 def _codes(order: Mapping[str, Any]) -> tuple[str, ...]:
@@ -96,10 +101,16 @@ def _refunded(order: Mapping[str, Any], refunds: list[dict[str, Any]]) -> Decima
 
 def _into_shop_currency(value: Decimal, order: Mapping[str, Any]) -> Decimal:
     """Transactions are in the customer's currency and carry no rate; the order's own total has the rate in it."""
+    ours, theirs = _totals(order)
+    return at_rate_of_sale(value, ours=ours, theirs=theirs)
+
+
+def _totals(order: Mapping[str, Any]) -> tuple[Decimal, Decimal]:
+    """The order's total in the shop's currency and in the customer's."""
     both = reading.table(order, "total_price_set")
     ours = reading.amount(reading.table(both, "shop_money").get("amount"), "shop_money")
     theirs = reading.amount(reading.table(both, "presentment_money").get("amount"), "presentment_money")
-    return at_rate_of_sale(value, ours=ours, theirs=theirs)
+    return ours, theirs
 
 
 def _refunded_apart(refunds: list[dict[str, Any]]) -> Decimal:

@@ -1,6 +1,7 @@
 """The money of an order that was asked for: what came in for its lines, what went back, and at which rate."""
 
 import copy
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -8,7 +9,8 @@ import pytest
 
 from loyalty.inbox import Malformed
 from shopify_app.order_node import snapshot_of_node
-from shopify_app.sale_rate import at_rate_of_sale
+from shopify_app.sale_rate import at_rate_of_sale, refunded_as_sold
+from tests.unit.core import makers
 
 
 def both(ours: str, theirs: str | None = None) -> dict[str, Any]:
@@ -124,6 +126,23 @@ class TestReceived:
             transactions=[{"kind": "REFUND", "status": "SUCCESS", "amountSet": both("26.40", "20.00")}],
         )
         assert (found.received, found.refunded) == (Decimal("100.00"), Decimal("25.00"))
+
+    @pytest.mark.parametrize(
+        ("currency", "theirs", "prices", "sold_at", "back", "refunded"),
+        [
+            ("JPY", "USD", ("1000", "2000"), "20.01", "6.67", "1000"),
+            ("USD", "GBP", ("61", "12"), "57.48", "48.03", "61.00"),
+            ("JPY", "USD", ("1000", "2000"), "20.01", "8.00", "1199.40"),
+        ],
+    )
+    def test_rounding(self, currency, theirs, prices, sold_at, back, refunded):
+        """A whole line that came back is worth what it cost, though both currencies were rounded; other money is what it is."""
+        ours = sum(map(Decimal, prices), Decimal(0))
+        money = at_rate_of_sale(Decimal(back), ours=ours, theirs=Decimal(sold_at))
+        lines = (makers.line(prices[0], remaining=0), makers.line(prices[1], line_id=2))
+        returned = makers.order(*lines, currency=currency, refunded=money)
+        found = refunded_as_sold(returned, theirs, ours=ours, theirs=Decimal(sold_at))
+        assert found == replace(returned, refunded=Decimal(refunded))
 
     def test_many_transactions(self):
         """An order with too many transactions to list falls back on its total, at the rate of the sale too."""
