@@ -1,4 +1,4 @@
-"""Proves the ledger: every chain, every figure of a member and of an order, recomputed from the entries alone.
+"""Proves the ledger: every chain, and what members and awards say of their entries, recomputed from the entries alone.
 
 It names what is wrong and changes nothing. A quiet edit of an entry shows. Somebody who rewrites a whole chain, or cuts off its end,
 and mends the member's head shows only against a ``digest`` that was kept elsewhere. Give it a session that sees one moment

@@ -14,8 +14,8 @@ class RewardIssue(SQLModel, table=True):
     """What a member got, or is getting, for points or as a gift.
 
     ``state``: ``issuing`` (points taken, Shopify is being asked), ``issued``, ``used``, ``expired``, ``cancelling`` (the code is being made
-    unusable), ``cancelled`` (its points came back) or ``failed`` (it could not be made and the points went back). Store credit that is
-    ``issuing`` with a ``failure`` waits for a person.
+    unusable), ``cancelled`` (its points came back) or ``failed`` (it could not be made and the points went back). What is ``issuing`` with
+    a ``failure`` waits for a person.
 
     ``kind`` and ``terms`` are the reward as the program had it then (``loyalty.redemption.terms``); ``amount`` is the money that it is
     worth. ``given_for`` says what a gift was for (``birthday``, ``tier``, ``referral``) and ``slot`` which one of these it was; both are

@@ -67,6 +67,12 @@ def orders_by_code(book: Book, records: Sequence[OrderRecord]) -> dict[str, list
     return by_code
 
 
+def used_codes(book: Book, advocate_ids: Collection[int]) -> list[int]:
+    """The referrals by these members whose friend's code was used."""
+    theirs = select(Referral.id, Referral.coupon_orders).where(col(Referral.advocate_id).in_(advocate_ids))
+    return [row_id for row_id, orders in book.session.exec(theirs).all() if row_id is not None and orders]
+
+
 def is_due(at: datetime) -> tuple[ColumnElement[bool], ...]:
     """Those whose hold is over at an instant."""
     return (col(Referral.state) == ORDERED, col(Referral.due_at) <= at)

@@ -24,7 +24,15 @@ from loyalty.core.facts import Fact, RewardFailed, RewardIssued
 from loyalty.core.program import Program, Referrals
 from loyalty.models import Referral, RewardIssue, Shop
 from loyalty.referrals import evidence
-from loyalty.referrals.finding import BATCH, due_referrals, is_due, keyed, locked_rows, orders_by_code
+from loyalty.referrals.finding import (
+    BATCH,
+    due_referrals,
+    is_due,
+    keyed,
+    locked_rows,
+    orders_by_code,
+    used_codes,
+)
 from loyalty.referrals.gifts import end_gift, give_friend, reward_advocate
 from loyalty.referrals.telling import tell_accepted, tell_completed
 
@@ -55,11 +63,14 @@ def settle_orders(book: Book, records: Iterable[OrderRecord], ready: Ready) -> N
 
 
 def settle_members(book: Book, accounts: Iterable[Account], ready: Ready) -> None:
-    """Judge the referrals of friends of whom something else became known: that two people are one."""
+    """Judge the referrals of people of whom something else became known: that two are one. They are the friends, or members of whose
+    friends' codes somebody made use: it may have been they themselves."""
     book.ensure_ids()
     ids = {account.id for account in accounts if account.id is not None}
     if ids:
-        settle(book, locked_rows(book, col(Referral.friend_id).in_(ids)), ready)
+        used = used_codes(book, ids)
+        about = [col(Referral.friend_id).in_(ids), *([col(Referral.id).in_(used)] if used else ())]
+        settle(book, locked_rows(book, *about), ready)
 
 
 def settle_issues(book: Book, facts: Sequence[Fact]) -> None:

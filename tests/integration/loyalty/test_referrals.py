@@ -558,6 +558,19 @@ class TestMerges:
         assert world.state(row)[:2] == ("reversed", "self")
         assert world.member(ADA).balance == 0
 
+    @pytest.mark.parametrize("kept", [7001, 7003])
+    def test_buyer_is_advocate(self, world: World, kept: int) -> None:
+        """Whoever used the friend's code and turns out to be the advocate has brought nobody."""
+        row = world.claim()
+        world.issue(row.friend_issue_id, code="LAUREL-CY")
+        buyer = Identity(7003, "second@fernandfig.shop")
+        first = bought(buyer, at=NOW + timedelta(days=1), discount_codes=("LAUREL-CY",))
+        world.hear(joined(buyer, NOW + timedelta(hours=1)), first)
+        world.pass_time(60)
+        assert world.state(row) == ("completed", "", 500)
+        world.hear(CustomersMerged(kept, 14004 - kept, world.now))
+        assert world.state(row) == ("reversed", "self", 0)
+
     def test_undone(self, world: World) -> None:
         """A merge that was a mistake and is undone leaves the friend a friend, and the advocate with the points."""
         row = world.claim()
