@@ -178,6 +178,7 @@ class _Views:
                 member=row.member,
                 names=_names(choice, row.message),
                 events=_worded(Teller(choice, shop_view(session, _id(shop))), row.message),
+                instead=wording.WITHOUT_EVENTS.get(row.message.kind, wording.NO_EVENT),
                 in_words=wording.reason,
             )
 
@@ -261,6 +262,8 @@ def _names(choice: Choice, row: OutboxMessage) -> list[str]:
     """Under which names a message was told; before, under which it will be. No name: it changes the profile and is no event."""
     if row.kind == sampling.KIND:
         return ["Test events"]
+    if row.kind == outbox.FORGET:
+        return ["Properties taken off"]
     if row.told is not None:
         return row.told.splitlines()
     # What was delivered before names were noted was told under our own.

@@ -4,11 +4,13 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from klaviyo_oauth import bulk_profiles, payloads, verdicts
-from klaviyo_oauth.bulk_profiles import Stopped
+from klaviyo_oauth import bulk_profiles, payloads, profile_jobs, verdicts
+from klaviyo_oauth.bulk_profiles import Stopped, Taken
 from klaviyo_oauth.gateway import Gateway
 from klaviyo_oauth.payloads import Teller
+from klaviyo_oauth.sync_jobs import Job
 from loyalty.delivery import Delivered, Dropped, Later, Message, Outcome, Refused
+from loyalty.runtime import Runtime
 
 _ACCEPTED = 202
 # What only the merchant can mend, a missing permission for example, is not mended by asking often.
@@ -19,6 +21,7 @@ _AFTER_REFUSAL = 300.0
 class ProfileWrites:
     """One sending of some members' profiles. All have addresses that can be written to."""
 
+    runtime: Runtime
     gateway: Gateway
     shop_id: int
     teller: Teller
@@ -37,7 +40,19 @@ class ProfileWrites:
             for message in messages
             if message.recipient is not None
         ]
+        read_at = self.runtime.clock()
         posted = bulk_profiles.post(self.gateway, self.shop_id, pairs)
+        whose = {message.id: message.recipient.member_id for message in messages if message.recipient}
+        now = self.runtime.clock()
+        jobs = [
+            Job.of(
+                Taken(job.job_id, tuple(sorted(whose[id_] for id_ in job.members))),
+                read_at=read_at,
+                posted_at=now,
+            )
+            for job in posted.jobs
+        ]
+        profile_jobs.remember(self.runtime, self.shop_id, jobs)
         outcomes: dict[int, Outcome] = {}
         if isinstance(posted, Stopped):
             outcomes = dict.fromkeys((message.id for message in messages), _later(posted))

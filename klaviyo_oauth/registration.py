@@ -1,5 +1,5 @@
-"""Keeps the review webhook registered and switched on, and looks whether Klaviyo Reviews is there. Runs again and again, so the order
-in which a merchant sets things up does not matter. Without webhooks the reviews are polled for, and that is enough.
+"""Keeps the review webhook registered and switched on, looks whether Klaviyo Reviews is there and what became of import jobs. Runs again and
+again, so the order in which a merchant sets things up does not matter. Without webhooks the reviews are polled for, and that is enough.
 """
 
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import requests
 from redis import Redis
 
-from klaviyo_oauth import webhook
+from klaviyo_oauth import profile_jobs, webhook
 from klaviyo_oauth.config import KlaviyoConfig
 from klaviyo_oauth.gateway import Gateway
 from klaviyo_oauth.paging import next_cursor
@@ -27,7 +27,8 @@ def check(
     *,
     http: requests.Session | None = None,
 ) -> float | None:
-    """Bring webhook and knowledge up to date. Returns the seconds after which to try again when Klaviyo did not answer, else None."""
+    """Bring webhook and knowledge up to date. Returns the seconds after which to look again when Klaviyo did not answer or has import jobs to
+    work off, else None."""
     gateway = Gateway(runtime, config, redis, http or requests.Session())
     resync_if_due(runtime, shop_id)
     try:
@@ -38,7 +39,7 @@ def check(
             note(runtime, shop_id, reviews_active=bool(metrics & _REVIEW_METRICS))
     except Unsettled as unsettled:
         return unsettled.seconds
-    return None
+    return profile_jobs.look(runtime, gateway, shop_id)
 
 
 def _metrics(gateway: Gateway, shop_id: int) -> set[str] | None:

@@ -129,7 +129,8 @@ class KlaviyoSender:
         to_write = [messages[-1] for member_id, messages in alike.items() if member_id not in written]
         found: Mapping[int, Outcome] = {}
         if to_write:
-            writes = ProfileWrites(self._gateway, shop_id, self._teller(shop_id, choice, to_write))
+            teller = self._teller(shop_id, choice, to_write)
+            writes = ProfileWrites(self._runtime, self._gateway, shop_id, teller)
             singles = self._lane(shop_id, stop_at, lambda _, message: writes.one(message))
             found = singles.send(to_write) if len(to_write) <= FEW else writes.many(to_write)
         return {

@@ -2,6 +2,9 @@
 
 from collections.abc import Mapping
 
+from klaviyo_oauth import sampling
+from loyalty import outbox
+
 OUTCOMES: Mapping[str, str] = {
     "connected": "Klaviyo is connected.",
     "denied": "You did not allow the connection in Klaviyo. Nothing has changed.",
@@ -55,6 +58,14 @@ def reason(text: str) -> str:
         return f"{REASONS['server errors']} ({text})"
     return REASONS.get(text, text)
 
+
+NO_EVENT = "The chosen dialects have no event for this. The profile is brought up to date all the same."
+
+WITHOUT_EVENTS: Mapping[str, str] = {
+    sampling.KIND: "One event of every kind that the chosen dialects have, with made-up values.",
+    outbox.FORGET: "No event. Our properties are taken off the profile of an address that is nobody's any more: its person was erased, has another "
+    "address now, or is one with another account.",
+}
 
 WEBHOOK_STATES: Mapping[str, str] = {
     "on": "Klaviyo tells us of reviews as they are submitted.",

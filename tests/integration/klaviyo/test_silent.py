@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
-from klaviyo_oauth import limits, pointers
+from klaviyo_oauth import limits, pointers, registration
 from klaviyo_oauth.limits import Limiter
 from loyalty import calendar, outbox, pruning, redemption, runs, silent, staff
 from loyalty.core.document import DEFAULT_DOCUMENT
@@ -264,6 +264,28 @@ class TestSending:
         assert {message.state for message in house.silent()} == {"delivered"}
         house.world.await_shown("member7@fernandfig.shop", "Laurel Points Balance", 540)
 
+    def test_overtaken(self, world: World) -> None:
+        """Whoever changes while such a job waits at Klaviyo, which then overwrites what an event has written, is written once more after it."""
+        House(world)
+        world.sandbox("PATCH", "/settings", import_delay_seconds=600)
+        first, *others = world.add_members(30)
+        _want(world, [first, *others])
+        world.clock.forward(seconds=11)
+        world.drain(outbox.PROFILES)
+        assert world.nudges[-1] == ("check_klaviyo", world.shop.shop_id)
+        world.clock.forward(seconds=30)
+        world.change_member(first, balance=700, updated_at=world.clock())
+        world.put_news(first, 1)
+        world.drain()
+        assert _check(world) == 15
+        world.sandbox("POST", "/clock", forward_seconds=601)
+        assert world.profile("member0@fernandfig.shop")["properties"]["Laurel Points Balance"] == 540
+        assert _check(world) is None
+        assert "profile_jobs" not in world.connection().details
+        world.clock.forward(seconds=11)
+        assert world.drain(outbox.PROFILES).messages == 1
+        assert world.profile("member0@fernandfig.shop")["properties"]["Laurel Points Balance"] == 700
+
     @pytest.mark.parametrize("count", [3, 40])
     @pytest.mark.parametrize("kind", ["500", "503", "reset", "lost_reply", "429"])
     def test_trouble(self, world: World, kind: str, count: int) -> None:
@@ -404,6 +426,10 @@ REMINDER = {"every": "month", "minimum": 1, "hour": 9}
 
 def five_off(points: int) -> dict[str, Any]:
     return {"key": "five_off", "kind": "amount_off", "title": "$5 off", "points": points, "amount": "5.00"}
+
+
+def _check(world: World) -> float | None:
+    return registration.check(world.runtime, world.config, world.redis, world.shop.shop_id, http=world.http)
 
 
 def _want(world: World, ids: list[int]) -> None:

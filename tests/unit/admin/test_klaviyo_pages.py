@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 from sqlmodel import col, select
 from werkzeug.test import TestResponse
 
+from loyalty import outbox
 from loyalty.models import KlaviyoConnection, OutboxMessage, Run
 from loyalty.runtime import Runtime
 from tests.merchant_pages import NOW, Bell, Door, make_app
@@ -235,6 +236,20 @@ class TestLog:
         assert "The member&#39;s e-mail address is not one that Klaviyo takes." in page
         assert "points_balance" in page
         assert "<code>laurel:" in page
+
+    def test_taken_off(self, client: FlaskClient, story: Story, runtime: Runtime) -> None:
+        """A message that takes properties off a profile says so, and not that it has brought one up to date. Whose it was stays sealed."""
+        email = "left@fernandfig.shop"
+        with runtime.transaction() as session:
+            row = outbox.forgetting(runtime.cipher, story.shop_id, email, "former:1", now=NOW)
+            outbox.put_many(session, [row])
+        with runtime.reading() as session:
+            ident = session.exec(select(OutboxMessage.id).where(OutboxMessage.kind == outbox.FORGET)).one()
+        page = text_of(client, f"/klaviyo/events/{ident}")
+        assert "Properties taken off" in page
+        assert "an address that is nobody&#39;s any more" in page
+        assert "up to date" not in page
+        assert email not in page
 
     def test_retry(self, client: FlaskClient, story: Story, runtime: Runtime, bell: Bell) -> None:
         """One message, or all that did not arrive, go again under their old unique ids."""
