@@ -23,6 +23,8 @@ CUSTOMER_IMPORT = "customer_import"
 ORDER_IMPORT = "order_import"
 IMPORT_KINDS = (CUSTOMER_IMPORT, ORDER_IMPORT)
 PROGRAM_METAFIELD = "program_metafield"
+# Of a million members that is not for a page to wait for.
+ALL_BALANCES = "all_balances"
 CONFIRM_INSTALLED = "confirm_installed"
 # Shopify repeats a delivery for four hours; a message that old can still be on its way.
 LATEST_DELIVERY = timedelta(hours=5)
@@ -72,7 +74,8 @@ def install(session: Session, cipher: Cipher, domain: str, *, now: datetime) -> 
         shop.uninstalled_at, shop.installed_at = None, now
         session.add(shop)
         session.flush()
-        outbox.tell_balances(session, shop.id, occasion=f"install:{now.isoformat()}", now=now)
+        unique_id = f"balances:{now.isoformat()}"
+        outbox.put(session, shop.id, outbox.SHOPIFY, ALL_BALANCES, unique_id, {}, occurred_at=now, now=now)
     tell_program(session, shop.id, occasion=f"install:{now.isoformat()}", now=now)
     if is_back:
         missed_orders.begin_anew(session, shop.id)

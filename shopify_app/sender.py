@@ -28,7 +28,7 @@ from shopify_app.errors import (
     Throttled,
     TokenBusy,
 )
-from shopify_app.lifecycle import CONFIRM_INSTALLED
+from shopify_app.lifecycle import ALL_BALANCES, CONFIRM_INSTALLED
 from shopify_app.reread import reread
 from shopify_app.reward_outcomes import later_by
 from shopify_app.shop_details import SHOP_DETAILS, read_details
@@ -42,6 +42,7 @@ _ORDER = (
     CONFIRM_INSTALLED,
     SHOP_DETAILS,
     "program_metafield",
+    ALL_BALANCES,
     "balance_metafield",
 )
 # The drain's lease must outlive a batch, and the last call of one may take long.
@@ -114,6 +115,11 @@ class ShopifySender:
                 return reread_customer(api, int(message.payload["customer_id"]))
             case "program_metafield":
                 return metafields.write_program(api, self._runtime, shop_id, attempt=message.attempts)
+            case kind if kind == ALL_BALANCES:
+                with self._runtime.transaction() as session:
+                    occasion, now = f"all:{message.id}", self._runtime.clock()
+                    outbox.tell_balances(session, shop_id, occasion=occasion, now=now)
+                return Delivered()
             case kind if kind == SHOP_DETAILS:
                 read_details(self._runtime, self._config, shop_id, self._session)
                 return Delivered(200)
