@@ -18,7 +18,8 @@ def confirm_installed(api: AdminClient, runtime: Runtime, shop_id: int, *, erase
     except NeedsReauthorization:
         with runtime.transaction() as session:
             shop = session.get(Shop, shop_id, with_for_update=True)
-            if shop is not None:
+            # The merchant may have come back while we asked: then the tokens of now are not those that were refused.
+            if shop is not None and shop.needs_reauthorization:
                 forget_access(session, shop, now=runtime.clock())
                 if erase:
                     erasure.begin(session, shop, now=runtime.clock())

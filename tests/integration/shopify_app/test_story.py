@@ -8,12 +8,14 @@ import pytest
 
 from loyalty import inbox, outbox, programs
 from loyalty.core.facts import OrderLine, OrderSeen, RewardRequested
+from loyalty.delivery import Delivered
 from loyalty.models import InboxMessage, LedgerEntry, Member, OrderStanding, OutboxMessage, RewardIssue, Run
 from loyalty.points import absorb
 from loyalty.redemption import request_reward
 from loyalty.sending import drain_outbox
 from shopify_app import documents
 from shopify_app.admin_api import AdminClient
+from shopify_app.confirming import confirm_installed
 from shopify_app.gids import gid
 from shopify_app.order_node import snapshot_of_node
 from shopify_app.reread import reread
@@ -116,6 +118,23 @@ class TestInstall:
         assert [row.topic for row in store.rows(InboxMessage)][-1] == "app/uninstalled"
         assert store.shop().uninstalled_at is None
         assert store.metafield(gid("Customer", customer), "points") == "100"
+
+    def test_return_while_asking(self, store):
+        """A merchant who comes back while the old token is being refused keeps what was just installed."""
+        store.act("POST", "/uninstall")
+        store.act("POST", "/install")
+
+        class Slow:
+            def query(self, document):
+                try:
+                    return AdminClient(store.runtime, store.config, store.shop().id, store.http).query(document)
+                finally:
+                    assert store.open_app().status_code == 200
+
+        assert confirm_installed(Slow(), store.runtime, store.shop().id, erase=True) == Delivered(200)
+        shop = store.shop()
+        assert (shop.uninstalled_at, shop.erasing_at, shop.needs_reauthorization) == (None, None, False)
+        assert shop.access_token is not None
 
     def test_true_uninstall_after_return(self, store):
         """A removal soon after a return is believed once Shopify refuses our token."""
