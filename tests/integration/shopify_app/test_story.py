@@ -127,7 +127,9 @@ class TestInstall:
         class Slow:
             def query(self, document):
                 try:
-                    return AdminClient(store.runtime, store.config, store.shop().id, store.http).query(document)
+                    return AdminClient(store.runtime, store.config, store.shop().id, store.http).query(
+                        document
+                    )
                 finally:
                     assert store.open_app().status_code == 200
 
