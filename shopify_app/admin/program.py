@@ -147,6 +147,8 @@ def _general(document: Mapping[str, Any], formats: Formats) -> list[tuple[str, s
         text = value_in_words(field.kind, field.default) if given is None else in_words(field.kind, given)
         if field.name == "points":
             text = f"{given['one']}, {given['many']}" if given else ""
+        elif field.name == "point_value" and given is not None:
+            text = formats.amounts.say(Decimal(str(given)))
         elif field.name == "currency":
             text = f"{formats.money(_LARGE)}, {formats.amounts.say(_SMALL)}"
         elif field.name == "basis":

@@ -11,7 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from cryptography.fernet import Fernet
 from flask import Flask, Response
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from sqlmodel import select
 from werkzeug.serving import make_server
 
@@ -37,6 +37,15 @@ window.shopify = {
   scopes: { request: async (scopes) => { window.asked = scopes; return { detail: { granted: scopes } }; } },
   app: { extensions: async () => [{ handle: "laurel", activations: [{ status: "%s" }] }] },
 };
+"""
+TWICE = """
+const form = document.querySelector("form[data-program]"), send = window.fetch;
+window.fetch = async (...asked) => {
+  const answer = await send(...asked);
+  setTimeout(() => { form.requestSubmit(); console.log("again"); }, 50);
+  return answer;
+};
+form.requestSubmit();
 """
 PHONE = {"width": 390, "height": 844}
 
@@ -190,7 +199,7 @@ class TestProgram:
         page.get_by_text("$5 off").click()
         page.get_by_role("button", name="Remove").first.click()
         with page.expect_navigation():
-            page.locator("#remove [data-post]").click()
+            page.locator("#remove [slot=primary-action]").click()
         expect(page.get_by_text("There is no reward yet")).to_be_visible()
 
         page.get_by_text("Add a reward").click()
@@ -205,6 +214,27 @@ class TestProgram:
         assert [(reward.key, reward.kind, reward.points) for reward in rewards] == [
             ("free_delivery", "free_shipping", 300)
         ]
+
+    def test_clicked_again(self, open_page: Callable[[str], Page], site: Site) -> None:
+        """A second click while the browser is on its way to the next page sends nothing."""
+        page = open_page("/program/new/earn/custom")
+        page.locator('[name="title"] input').fill("Bring a cup")
+        page.locator('[name="points"] input').fill("2")
+        sent: list[str] = []
+        page.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
+        leaving: list[Route] = []
+        page.route(re.compile(r"/program\?"), lambda route: leaving.append(route))  # noqa: PLW0108 - it looks at names
+        with (
+            page.expect_console_message(lambda said: said.text == "again"),
+            page.expect_request(re.compile(r"/program\?")),
+        ):
+            page.evaluate(TWICE)
+        while not leaving:
+            page.wait_for_timeout(10)
+        leaving[0].continue_()
+
+        expect(page.get_by_text("Bring a cup")).to_be_visible()
+        assert len(sent) == 1
 
     def test_tiers(self, open_page: Callable[[str], Page], site: Site) -> None:
         """Tiers are added one after the other."""

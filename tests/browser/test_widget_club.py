@@ -350,6 +350,13 @@ class TestRewards:
         expect(rows.last).to_contain_text("Not again yet")
         expect(page.get_by_role("button", name="Redeem Money off")).to_be_hidden()
 
+    def test_closed_is_no_goal(self, page: Page, shop: Shop) -> None:
+        """Progress does not lead to what is for others."""
+        shop.balance, shop.closed = 300, {"card": "wrong_tier"}
+        opened(page, shop)
+
+        expect(page.locator("[data-part=next-text]")).to_have_text("You have enough for every reward.")
+
 
 class TestFriends:
     def test_link(self, page: Page, shop: Shop, context: BrowserContext) -> None:

@@ -292,9 +292,11 @@
       this.all('balance').forEach((node) => (node.textContent = this.points(balance)));
       const rows = [...this.all('reward')];
       rows.forEach((row) => this.showReach(row));
-      const ahead = rows.filter((row) => row.dataset.points > balance).sort((a, b) => a.dataset.points - b.dataset.points);
-      this.find('next').hidden = !rows.length;
-      if (rows.length) this.showProgress(ahead[0]);
+      // Nobody gets nearer to what is for others.
+      const open = rows.filter((row) => !row.dataset.closed);
+      const ahead = open.filter((row) => row.dataset.points > balance).sort((a, b) => a.dataset.points - b.dataset.points);
+      this.find('next').hidden = !open.length;
+      if (open.length) this.showProgress(ahead[0]);
     }
 
     showProgress(row) {

@@ -1,6 +1,7 @@
 """The list ``rewards`` of a document: every kind of reward, each with the fields that mean something for it."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -94,8 +95,9 @@ def fields_of(kind: str) -> tuple[Field, ...]:
             # Shopify counts a minimum over the goods that a code is for: here, the free product alone.
             return (*_HEAD, _VARIANT, _PREFIX, _EXPIRES, _COMBINING, *_TAIL)
         case "incremental":
+            price = replace(_HEAD[-1], label="Points for each step")
             step = Field("amount", Amount(), "Amount for each step")
-            return (*_HEAD, step, *_STEPS, *_CODE, *_GOODS, _COMBINING, *_TAIL)
+            return (*_HEAD[:-1], price, step, *_STEPS, *_CODE, *_GOODS, _COMBINING, *_TAIL)
         case "gift_card":
             return (*_HEAD, _AMOUNT, _CARD_PREFIX, _EXPIRES, *_TAIL)
     return (*_HEAD, _AMOUNT, _EXPIRES, *_TAIL)
