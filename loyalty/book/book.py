@@ -41,7 +41,7 @@ class Book(People):
     """See the package. One book serves one batch in one transaction. The people in it are found and opened as ``People`` says."""
 
     def __init__(self, session: Session, shop: Shop, *, now: datetime, cipher: Cipher | None = None) -> None:
-        """``cipher`` seals addresses that are given up; without one, nobody's address may change."""
+        """``cipher`` seals addresses that are given up; without one, Klaviyo is not told of these."""
         super().__init__(session, shop, now=now)
         self.program = programs.current(session, self.shop_id)
         self.messages: list[dict[str, Any]] = []

@@ -182,6 +182,26 @@ class TestSingle:
         row = connected.connection()
         assert (row.last_delivery_at, row.last_error) == (connected.clock(), None)
 
+    def test_refusal_is_an_answer(self, connected: World) -> None:
+        """A refusal shows that Klaviyo answers again, though it is no delivery; what needed no request shows nothing."""
+        trouble = {"last_error": "timeout", "last_error_at": connected.clock()}
+        connected.change_connection(**trouble)
+        connected.put_news(connected.add_member(ADA), 1, note="x" * 110_000)
+        connected.drain()
+        row = connected.connection()
+        assert (row.last_delivery_at, row.last_error) == (None, None)
+
+        connected.change_connection(**trouble)
+        with connected.runtime.transaction() as session:
+            known = outbox.forgetting(
+                connected.cipher, connected.shop.shop_id, ADA, "former:1", now=connected.clock()
+            )
+            outbox.put_many(session, [known])
+        connected.drain()
+        assert connected.states() == {"refused": 1, "due": 1, "delivered": 1}
+        row = connected.connection()
+        assert (row.last_delivery_at, row.last_error) == (None, "timeout")
+
     def test_limit_asked_first(self, connected: World) -> None:
         """Without a grant nothing is sent, the wait is the limiter's, and the attempt does not count."""
         Limiter(connected.redis).pause("FernFg", "POST events", 25)

@@ -1,13 +1,16 @@
 """Sync customer data against the local Klaviyo: everybody arrives, whoever cannot is named, and a kill costs nothing."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from sqlmodel import select
 
 from klaviyo_oauth import connections, limits, payloads, pointers, sync
+from klaviyo_oauth.bulk_profiles import Taken
 from klaviyo_oauth.disconnecting import disconnect
 from klaviyo_oauth.resync import resync_if_due
+from klaviyo_oauth.sync_jobs import Job
 from loyalty import calendar, outbox, runs
 from loyalty.core.document import DEFAULT_DOCUMENT
 from loyalty.models import Run, RunItem
@@ -257,6 +260,18 @@ class TestSync:
         run = _finish(connected, _start(connected), size=10)
         assert run.done == 120
         assert connected.counts()["throttled"]["total"] == 0
+
+
+class TestJob:
+    """An import job as a cursor keeps it."""
+
+    def test_kept(self) -> None:
+        """It is read as it was written, and so is one that was under way before members and instant were noted."""
+        at = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+        job = Job.of(Taken("J1", (3, 5, 9)), read_at=at, posted_at=at)
+        assert (job.size, job.first, job.last) == (3, 3, 9)
+        assert Job.from_json(job.to_json()) == job
+        assert Job.from_json(["J1", 3, at.isoformat(), "page"]) == Job("J1", 3, at, "page")
 
 
 class TestResync:
