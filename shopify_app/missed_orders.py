@@ -14,7 +14,7 @@ from sqlmodel import Session, col, select
 
 from loyalty import leases, outbox
 from loyalty.inbox import Malformed
-from loyalty.models import OrderStanding, Shop
+from loyalty.models import InboxMessage, OrderStanding, Shop
 from loyalty.runtime import Runtime
 from shopify_app import documents, reading
 from shopify_app.admin_api import AdminClient
@@ -34,7 +34,7 @@ log = structlog.get_logger(__name__)
 
 def find(runtime: Runtime, config: ShopifyConfig, shop_id: int, *, session: requests.Session) -> int:
     """Queue the reading of every order that changed unheard since the last look; how many there were. What Shopify does not tell now it
-    tells the next time."""
+    tells the next time. Nothing is unheard while older deliveries wait to be settled."""
     api, until = AdminClient(runtime, config, shop_id, session), runtime.clock() - SETTLED_AFTER
     since, found, after = _looked_until(runtime, shop_id), 0, None
     if since is None or since >= until:
@@ -62,11 +62,21 @@ def begin_anew(session: Session, shop_id: int) -> None:
 
 
 def _looked_until(runtime: Runtime, shop_id: int) -> datetime | None:
+    """Up to where the last look went; None when this is no time for another."""
     with runtime.reading() as session:
         shop = session.get(Shop, shop_id)
         if shop is None or shop.uninstalled_at is not None:
             return None
-        began = max(shop.installed_at, runtime.clock() - _AT_FIRST)
+        now = runtime.clock()
+        waiting = select(InboxMessage.id).where(
+            InboxMessage.shop_domain == shop.domain,
+            InboxMessage.state == "due",
+            col(InboxMessage.due_at) <= now,
+            col(InboxMessage.received_at) < now - SETTLED_AFTER,
+        )
+        if session.exec(waiting.limit(1)).first() is not None:
+            return None
+        began = max(shop.installed_at, now - _AT_FIRST)
         return leases.done_at(session, _name(shop_id)) or began
 
 

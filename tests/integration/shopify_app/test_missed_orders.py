@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlmodel import select
 
+from loyalty import inbox
 from loyalty.models import Lease, Shop
 from shopify_app import missed_orders
 
@@ -67,6 +68,18 @@ class TestFind:
         store.buy("30.00", customer=deaf[1])
         store.settle()
         assert find(store) == 0
+
+    def test_backlog(self, deaf):
+        """While deliveries wait that came long before, nobody can say what was not told."""
+        store, customer = deaf
+        store.buy("30.00", customer=customer)
+        waits = {"source": "shopify", "delivery_id": "w", "topic": "orders/paid", "body": b"{}"}
+        with store.runtime.transaction() as session:
+            long_ago = store.runtime.clock() - timedelta(hours=1)
+            inbox.receive(session.connection(), shop_domain=store.domain, now=long_ago, **waits)
+        assert find(store) == 0
+        store.settle()
+        assert find(store) == 1
 
     def test_many(self, deaf, monkeypatch):
         """A long list is read page by page, and the next look goes on where one had to end."""
