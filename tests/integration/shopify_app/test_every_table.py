@@ -18,7 +18,8 @@ from loyalty.encryption import Cipher
 from loyalty.models import Run, Shop
 from loyalty.models.columns import Money, UtcDateTime
 from loyalty.runtime import Runtime
-from shopify_app.erasure import erase_step, owned_tables, shop_redacted
+from shopify_app.erasure import erase_step, owned_tables
+from shopify_app.lifecycle import redacted
 from shopify_app.privacy import customer_redacted
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -120,7 +121,7 @@ class TestShopRedact:
         other = filled(engine, "stays.myshopify.com")
         with transaction(engine) as session:
             shop = session.get_one(Shop, mine["shop"])
-            shop_redacted(session, shop, ShopMessage("shop/redact", {}), NOW)
+            redacted(session, shop, ShopMessage("shop/redact", {}), NOW)
             run_id = session.exec(of_table(Run.id).where(Run.kind == "shop_erasure")).one()
         assert runs.advance(runtime, run_id, erase_step, seconds=60) is None
         assert mine["shop"] != other["shop"]
