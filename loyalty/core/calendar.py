@@ -44,15 +44,17 @@ def next_occasion(
     return _next(standing, program, after, _next_change(climb or Climb(standing, program), after))
 
 
-def settle(standing: Standing, eras: Sequence[Era], until: datetime, apply: Apply) -> None:
+def settle(
+    standing: Standing, eras: Sequence[Era], until: datetime, apply: Apply, *, climb: Climb | None = None
+) -> None:
     """Let everything happen that time brings after ``standing.calendar_at`` up to ``until``. ``eras`` are the versions that were in force,
     from the oldest; whoever was never settled before begins at ``until``. ``apply`` puts each decision on the standing; it is told the version and the
-    instant."""
+    instant. ``climb`` is for those who have looked already."""
     at = standing.calendar_at if standing.calendar_at is not None else until
     if at > until:
         return
     program, later = _in_force(eras, at)
-    life = _Life(standing, program, apply, until)
+    life = _Life(standing, program, apply, until, climb)
     for decision in (*_releases(standing, at), *_ended(standing, at)):
         life.take(decision, at)
     while True:
@@ -80,12 +82,19 @@ class _Life:
     right until then.
     """
 
-    def __init__(self, standing: Standing, program: Program, apply: Apply, until: datetime) -> None:
+    def __init__(
+        self,
+        standing: Standing,
+        program: Program,
+        apply: Apply,
+        until: datetime,
+        climb: Climb | None = None,
+    ) -> None:
         self.standing = standing
         self.program = program
         self._apply = apply
         self._until = until
-        self._climb: Climb | None = None
+        self._climb = climb if climb is not None and climb.program is program else None
         self._change: datetime | None = None
         self._knows_change = self._calm = False
 
@@ -162,8 +171,8 @@ def _next(
     """The next instant after another one."""
     moments = (
         tier_changes,
-        min(_release_moments(standing, after), default=None),
-        next_issue_moment(standing, program, after),
+        min(_release_moments(standing, after), default=None) if standing.held else None,
+        next_issue_moment(standing, program, after) if standing.issues else None,
         next_expiry_moment(standing, program, after),
         next_celebration(standing, program, after),
         next_balance_reminder(standing, program, after),
@@ -179,8 +188,6 @@ def _next_change(climb: Climb, after: datetime, *, until: datetime | None = None
 
 
 def _release_moments(standing: Standing, after: datetime) -> Iterator[datetime]:
-    if not standing.held:
-        return
     for award in standing.awards.values():
         if award.held and award.release_at is not None and award.release_at > after:
             yield award.release_at
@@ -206,6 +213,8 @@ def _overdue(standing: Standing, at: datetime) -> Iterator[Award]:
 
 
 def _releases(standing: Standing, at: datetime) -> Iterator[Decision]:
+    if not standing.held:
+        return
     ready = sorted(
         _overdue(standing, at), key=lambda award: (award.release_at, award.source.kind, award.source.ref)
     )

@@ -7,7 +7,9 @@ back, somebody idle was given some) waits until every warning could be given; on
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from loyalty.core import ledger
 from loyalty.core.decide import NOTHING, Decision
@@ -123,7 +125,7 @@ def decide_expiry(standing: Standing, program: Program, at: datetime) -> Decisio
 
 def decide_warnings(standing: Standing, program: Program, at: datetime) -> Decision:
     """Announce the end of points on the days for it."""
-    if program.expiry is None:
+    if program.expiry is None or not program.expiry.is_told:
         return NOTHING
     news = []
     for end in ends(standing, program):
@@ -142,6 +144,8 @@ def _warnings(end: End, program: Program) -> list[tuple[datetime, str]]:
     """When an end is announced, and how."""
     expiry, zone = program.expiry, program.timezone
     assert expiry is not None
+    if not expiry.is_told:
+        return []
     day = day_of(end.at, zone)
     days = ((expiry.warning_days, WARNING), (expiry.last_chance_days, LAST_CHANCE))
     return [(start_of(day - timedelta(days=ahead), zone), which) for ahead, which in days if ahead]
@@ -163,6 +167,10 @@ def _announcement(
 
 
 def _end(standing: Standing, program: Program, since: datetime, expiry: Expiry) -> datetime:
-    zone = program.timezone
-    end = start_of(add_months(day_of(since, zone), expiry.months), zone)
+    end = _months_after(since, expiry.months, program.timezone)
     return max(end, standing.expiry_not_before) if standing.expiry_not_before is not None else end
+
+
+@lru_cache(maxsize=1 << 12)
+def _months_after(since: datetime, months: int, zone: ZoneInfo) -> datetime:
+    return start_of(add_months(day_of(since, zone), months), zone)

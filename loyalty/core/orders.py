@@ -8,7 +8,9 @@ reckoned in exact fractions; only the points are rounded, once, at the end.
 """
 
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from math import ceil, floor
 
 from loyalty.core.facts import OrderLine, OrderSnapshot
@@ -39,15 +41,25 @@ def order_worth(
     basis: Basis = GOODS_ALONE,
     multiplier: Fraction = _ONCE,
 ) -> Worth:
-    """Points and counted amount of an order by a rule. A function of its arguments alone, so every history of an order ends alike.
+    """Points and counted amount of an order by a rule. A function of its arguments alone, so every history of an order ends alike."""
+    return amount_worth(counted_amount(order, basis, rule.goods), rule, multiplier)
+
+
+def amount_worth(counted: Fraction, rule: OrderRule, multiplier: Fraction = _ONCE) -> Worth:
+    """What an order is worth by a rule when so much of it counts.
 
     The minimum is asked of the counted amount as it is now: an order that a refund takes below it loses its points.
     """
-    counted = counted_amount(order, basis, rule.goods)
-    if counted <= 0 or counted < Fraction(rule.minimum):
+    if counted <= 0 or (rule.minimum and counted < exact(rule.minimum)):
         return Worth(0, counted)
-    exact = counted * Fraction(rule.rate) if rule.way == "order" else Fraction(rule.points)
-    return Worth(round_points(exact * multiplier, rule.rounding), counted)
+    points = counted * exact(rule.rate) if rule.way == "order" else Fraction(rule.points)
+    return Worth(round_points(points if multiplier == 1 else points * multiplier, rule.rounding), counted)
+
+
+@lru_cache(maxsize=1 << 12)
+def exact(number: Decimal) -> Fraction:
+    """A decimal number as a fraction. Rates and prices are asked for again and again, and cost more to turn over than to remember."""
+    return Fraction(number)
 
 
 def counted_amount(order: OrderSnapshot, basis: Basis = GOODS_ALONE, goods: Goods = EVERYTHING) -> Fraction:
@@ -79,11 +91,11 @@ def _of_whole(order: OrderSnapshot, basis: Basis, goods: Goods) -> Fraction:
     lines = [line for line in order.lines if line.quantity > 0]
     counting = [line for line in lines if _counts(line, basis, goods)]
     if not any(line.tax for line in lines):
-        sold = _total([Fraction(line.amount) for line in counting])
-        held = sold if len(counting) == len(lines) else _total([Fraction(line.amount) for line in lines])
+        sold = _total([exact(line.amount) for line in counting])
+        held = sold if len(counting) == len(lines) else _total([exact(line.amount) for line in lines])
     else:
         held = _total([_price(line) for line in lines])
-        sold = _total([_price(line) if basis.tax else Fraction(line.amount) for line in counting])
+        sold = _total([_price(line) if basis.tax else exact(line.amount) for line in counting])
     return sold if held > 0 else _NOTHING
 
 
@@ -151,7 +163,7 @@ def _sums(order: OrderSnapshot, basis: Basis, goods: Goods) -> _Sums:
     for line in order.lines:
         if line.quantity <= 0:
             continue
-        amount, price = Fraction(line.amount), _price(line)
+        amount, price = exact(line.amount), _price(line)
         sums.invoiced += price
         sums.held += _remaining(line, price)
         sums.pieces_back += line.quantity - min(max(line.remaining, 0), line.quantity)
@@ -167,7 +179,7 @@ def _counts(line: OrderLine, basis: Basis, goods: Goods) -> bool:
 
 
 def _price(line: OrderLine) -> Fraction:
-    return Fraction(line.amount) + Fraction(line.tax) if line.tax else Fraction(line.amount)
+    return exact(line.amount) + exact(line.tax) if line.tax else exact(line.amount)
 
 
 def _total(amounts: list[Fraction]) -> Fraction:

@@ -11,6 +11,7 @@ from datetime import datetime
 from loyalty.core.calendar import Era, move
 from loyalty.core.calendar import settle as settle_calendar
 from loyalty.core.decide import (
+    NOTHING,
     ActionRefused,
     Decision,
     GiftDue,
@@ -31,9 +32,10 @@ from loyalty.core.expiry import foresee
 from loyalty.core.facts import ActionDone, BirthdayTold, CustomerSeen, OrderSeen, ReviewSeen
 from loyalty.core.ledger import Entry
 from loyalty.core.news import News, entry_news
-from loyalty.core.orders import keep_catalogue
+from loyalty.core.orders import counted_amount, keep_catalogue
 from loyalty.core.program import Program
 from loyalty.core.standing import Award, Birthday, HandTier, Standing
+from loyalty.core.tiers import Climb
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,8 @@ class Replay:
     entries: list[Entry] = field(default_factory=list)
     news: list[News] = field(default_factory=list)
     gifts: list[GiftDue] = field(default_factory=list)
+    # The last look at the member's way up, while it still holds.
+    _seen: Climb | None = field(default=None, init=False, repr=False)
 
     def happen(self, fact: ReplayedFact, eras: Sequence[Era], *, at: datetime) -> None:
         """Let time pass up to ``at``, and then a fact be known. Facts come in the order of their instants."""
@@ -74,7 +78,11 @@ class Replay:
     def wait(self, eras: Sequence[Era], *, until: datetime) -> None:
         """Let happen what time alone brings. ``eras`` are the versions that are in force, from the oldest."""
         settle_calendar(
-            self.standing, eras, until, lambda decision, program, _: self._take(decision, program)
+            self.standing,
+            eras,
+            until,
+            lambda decision, program, _: self._take(decision, program),
+            climb=self._seen,
         )
         in_force = [era.program for era in eras if era.since <= until]
         self.program = in_force[-1] if in_force else eras[0].program
@@ -102,7 +110,7 @@ class Replay:
             case BirthdayTold():
                 self._birthday(fact)
             case HandTier():
-                self.standing.hand_tier = fact
+                self.standing.hand_tier, self._seen = fact, None
                 self._climb(at)
             case Award():
                 self._award(fact, at)
@@ -114,6 +122,10 @@ class Replay:
         self._take(decision, self.program)
 
     def _take(self, decision: Decision, program: Program) -> None:
+        if decision is NOTHING:
+            return
+        if decision.awards:
+            self._seen = None
         for award in decision.awards:
             self.standing.put(award)
         move(self.standing, decision)
@@ -134,7 +146,7 @@ class Replay:
         since = self.earning_since
         decision = decide_customer(self.standing, fact, self.program, earning_since=since, at=at)
         if decision.joins:
-            self.standing.joined_at, self.standing.is_guest = fact.created_at, False
+            self.standing.joined_at, self.standing.is_guest, self._seen = fact.created_at, False, None
         self.apply(decision)
         self.apply(decide_subscription(self.standing, fact, self.program, earning_since=since, at=at))
         if decision.joins:
@@ -148,7 +160,7 @@ class Replay:
             self.apply(decision)
 
     def _join(self, joined_at: datetime, at: datetime) -> None:
-        self.standing.joined_at, self.standing.is_guest = joined_at, False
+        self.standing.joined_at, self.standing.is_guest, self._seen = joined_at, False, None
         self._settle_again(at)
         self._climb(at)
 
@@ -172,16 +184,19 @@ class Replay:
         known, pin = self.orders[order_id], self.pins.get(order_id)
         self.programs.setdefault(self.program.version, self.program)
         program = self.programs[pin.version] if pin else self.program
-        decision = decide_order(self.standing, known, program, at=at, pin=pin)
+        counted = counted_amount(known.order, program.basis)
+        decision = decide_order(self.standing, known, program, at=at, pin=pin, counted=counted)
         if decision.reread:
             self.unread.add(order_id)
             return
         if decision.pin is not None:
             self.pins[order_id] = decision.pin
-            program = self.programs[decision.pin.version]
         self.apply(decision)
-        credit, before = order_credit(known.order, program), self.standing.orders.get(order_id)
-        self.standing.orders[order_id] = credit
+        credit, before = (
+            order_credit(known.order, program, counted=counted),
+            self.standing.orders.get(order_id),
+        )
+        self.standing.orders[order_id], self._seen = credit, None
         if self.standing.last_order_at is None or credit.placed_at > self.standing.last_order_at:
             self.standing.last_order_at = credit.placed_at
         self._climb(at, counts_less=before is not None and credit.amount < before.amount)
@@ -203,7 +218,7 @@ class Replay:
     def _award(self, award: Award, at: datetime) -> None:
         fresh = replace(award, worth=0, posted=0, postings=0)
         to = Change(award.worth, award.occurred_at, award.why, "")
-        changed, entries, news = change(self.standing, fresh, to, at=at, history=True)
+        changed, entries, news = change(self.standing.balance, fresh, to, at=at, history=True)
         self.apply(Decision(entries, news, (changed,)))
         self._climb(at)
 
@@ -211,5 +226,8 @@ class Replay:
         program = self.program
         if not (counts_less or program.goals or program.tiers or self.standing.tier):
             return
-        self.apply(decide_goals(self.standing, program, at=at))
-        self.apply(decide_tier(self.standing, program, at))
+        if counts_less or program.goals:
+            self.apply(decide_goals(self.standing, program, at=at))
+        if self._seen is None or self._seen.program is not program:
+            self._seen = Climb(self.standing, program)
+        self.apply(decide_tier(self.standing, program, at, climb=self._seen))

@@ -13,11 +13,14 @@ class Multiplier:
     names: tuple[str, ...]
 
 
+NO_MULTIPLIER = Multiplier(Fraction(1), ())
+
+
 def stack(named: Sequence[tuple[str, Fraction]], way: str) -> Multiplier:
     """``highest``: the greatest alone. ``add``: what each adds to one, added up (2 and 1.5 make 2.5; never less than nothing).
     ``multiply``: their product."""
     if not named:
-        return Multiplier(Fraction(1), ())
+        return NO_MULTIPLIER
     if way == "highest":
         name, factor = max(named, key=lambda pair: pair[1])
         return Multiplier(factor, (name,))

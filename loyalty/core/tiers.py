@@ -83,7 +83,7 @@ class Climb:
     ) -> None:
         self.zone = program.timezone
         self.tiers = tiers or (program.tiers if takes_part(standing, program) else None)
-        self._standing, self._program = standing, program
+        self._standing, self.program = standing, program
         self._hand = standing.hand_tier
         metric = self.tiers.metric if self.tiers else None
         if counted is None or counted.metric != metric:
@@ -92,7 +92,7 @@ class Climb:
 
     def by(self, tiers: Tiers) -> "Climb":
         """The same member's way up another ladder."""
-        return Climb(self._standing, self._program, tiers, counted=self._credits)
+        return Climb(self._standing, self.program, tiers, counted=self._credits)
 
     def tier(self, at: datetime) -> Tier | None:
         """See ``tier_at``."""
@@ -179,7 +179,8 @@ class Climb:
             )
         grace = timedelta(days=self.tiers.grace_days)
         ends = self._credits.all(self.tiers).end_days(after=day_of(at, self.zone) - grace)
-        yield from merge(sorted(later), (start_of(day + grace, self.zone) for day in ends))
+        falls = (start_of(day + grace, self.zone) for day in ends)
+        yield from merge(sorted(later), falls) if later else falls
 
     def _best(self, at: datetime) -> Decimal:
         assert self.tiers is not None

@@ -13,5 +13,6 @@ def climb(book: Book, account: Account, *, history: bool = False, counts_less: b
         return
     book.ensure_ids()
     book.load_history((account,))
-    follow(book, account, decide_goals(account, program, at=book.now, history=history))
+    if counts_less or program.goals:
+        follow(book, account, decide_goals(account, program, at=book.now, history=history))
     follow(book, account, decide_tier(account, program, book.now, history=history))

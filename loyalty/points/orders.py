@@ -9,7 +9,8 @@ from datetime import timedelta
 from loyalty.book import Account, Book, OrderRecord
 from loyalty.core.decide import decide_order, order_credit
 from loyalty.core.facts import Identity, OrderSeen, OrderSnapshot
-from loyalty.core.orders import keep_catalogue
+from loyalty.core.orders import counted_amount, keep_catalogue
+from loyalty.core.standing import OrderCredit
 from loyalty.points.climbing import climb
 from loyalty.points.identities import account_for
 
@@ -56,22 +57,21 @@ def _settle(book: Book, record: OrderRecord, *, history: bool) -> None:
         authoritative=record.authoritative,
         history=history,
     )
-    decision = decide_order(account, newest, program, at=book.now, pin=record.pin)
+    counted = counted_amount(record.snapshot, program.basis)
+    decision = decide_order(account, newest, program, at=book.now, pin=record.pin, counted=counted)
     if decision.reread:
         reread_order(book, record.order_id, record.snapshot.updated_at.isoformat(), history=history)
         return
     if decision.pin is not None and decision.pin != record.pin:
         record.pin, record.changed = decision.pin, True
     book.apply(account, decision)
-    counted = record.counted
-    _credit(book, record, account)
-    climb(book, account, history=history, counts_less=record.counted < counted)
+    before = record.counted
+    _credit(record, account, order_credit(record.snapshot, program, counted=counted))
+    climb(book, account, history=history, counts_less=record.counted < before)
 
 
-def _credit(book: Book, record: OrderRecord, account: Account) -> None:
+def _credit(record: OrderRecord, account: Account, credit: OrderCredit) -> None:
     """Count the order for tiers and goals."""
-    program = book.program_at(record.pin.version if record.pin else None)
-    credit = order_credit(record.snapshot, program)
     account.orders[record.order_id] = credit
     if record.counted != credit.amount:
         record.counted, record.changed = credit.amount, True

@@ -83,10 +83,6 @@ def _is_unknown(order: OrderSnapshot, program: Program) -> bool:
 
 
 def _quiet(program: Program) -> Program:
-    """The same program without what it only says: reminders, and all but the first of the warnings (which decides how soon points may end
-    by surprise). They move no points, and are most of what a calendar does."""
-    expiry = program.expiry
-    if expiry is not None:
-        first = max(expiry.warning_days, expiry.last_chance_days)
-        expiry = replace(expiry, warning_days=first, last_chance_days=0)
+    """The same program without what it only says: reminders and warnings. They move no points, and are most of what a calendar does."""
+    expiry = replace(program.expiry, is_told=False) if program.expiry is not None else None
     return replace(program, balance_reminder=None, expiry=expiry)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from loyalty.core.decide.decision import Decision
+from loyalty.core.decide.decision import NOTHING, Decision
 from loyalty.core.decide.orders import may_earn
 from loyalty.core.decide.posting import Change, change, new_award
 from loyalty.core.facts import ActionDone
@@ -54,12 +54,12 @@ def decide_occasion(
 ) -> Decision:
     """Give the points of a rule for an occasion, once. Raises ``ActionRefused`` when the rule gives nothing for it."""
     if standing.award(occasion.source, rule.key) is not None:
-        return Decision()
+        return NOTHING
     slot = slot_of(rule, occasion.occurred_at, program)
     _check(standing, rule, occasion, program, slot)
     award = new_award(occasion.source, rule, program, occurred_at=occasion.occurred_at, slot=slot)
     to = Change(rule.points, occasion.occurred_at, {"points": rule.points, **occasion.why}, "")
-    changed, entries, news = change(standing, award, to, at=at, history=history, extra=occasion.said)
+    changed, entries, news = change(standing.balance, award, to, at=at, history=history, extra=occasion.said)
     return Decision(entries, news, (changed,))
 
 

@@ -8,9 +8,8 @@ from operator import attrgetter
 
 from loyalty.core.decide.decision import Decision
 from loyalty.core.decide.orders import may_earn
-from loyalty.core.decide.posting import Change, change, new_award
-from loyalty.core.ledger import Entry, Source
-from loyalty.core.news import News
+from loyalty.core.decide.posting import Change, Gathered, new_award
+from loyalty.core.ledger import Source
 from loyalty.core.program import GoalRule, Program
 from loyalty.core.standing import Award, OrderCredit, Standing
 
@@ -24,16 +23,10 @@ def decide_goals(standing: Standing, program: Program, *, at: datetime, history:
     What was given stays while it is reached by the terms of then or by those of now: a goal that was set higher takes nothing back, and
     one that was switched off can still be undone.
     """
-    awards: list[Award] = []
-    entries: list[Entry] = []
-    news: list[News] = []
+    gathered = Gathered(standing.balance)
     for award, to in _changes(standing, program, at):
-        known = Standing(balance=standing.balance + sum(entry.points for entry in entries))
-        changed, posted, told = change(known, award, to, at=at, history=history)
-        awards.append(changed)
-        entries.extend(posted)
-        news.extend(told)
-    return Decision(tuple(entries), tuple(news), tuple(awards))
+        gathered.change(award, to, at=at, history=history)
+    return gathered.decision()
 
 
 def reached_at(standing: Standing, way: str, goal: Decimal) -> datetime | None:

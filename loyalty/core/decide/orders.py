@@ -7,17 +7,18 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from loyalty.core.decide.decision import Decision, Pin
-from loyalty.core.decide.posting import Change, change, new_award
+from loyalty.core.decide.decision import NOTHING, Decision, Pin
+from loyalty.core.decide.posting import Change, Gathered, new_award
 from loyalty.core.facts import OrderSeen, OrderSnapshot
-from loyalty.core.ledger import Entry, Source
+from loyalty.core.ledger import Source
 from loyalty.core.limits import allows
 from loyalty.core.moments import day_of
-from loyalty.core.news import News
-from loyalty.core.orders import Worth, counted_amount, line_counts, needs_catalogue, order_worth
+from loyalty.core.orders import Worth, amount_worth, counted_amount, exact, line_counts, needs_catalogue
 from loyalty.core.program import Campaign, OrderRule, Program
-from loyalty.core.stacking import Multiplier, stack
+from loyalty.core.stacking import NO_MULTIPLIER, Multiplier, stack
 from loyalty.core.standing import Award, OrderCredit, Standing
+
+_NOTHING = Worth(0, Fraction(0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,53 +35,54 @@ def order_source(order_id: int) -> Source:
     return Source("order", str(order_id))
 
 
-def order_credit(order: OrderSnapshot, program: Program) -> OrderCredit:
-    """What an order counts for tiers and goals, to four decimals."""
-    counted = counted_amount(order, program.basis)
+def order_credit(order: OrderSnapshot, program: Program, *, counted: Fraction | None = None) -> OrderCredit:
+    """What an order counts for tiers and goals, to four decimals. ``counted`` is for those who have reckoned already what counts of it."""
+    if counted is None:
+        counted = counted_amount(order, program.basis)
     return OrderCredit(order.created_at, Decimal(counted.numerator * 10_000 // counted.denominator) / 10_000)
 
 
 def decide_order(
-    standing: Standing, fact: OrderSeen, program: Program, *, at: datetime, pin: Pin | None = None
+    standing: Standing,
+    fact: OrderSeen,
+    program: Program,
+    *,
+    at: datetime,
+    pin: Pin | None = None,
+    counted: Fraction | None = None,
 ) -> Decision:
     """Bring the points of an order to what its latest state is worth under ``program``: the one of ``pin``, or the one in force.
 
     Points are only taken back on an authoritative snapshot, and refunds only reckoned on one; on any other the decision is to read
-    the order again. So it is when the order would count less for goals and tiers: those take points back, too.
+    the order again. So it is when the order would count less for goals and tiers: those take points back, too. ``counted`` is for those who
+    have reckoned already what counts of it.
     """
     order, source = fact.order, order_source(fact.order.order_id)
     tier = pin.tier if pin else standing.tier
-    if not fact.authoritative and _counts_less(standing, order, program):
+    if counted is None:
+        counted = counted_amount(order, program.basis)
+    if not fact.authoritative and _counts_less(standing, order, program, counted):
         return Decision(reread=True)
-    claims = tuple(_claims(standing, order, program, tier))
+    claims = tuple(_claims(standing, order, program, tier, counted))
     if not fact.authoritative and any(needs_catalogue(order, claim.rule.goods) for claim in claims):
         return Decision(reread=True)
     changes = _changes(standing, source, claims, fact, program)
     if not changes:
-        return Decision()
+        return NOTHING
     # A webhook gives refunds of foreign money at no exact rate, and a replayed one may be old: with money gone back, only a
     # reading decides, in either direction.
     takes = any(to.worth < award.worth for award, to in changes)
     if not fact.authoritative and (takes or order.refunded):
         return Decision(reread=True)
-    awards: list[Award] = []
-    entries: list[Entry] = []
-    news: list[News] = []
-    balance = standing.balance
+    gathered, said = Gathered(standing.balance), {"order_name": order.name}
     for award, to in changes:
-        known = Standing(balance=balance)
-        said = {"order_name": order.name}
-        changed, posted, told = change(known, award, to, at=at, history=fact.history, extra=said)
-        awards.append(changed)
-        entries.extend(posted)
-        news.extend(told)
-        balance += sum(entry.points for entry in posted)
-    return Decision(tuple(entries), tuple(news), tuple(awards), pin=pin or Pin(program.version, tier))
+        gathered.change(award, to, at=at, history=fact.history, extra=said)
+    return gathered.decision(pin=pin or Pin(program.version, tier))
 
 
-def _counts_less(standing: Standing, order: OrderSnapshot, program: Program) -> bool:
+def _counts_less(standing: Standing, order: OrderSnapshot, program: Program, counted: Fraction) -> bool:
     known = standing.orders.get(order.order_id)
-    return known is not None and order_credit(order, program).amount < known.amount
+    return known is not None and order_credit(order, program, counted=counted).amount < known.amount
 
 
 def _changes(
@@ -106,7 +108,9 @@ def _changes(
     return changes
 
 
-def _claims(standing: Standing, order: OrderSnapshot, program: Program, tier: str | None) -> Iterator[_Claim]:
+def _claims(
+    standing: Standing, order: OrderSnapshot, program: Program, tier: str | None, counted: Fraction
+) -> Iterator[_Claim]:
     source = order_source(order.order_id)
     day = day_of(order.created_at, program.timezone)
     campaigns = [
@@ -125,13 +129,14 @@ def _claims(standing: Standing, order: OrderSnapshot, program: Program, tier: st
             and _within_limit(standing, rule, source, order.created_at, program)
         )
         stacked = _multiplier(rule, campaigns, program, tier)
-        worth = order_worth(order, rule, program.basis, stacked.factor) if may else Worth(0, Fraction(0))
+        counts = counted if rule.goods.is_everything else counted_amount(order, program.basis, rule.goods)
+        worth = amount_worth(counts, rule, stacked.factor) if may else _NOTHING
         yield _Claim(rule, worth.points, _why(order, rule, worth, stacked, tier))
-    yield from _extras(standing, order, program, campaigns)
+    yield from _extras(standing, order, program, campaigns, counted)
 
 
 def _extras(
-    standing: Standing, order: OrderSnapshot, program: Program, campaigns: list[Campaign]
+    standing: Standing, order: OrderSnapshot, program: Program, campaigns: list[Campaign], counted: Fraction
 ) -> Iterator[_Claim]:
     """The extra points that campaigns give for an order, each as a rule of its own."""
     for campaign in campaigns:
@@ -141,8 +146,8 @@ def _extras(
             key=f"campaign_{campaign.key}", way="order_fixed", title=campaign.title, points=campaign.extra
         )
         may = may_earn(standing, rule.guests, program, order.created_at)
-        worth = order_worth(order, rule, program.basis) if may else Worth(0, Fraction(0))
-        yield _Claim(rule, worth.points, _why(order, rule, worth, Multiplier(Fraction(1), ()), None))
+        worth = amount_worth(counted, rule) if may else _NOTHING
+        yield _Claim(rule, worth.points, _why(order, rule, worth, NO_MULTIPLIER, None))
 
 
 def may_earn(standing: Standing, guests: bool, program: Program, occurred_at: datetime) -> bool:  # noqa: FBT001
@@ -169,15 +174,15 @@ def _within_limit(
 
 def _multiplier(rule: OrderRule, campaigns: list[Campaign], program: Program, tier: str | None) -> Multiplier:
     if not rule.multiplied:
-        return Multiplier(Fraction(1), ())
+        return NO_MULTIPLIER
     named = [
-        (campaign.key, Fraction(campaign.multiplier))
+        (campaign.key, exact(campaign.multiplier))
         for campaign in campaigns
         if campaign.multiplier != 1 and (not campaign.rules or rule.key in campaign.rules)
     ]
     own = program.tiers.tier(tier) if program.tiers else None
     if own is not None and own.multiplier != 1:
-        named.append((own.key, Fraction(own.multiplier)))
+        named.append((own.key, exact(own.multiplier)))
     return stack(named, program.stacking)
 
 

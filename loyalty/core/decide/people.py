@@ -8,8 +8,8 @@ from typing import Any
 
 from loyalty.core import ledger
 from loyalty.core.decide.actions import ActionRefused, Occasion, decide_occasion
-from loyalty.core.decide.decision import Decision
-from loyalty.core.decide.posting import Change, change
+from loyalty.core.decide.decision import NOTHING, Decision
+from loyalty.core.decide.posting import Change, Gathered
 from loyalty.core.facts import BirthdayTold, CustomerSeen
 from loyalty.core.ledger import Entry, Source
 from loyalty.core.news import BIRTHDAY_SET, JOINED, News
@@ -51,7 +51,7 @@ def decide_subscription(
 ) -> Decision:
     """Whoever agrees to marketing e-mail after ``earning_since`` earns for it once in a life, however often they leave and return."""
     if fact.subscribed_at is None or fact.subscribed_at < earning_since:
-        return Decision()
+        return NOTHING
     occasion = Occasion(newsletter_source(standing), fact.subscribed_at)
     return _given(standing, "newsletter", occasion, program, at=at, history=fact.history)
 
@@ -74,20 +74,14 @@ def decide_duplicates(standing: Standing, *, at: datetime) -> Decision:
     for award in standing.awards.values():
         if award.slot and award.worth:
             by_slot.setdefault(award.slot, []).append(award)
-    awards: list[Award] = []
-    entries: list[Entry] = []
-    news: list[News] = []
+    gathered = Gathered(standing.balance)
     for same in by_slot.values():
         kept, *others = sorted(same, key=attrgetter("occurred_at", "source.ref"))
         for award in others:
             why = {**award.why, "kept": kept.source.ref, "slot": award.slot}
             to = Change(0, at, why, f"{award.title}: given once per person")
-            known = Standing(balance=standing.balance + sum(entry.points for entry in entries))
-            changed, posted, told = change(known, award, to, at=at)
-            awards.append(changed)
-            entries.extend(posted)
-            news.extend(told)
-    return Decision(tuple(entries), tuple(news), tuple(awards))
+            gathered.change(award, to, at=at)
+    return gathered.decision()
 
 
 def decide_transfer(
@@ -127,13 +121,13 @@ def _given(
     """The points of the first rule that gives any: nobody asked, so nobody has to be told why not."""
     rules, member = program.actions(way), replace_guest(standing)
     if not rules or any(standing.of_source(occasion.source)):
-        return Decision()  # it was decided about before, by whichever rule
+        return NOTHING  # it was decided about before, by whichever rule
     for rule in rules:
         try:
             return decide_occasion(member, rule, occasion, program, at=at, history=history)
         except ActionRefused:
             continue
-    return Decision()
+    return NOTHING
 
 
 def replace_guest(standing: Standing) -> Standing:

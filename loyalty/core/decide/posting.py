@@ -1,12 +1,13 @@
 """Brings what was posted for an award to what it is worth."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from loyalty.core import ledger
+from loyalty.core.decide.decision import NOTHING, Decision
 from loyalty.core.ledger import Entry, Source
 from loyalty.core.moments import next_midnight
 from loyalty.core.news import News, entry_news
@@ -47,7 +48,7 @@ def release_at(hold_days: int, occurred_at: datetime, zone: ZoneInfo) -> datetim
 
 
 def change(
-    standing: Standing,
+    balance: int,
     award: Award,
     to: Change,
     *,
@@ -55,7 +56,8 @@ def change(
     history: bool = False,
     extra: Mapping[str, Any] | None = None,
 ) -> tuple[Award, tuple[Entry, ...], tuple[News, ...]]:
-    """The award as it is after a change, with the entry (and its news) that brings the ledger to it; none while it is held."""
+    """The award as it is after a change, with the entry (and its news) that brings the ledger to it; none while it is held. ``balance`` is
+    what there is before."""
     difference = to.worth - award.posted
     if difference == 0 or award.is_held(at):
         return replace(award, worth=to.worth, why=dict(to.why)), (), ()
@@ -73,7 +75,7 @@ def change(
     )
     changed = replace(award, worth=to.worth, why=dict(to.why), posted=to.worth, postings=award.postings + 1)
     said = {"way": award.way, **(extra or {})}
-    news = entry_news(entry, balance=standing.balance + difference, extra=said, history=history)
+    news = entry_news(entry, balance=balance + difference, extra=said, history=history)
     return changed, (entry,), (news,)
 
 
@@ -83,4 +85,36 @@ def release(
     """Post what was held, at the moment of its release. ``at`` is not before ``award.release_at``."""
     assert award.release_at is not None
     to = Change(award.worth, award.release_at, award.why, "")
-    return change(standing, award, to, at=at)
+    return change(standing.balance, award, to, at=at)
+
+
+@dataclass(slots=True)
+class Gathered:
+    """What was decided so far of several awards, one after the other; ``balance`` is what there is after it."""
+
+    balance: int
+    awards: list[Award] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
+    news: list[News] = field(default_factory=list)
+
+    def change(
+        self,
+        award: Award,
+        to: Change,
+        *,
+        at: datetime,
+        history: bool = False,
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Bring one more award to another worth."""
+        changed, posted, told = change(self.balance, award, to, at=at, history=history, extra=extra)
+        self.awards.append(changed)
+        self.entries.extend(posted)
+        self.news.extend(told)
+        self.balance += sum(entry.points for entry in posted)
+
+    def decision(self, **more: Any) -> Decision:
+        """All of it, and what else follows."""
+        if not self.awards and not more:
+            return NOTHING
+        return Decision(tuple(self.entries), tuple(self.news), tuple(self.awards), **more)

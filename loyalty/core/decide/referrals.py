@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
-from loyalty.core.decide.decision import Decision
+from loyalty.core.decide.decision import NOTHING, Decision
 from loyalty.core.decide.posting import Change, change, new_award, release_at
 from loyalty.core.ledger import Source
 from loyalty.core.limits import allows
@@ -142,7 +142,7 @@ def decide_referral(
     award = standing.award(source, RULE)
     worth = terms.advocate.points if verdict.is_rewarded else 0
     if award is None and worth == 0:
-        return Decision()
+        return NOTHING
     if verdict.order is not None and verdict.is_rewarded:
         award = _dated(award, source, verdict.order, program, terms)
         happened = verdict.due_at or verdict.order.placed_at
@@ -158,7 +158,7 @@ def decide_referral(
         {"reason": verdict.reason} if verdict.reason else {}
     )
     to = Change(worth, happened, why, f"{terms.title}: no longer counts")
-    changed, entries, news = change(standing, award, to, at=at)
+    changed, entries, news = change(standing.balance, award, to, at=at)
     return Decision(entries, news, (changed,))
 
 

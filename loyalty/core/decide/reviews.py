@@ -4,14 +4,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from loyalty.core.decide.decision import Decision
+from loyalty.core.decide.decision import NOTHING, Decision
 from loyalty.core.decide.orders import may_earn
-from loyalty.core.decide.posting import Change, change, new_award
+from loyalty.core.decide.posting import Change, Gathered, new_award
 from loyalty.core.facts import ReviewSeen
-from loyalty.core.ledger import Entry, Source
+from loyalty.core.ledger import Source
 from loyalty.core.limits import allows
 from loyalty.core.moments import day_of
-from loyalty.core.news import News
 from loyalty.core.program import REVIEW_WAYS, ActionRule, Program
 from loyalty.core.standing import Award, Standing
 
@@ -42,31 +41,25 @@ def decide_review(standing: Standing, fact: ReviewSeen, program: Program, *, at:
     given = {award.rule: award for award in standing.of_source(source)}
     best = None if problem else _best(standing, fact, program)
     if problem is None and best is None:
-        return Decision()  # a rule that was switched off takes nothing back
+        return NOTHING  # a rule that was switched off takes nothing back
     if best is not None and any(
         award.worth and (award.rule == best.key or award.worth >= best.points) for award in given.values()
     ):
-        return Decision()  # a rule that was made dearer does not pay twice
+        return NOTHING  # a rule that was made dearer does not pay twice
     changes: list[tuple[Award, int]] = [
         (award, 0) for award in given.values() if award.worth and (best is None or award.rule != best.key)
     ]
     if best is not None:
         fresh, before = new_award(source, best, program, occurred_at=fact.submitted_at), given.get(best.key)
         changes.append((replace(before, program_version=program.version) if before else fresh, best.points))
-    awards: list[Award] = []
-    entries: list[Entry] = []
-    news: list[News] = []
+    gathered = Gathered(standing.balance)
     why = {"review_kind": fact.kind, "rating": fact.rating, "status": fact.status}
     said = {"review_kind": fact.kind, "rating": fact.rating}
     for award, worth in changes:
         happened = fact.submitted_at if worth and not award.postings else fact.seen_at
         because = "Review rejected" if problem == "rejected" else "Review changed"
-        known = Standing(balance=standing.balance + sum(entry.points for entry in entries))
-        changed, posted, told = change(known, award, Change(worth, happened, why, because), at=at, extra=said)
-        awards.append(changed)
-        entries.extend(posted)
-        news.extend(told)
-    return Decision(tuple(entries), tuple(news), tuple(awards))
+        gathered.change(award, Change(worth, happened, why, because), at=at, extra=said)
+    return gathered.decision()
 
 
 def _best(standing: Standing, fact: ReviewSeen, program: Program) -> ActionRule | None:

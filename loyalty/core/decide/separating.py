@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from loyalty.core import ledger
-from loyalty.core.decide.decision import Decision
+from loyalty.core.decide.decision import NOTHING, Decision
 from loyalty.core.decide.posting import Change, change
 from loyalty.core.ledger import Entry, Source
 from loyalty.core.standing import Award, Standing
@@ -52,7 +52,9 @@ def decide_given_again(standing: Standing, award: Award, worth: int, *, at: date
     It is dated as it was earned, so it makes nobody active and grows no younger.
     """
     if award.worth or worth <= 0:
-        return Decision()
+        return NOTHING
     because = {**award.why, "given_again": worth, "slot": award.slot}
-    changed, entries, _ = change(standing, award, Change(worth, award.occurred_at, because, ""), at=at)
+    changed, entries, _ = change(
+        standing.balance, award, Change(worth, award.occurred_at, because, ""), at=at
+    )
     return Decision(entries, (), (changed,))

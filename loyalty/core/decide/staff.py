@@ -1,7 +1,7 @@
 """Points given or taken by staff, and debts that are forgiven."""
 
 from loyalty.core import ledger
-from loyalty.core.decide.decision import AdjustmentRefused, Decision
+from loyalty.core.decide.decision import NOTHING, AdjustmentRefused, Decision
 from loyalty.core.facts import PointsAdjusted
 from loyalty.core.ledger import Entry, Source
 from loyalty.core.news import entry_news
@@ -20,7 +20,7 @@ def decide_adjustment(standing: Standing, fact: PointsAdjusted, program: Program
     The caller has seen that ``fact.key`` was not posted before.
     """
     if fact.points == 0:
-        return Decision()
+        return NOTHING
     if fact.points < 0 and standing.balance + fact.points < 0 and not fact.may_go_negative:
         raise AdjustmentRefused(standing.balance)
     why = {"staff": fact.staff} | ({"internal_note": fact.internal_note} if fact.internal_note else {})

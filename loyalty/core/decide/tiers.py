@@ -4,38 +4,20 @@ Which tier holds is ``loyalty.core.tiers``' knowledge; here is what follows from
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from loyalty.core.decide.decision import NOTHING, Decision, GiftDue, TierMove
-from loyalty.core.decide.posting import Change, change
-from loyalty.core.ledger import Entry, Source
+from loyalty.core.decide.decision import Decision, GiftDue, TierMove
+from loyalty.core.decide.posting import Change, Gathered
+from loyalty.core.ledger import Source
 from loyalty.core.news import TIER_CHANGED, News
 from loyalty.core.program import Program, Tier, Tiers
 from loyalty.core.standing import Award, Standing
 from loyalty.core.tiers import TIER_ENTRY, Climb
 
 _SLOT = "tier:"
-
-
-@dataclass(slots=True)
-class _Gathered:
-    """What was decided so far; ``balance`` is what there is after it."""
-
-    balance: int
-    awards: list[Award] = field(default_factory=list)
-    entries: list[Entry] = field(default_factory=list)
-    news: list[News] = field(default_factory=list)
-
-    def change(self, award: Award, to: Change, *, at: datetime, history: bool) -> None:
-        """Bring an award to another worth."""
-        changed, posted, told = change(Standing(balance=self.balance), award, to, at=at, history=history)
-        self.awards.append(changed)
-        self.entries.extend(posted)
-        self.news.extend(told)
-        self.balance += sum(entry.points for entry in posted)
 
 
 def tier_slot(key: str) -> str:
@@ -50,15 +32,13 @@ def decide_tier(
     the orders count now, was not reached. Needs all orders and awards of the member. ``climb`` is for those who have looked already."""
     climb = climb or Climb(standing, program)
     tier = climb.tier(at)
-    gathered = _Gathered(standing.balance)
+    gathered = Gathered(standing.balance)
     for award in _undeserved(standing, climb, at):
         to = Change(0, at, {**award.why, "undone": True}, f"{award.title}: no longer reached")
         gathered.change(award, to, at=at, history=history)
     key = tier.key if tier else None
-    if key == standing.tier and not gathered.awards:
-        return NOTHING
     if key == standing.tier:
-        return Decision(tuple(gathered.entries), tuple(gathered.news), tuple(gathered.awards))
+        return gathered.decision()
     rungs = list(_rungs(climb, standing.tier, tier, at))
     gathered.news.insert(0, _changed(climb, standing, tier, at, balance=gathered.balance, history=history))
     gifts = []
@@ -70,10 +50,7 @@ def decide_tier(
         _give(gathered, standing, program, climb, rung, known, at=at, history=history)
         if rung.entry.reward is not None and known is None:
             gifts.append(GiftDue(rung.entry.reward, tier_slot(rung.key), "tier", at))
-    move = TierMove(key, at)
-    return Decision(
-        tuple(gathered.entries), tuple(gathered.news), tuple(gathered.awards), tier=move, gifts=tuple(gifts)
-    )
+    return gathered.decision(tier=TierMove(key, at), gifts=tuple(gifts))
 
 
 def _rungs(climb: Climb, before: str | None, tier: Tier | None, at: datetime) -> Iterator[Tier]:
@@ -90,7 +67,7 @@ def _rungs(climb: Climb, before: str | None, tier: Tier | None, at: datetime) ->
 
 
 def _give(
-    gathered: _Gathered,
+    gathered: Gathered,
     standing: Standing,
     program: Program,
     climb: Climb,

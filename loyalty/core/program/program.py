@@ -1,7 +1,9 @@
 """One version of a shop's whole program."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from loyalty.core.program.currency import CurrencyFormat
@@ -24,7 +26,7 @@ _GOODS_ALONE = Basis()
 _AS_THE_SHOP = CurrencyFormat()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # without slots: what is asked of all rules again and again is kept
 class Program:
     """One version of a shop's whole program. Rules that are switched off are not in it.
 
@@ -66,19 +68,27 @@ class Program:
 
     def actions(self, way: str) -> tuple[ActionRule, ...]:
         """The rules for an action, in the order of the document. Of an action that is rewarded once, the first one that applies does."""
-        return tuple(rule for rule in self.earning if rule.way == way and isinstance(rule, ActionRule))
+        return self._actions.get(way, ())
 
-    @property
+    @cached_property
+    def _actions(self) -> Mapping[str, tuple[ActionRule, ...]]:
+        found: dict[str, tuple[ActionRule, ...]] = {}
+        for rule in self.earning:
+            if isinstance(rule, ActionRule):
+                found[rule.way] = (*found.get(rule.way, ()), rule)
+        return found
+
+    @cached_property
     def order_rules(self) -> tuple[OrderRule, ...]:
         """The rules for single orders."""
         return tuple(rule for rule in self.earning if rule.way in ORDER_WAYS and isinstance(rule, OrderRule))
 
-    @property
+    @cached_property
     def goals(self) -> tuple[GoalRule, ...]:
         """The rules for a member's orders together."""
         return tuple(rule for rule in self.earning if rule.way in GOAL_WAYS and isinstance(rule, GoalRule))
 
-    @property
+    @cached_property
     def looks_back(self) -> bool:
         """Whether a decision needs all that a member has done, and not only the fact at hand."""
         return bool(
