@@ -77,6 +77,9 @@ def visitor_of(runtime: Runtime, config: ShopifyConfig) -> Visitor:
         signed = verified_proxy_query(query, config.secrets, now=runtime.clock())
     except SignatureRefused:
         refuse("bad_signature", status=401)
+    # What no database can look for is nobody's. Names in the address are the shopper's to write.
+    if any("\x00" in str(name) for name in (request.view_args or {}).values()):
+        refuse("not_found")
     domain = canonical_domain(signed.get("shop"))
     with runtime.reading() as session:
         shop = session.exec(select(Shop).where(Shop.domain == domain)).first() if domain else None

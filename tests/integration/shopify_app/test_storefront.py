@@ -203,6 +203,9 @@ class TestReward:
         assert ask(store, "GET", f"/rewards/{issue['id']}", other).status_code == 404
         assert ask(store, "GET", f"/rewards/{issue['id']}", 4242).status_code == 404
         assert ask(store, "GET", f"/rewards/{issue['id']}", None).status_code == 403
+        # A character that PostgreSQL takes in no text is in the name of nothing.
+        assert ask(store, "GET", "/rewards/%00", other).status_code == 404
+        assert ask(store, "GET", "/referral/claims/a%00b", None).status_code == 404
         assert ask(store, "GET", "/rewards/none", rich).status_code == 404
 
     def test_expired(self, store, rich):
