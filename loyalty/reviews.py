@@ -1,6 +1,6 @@
 """Reviews and their points: pending, awarded, reversed or ineligible, each with the reason that a merchant can read."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Mapping
 
 from sqlmodel import col, select
 
@@ -43,10 +43,12 @@ def review_seen(book: Book, fact: ReviewSeen) -> Account | None:
     return account
 
 
-def settle_waiting(book: Book, accounts: Iterable[Account]) -> list[Account]:
-    """Settle the reviews that waited for these people. Returns those for whom there were some."""
+def settle_waiting(book: Book, met: Mapping[str, Account]) -> list[Account]:
+    """Settle the reviews that waited for these people, by address. Returns those for whom there were some."""
     members = {
-        account.email: account for account in accounts if account.email and account.joined_at is not None
+        email: account if account.merged_into is None else book.account(account.merged_into)
+        for email, account in met.items()
+        if account.joined_at is not None
     }
     if not members:
         return []

@@ -1,6 +1,6 @@
 """Loads what a batch of facts touches, settles them one by one, and writes the book."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -30,7 +30,7 @@ from loyalty.models import Shop
 from loyalty.points.actions import action_done, birthday_told
 from loyalty.points.climbing import climb
 from loyalty.points.orders import order_seen, reread_order
-from loyalty.points.people import customer_deleted, customer_seen, customers_merged
+from loyalty.points.people import GONE, customer_deleted, customer_seen, customers_merged
 from loyalty.points.settling import catch_up, settle_accounts
 from loyalty.redemption import mark_used, reward_deactivated, reward_failed, reward_issued
 
@@ -44,9 +44,12 @@ def absorb(
         return frozenset()
     book = Book(session, shop, now=now, cipher=cipher)
     _load(book, facts)
+    met: dict[str, Account] = {}
     for fact in facts:
         _settle(book, fact)
-    for account in reviews.settle_waiting(book, _customers(book, facts)):
+        if isinstance(fact, CustomerSeen):
+            _meet(book, fact, met)
+    for account in reviews.settle_waiting(book, met):
         climb(book, account)
     mark_used(book, facts)
     seen = {fact.order.order_id for fact in facts if isinstance(fact, OrderSeen)}
@@ -89,13 +92,11 @@ def _load(book: Book, facts: Sequence[Fact]) -> None:
     catch_up(book, book.accounts())
 
 
-def _customers(book: Book, facts: Sequence[Fact]) -> Iterator[Account]:
-    """The accounts of the customers that were seen, and are still there."""
-    for fact in facts:
-        if isinstance(fact, CustomerSeen):
-            account = book.by_customer(fact.identity.customer_id)
-            if account is not None and account.state not in ("redacted", "deleted"):
-                yield account
+def _meet(book: Book, fact: CustomerSeen, met: dict[str, Account]) -> None:
+    """Note whose an address is now: what waited for it is theirs, also when the address changes before the batch ends."""
+    account = book.by_customer(fact.identity.customer_id)
+    if account is not None and account.email and account.state not in GONE:
+        met.setdefault(account.email, account)
 
 
 def _may_have_had_it(book: Book, facts: Sequence[Fact]) -> list[Account]:

@@ -35,7 +35,7 @@ def customer_seen(book: Book, fact: CustomerSeen) -> None:
         book.ensure_ids()
         book.load_history((account,))
         book.apply(account, decide_subscription(account, fact, program, earning_since=since, at=book.now))
-    if decision.joins and account.id is not None:
+    if decision.joins:
         settle_again(book, account, history=fact.history)
     climb(book, account)
 
@@ -74,13 +74,21 @@ def _join(book: Book, source: Account, kept: Account, *, history: bool) -> None:
     referrals.settle_members(book, (kept,), settle_accounts)
 
 
-def _take_details(book: Book, account: Account, fact: CustomerSeen) -> None:
+def _take_email(book: Book, account: Account, fact: CustomerSeen) -> None:
+    """Let the customer have the address that they have at Shopify, unless somebody else has it there since."""
     email = fact.identity.email
-    if email and email != account.email:
-        guest = book.by_email(email)
-        if guest is not None and guest is not account and guest.shopify_customer_id is None:
-            _join(book, guest, account, history=fact.history)
-        book.rename(account, customer_id=account.shopify_customer_id, email=email)
+    holder = book.by_email(email)
+    if not email or holder is account:
+        return
+    if holder is not None and holder.shopify_customer_id is None:
+        _join(book, holder, account, history=fact.history)
+    elif holder is not None and holder.customer_updated_at and holder.customer_updated_at > fact.updated_at:
+        return
+    book.rename(account, customer_id=account.shopify_customer_id, email=email)
+
+
+def _take_details(book: Book, account: Account, fact: CustomerSeen) -> None:
+    _take_email(book, account, fact)
     # Webhooks about customers tell neither the language nor the consent; what a reading told stays.
     details = (
         fact.first_name,

@@ -1,5 +1,6 @@
 """Facts become entries, on both databases."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar
@@ -174,6 +175,20 @@ class TestAbsorb:
         settle(engine, shop, order(2))
         assert members(engine)[0].balance == 100
 
+    @pytest.mark.parametrize("guests", ["earn", "wait", "never"])
+    def test_account_behind_order(self, engine: Engine, shop: Shop, guests: str) -> None:
+        """An order that is told a moment before the account that it made earns like one that is told after it, in one batch or in two."""
+        with transaction(engine) as session:
+            programs.apply(
+                session, shop.id or 0, DEFAULT_DOCUMENT | {"guests": guests}, author="staff:1", now=NOW
+            )
+        other = replace(order(identity=Identity(7002, "bo@fernandfig.shop")).order, order_id=9002)
+        settle(engine, shop, order(), customer())
+        settle(engine, shop, OrderSeen(other, Identity(7002, "bo@fernandfig.shop")))
+        settle(engine, shop, customer(7002, "bo@fernandfig.shop"))
+
+        assert [(member.state, member.balance) for member in members(engine)] == [("member", 200)] * 2
+
     def test_guest_becomes_member(self, engine: Engine, shop: Shop) -> None:
         """A guest's points stay with the person who opens an account under the same e-mail."""
         settle(engine, shop, order(identity=Identity(None, "ada@fernandfig.shop")))
@@ -233,6 +248,14 @@ class TestAbsorb:
             ("member", "ada@fernandfig.shop", 100),
             ("member", "second@fernandfig.shop", 100),
         ]
+
+    def test_email_of_long_ago(self, engine: Engine, shop: Shop) -> None:
+        """What a message says that comes long after its time does not take an address from whoever has it since."""
+        settle(engine, shop, customer(7002, minute=5))
+        settle(engine, shop, customer(7001, minute=1))
+        settle(engine, shop, customer(7001, "new@fernandfig.shop", minute=3))
+
+        assert [member.email for member in members(engine)] == ["ada@fernandfig.shop", "new@fernandfig.shop"]
 
     @pytest.mark.parametrize("back", [False, True])
     def test_emails_go_round(self, engine: Engine, shop: Shop, back: bool) -> None:
@@ -299,6 +322,13 @@ class TestReviews:
             assert (row.state, row.reason) == ("pending", "waiting_for_member")
 
         settle(engine, shop, customer())
+        assert members(engine)[0].balance == 150
+
+    def test_address_of_a_moment(self, engine: Engine, shop: Shop) -> None:
+        """It earns for whoever had its author's address, also when they have another one before the batch ends."""
+        settle(engine, shop, self.review())
+        settle(engine, shop, customer(), customer(email="new@fernandfig.shop", minute=5))
+
         assert members(engine)[0].balance == 150
 
     def test_forgotten(self, engine: Engine, shop: Shop) -> None:
