@@ -129,7 +129,7 @@ class _Life:
         if self._calm and (self._change is None or at < self._change):
             return False
         decision = decide_tier(self.standing, self.program, at, climb=self._look(), history=history)
-        self._calm = decision == NOTHING
+        self._calm = decision is NOTHING
         return self.take(decision, at)
 
     def take(self, decision: Decision, at: datetime) -> bool:

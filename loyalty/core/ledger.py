@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 EARN = "earn"
 REDEEM = "redeem"
@@ -24,8 +24,7 @@ IMPORT = "import"
 KINDS = (EARN, REDEEM, RETURN, REVERSE, ADJUST, TRANSFER, EXPIRE, FORGIVE, IMPORT)
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """What an entry comes from: an order, a sign-up, a review, a reward, a person of staff, a merge."""
 
     kind: str
