@@ -46,6 +46,7 @@ def row(
     occurred_at: datetime,
     now: datetime,
     backfill: bool = False,
+    not_before: datetime | None = None,
 ) -> dict[str, Any]:
     """The values of a new message, for ``put_many``."""
     return {
@@ -59,7 +60,7 @@ def row(
         "backfill": backfill,
         "state": "due",
         "attempts": 0,
-        "due_at": now,
+        "due_at": max(now, not_before or now),
         "created_at": now,
     }
 

@@ -99,6 +99,7 @@ def news_message(shop_id: int, member_id: int, news: News, now: datetime) -> dic
         occurred_at=news.occurred_at,
         now=now,
         backfill=news.history,
+        not_before=news.not_before,
     )
 
 

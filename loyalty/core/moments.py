@@ -34,6 +34,20 @@ def yearly(month: int, day: int, year: int) -> date:
     return date(year, month, min(day, calendar.monthrange(year, month)[1]))
 
 
+def is_quiet(hour: int, begins: int, ends: int) -> bool:
+    """Whether an hour of the day lies in the quiet ones, which may go over midnight. There are none when they end as they begin."""
+    return begins <= hour < ends if begins <= ends else not ends <= hour < begins
+
+
+def after_quiet(at: datetime, zone: ZoneInfo, *, begins: int, ends: int) -> datetime:
+    """The instant itself, or the end of the quiet hours that it lies in."""
+    if not is_quiet(at.astimezone(zone).hour, begins, ends):
+        return at
+    day = day_of(at, zone)
+    end = start_of(day, zone, hour=ends)
+    return end if end > at else start_of(day + timedelta(days=1), zone, hour=ends)
+
+
 def next_midnight(at: datetime, zone: ZoneInfo) -> datetime:
     """The next beginning of a shop's day after an instant."""
     return start_of(day_of(at, zone) + timedelta(days=1), zone)

@@ -53,7 +53,7 @@ class News:
     """Something worth telling, frozen as it happened. ``entry`` is the movement that it tells of, if it tells of one; otherwise
     ``subject`` makes it one of its kind for the member (a tier change's instant, a warning's date).
 
-    ``history`` means that it is old: it is recorded at Klaviyo, but must start no flow.
+    ``history`` means that it is old: it is recorded at Klaviyo, but must start no flow. ``not_before`` means that it has to wait.
     """
 
     kind: str
@@ -62,6 +62,7 @@ class News:
     history: bool = False
     entry: Entry | None = None
     subject: str = ""
+    not_before: datetime | None = None
 
 
 def entry_news(

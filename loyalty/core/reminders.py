@@ -4,7 +4,7 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from loyalty.core.decide import NOTHING, Decision, reminds_at
-from loyalty.core.moments import day_of, next_period, period_start, start_of
+from loyalty.core.moments import after_quiet, day_of, next_period, period_start, start_of
 from loyalty.core.news import BALANCE_REMINDER, News
 from loyalty.core.program import BalanceReminder, Program
 from loyalty.core.standing import OpenIssue, Standing
@@ -45,6 +45,14 @@ def decide_balance_reminder(standing: Standing, program: Program, at: datetime) 
         **({"expires_at": standing.expires_at.isoformat()} if standing.expires_at else {}),
     }
     return Decision(news=(News(BALANCE_REMINDER, properties, at, subject=period),))
+
+
+def sent_from(program: Program, at: datetime) -> datetime:
+    """From when on a balance reminder may be sent that is ready at an instant: then, or when the quiet hours end."""
+    reminder = program.balance_reminder
+    if reminder is None:
+        return at
+    return after_quiet(at, program.timezone, begins=reminder.quiet_from, ends=reminder.quiet_until)
 
 
 def next_issue_moment(standing: Standing, program: Program, after: datetime) -> datetime | None:

@@ -14,8 +14,9 @@ from loyalty.book.reading import read_open_issues
 from loyalty.book.records import ALIVE
 from loyalty.core.calendar import Era, settle
 from loyalty.core.decide import Decision
-from loyalty.core.news import BALANCE_REMINDER, EXPIRING
+from loyalty.core.news import BALANCE_REMINDER, EXPIRING, News
 from loyalty.core.program import Program
+from loyalty.core.reminders import sent_from
 from loyalty.core.standing import OpenIssue
 from loyalty.models import ProgramVersion, RewardIssue
 from loyalty.points.following import follow
@@ -49,7 +50,7 @@ def settle_accounts(book: Book, accounts: Sequence[Account], until: datetime) ->
 
 def _settle(book: Book, account: Account, eras: Sequence[Era], until: datetime) -> None:
     def carry_out(decision: Decision, program: Program, at: datetime) -> None:
-        follow(book, account, _said_in_time(decision, book.now - _TOO_LATE), program)
+        follow(book, account, _said_in_time(decision, program, book.now), program)
         for issue_id in decision.ending:
             remind(book, _issue(book, issue_id), at)
         for issue_id in decision.ended:
@@ -70,15 +71,18 @@ def _issue(book: Book, issue_id: str) -> RewardIssue:
     return book.session.get_one(RewardIssue, issue_id)
 
 
-def _said_in_time(decision: Decision, since: datetime) -> Decision:
-    """The decision, with announcements that are older than an instant as history: recorded, but they start no flow."""
-    if all(news.occurred_at >= since or news.kind not in _ANNOUNCEMENTS for news in decision.news):
+def _said_in_time(decision: Decision, program: Program, now: datetime) -> Decision:
+    """The decision, with announcements that come too late as history (recorded, but they start no flow), and reminders out of the quiet
+    hours."""
+    if not any(news.kind in _ANNOUNCEMENTS for news in decision.news):
         return decision
-    news = tuple(
-        replace(one, history=True) if one.kind in _ANNOUNCEMENTS and one.occurred_at < since else one
-        for one in decision.news
-    )
-    return replace(decision, news=news)
+    return replace(decision, news=tuple(_in_time(news, program, now) for news in decision.news))
+
+
+def _in_time(news: News, program: Program, now: datetime) -> News:
+    if news.kind in _ANNOUNCEMENTS and news.occurred_at < now - _TOO_LATE:
+        return replace(news, history=True)
+    return replace(news, not_before=sent_from(program, now)) if news.kind == BALANCE_REMINDER else news
 
 
 def _eras(book: Book, since: datetime, until: datetime) -> list[Era]:

@@ -10,6 +10,7 @@ from loyalty.core.document.kinds import Amount, Choice, Flag, Text, Whole
 from loyalty.core.document.lists import Many, Reference
 from loyalty.core.document.mistakes import Notes, join
 from loyalty.core.document.parts import GIFT, LIMIT
+from loyalty.core.moments import is_quiet
 from loyalty.core.program import (
     DISCOUNTS,
     BalanceReminder,
@@ -156,8 +157,18 @@ REMINDER_FIELDS = (
     Field("minimum", Whole(unit="points"), "From a balance of", "", 1),
     Field("idle_days", Whole(most=3650, unit="days"), "Days without activity", "", 30),
     Field("hour", Whole(0, 23), "At", "Hour of the shop's day", 10),
+    Field("quiet_from", Whole(0, 23), "Quiet from", "No reminder that comes late is sent from this hour", 21),
+    Field("quiet_until", Whole(0, 23), "Quiet until", "to this one", 8),
 )
-BALANCE_REMINDER = Table((ENABLED, *REMINDER_FIELDS), Switched(BalanceReminder))
+
+
+def _check_reminder(values: Mapping[str, Any], path: str, notes: Notes) -> None:
+    hour, begins, ends = values.get("hour"), values.get("quiet_from"), values.get("quiet_until")
+    if hour is not None and begins is not None and ends is not None and is_quiet(hour, begins, ends):
+        notes.mistake(join(path, "hour"), hour, "an hour outside of the quiet ones")
+
+
+BALANCE_REMINDER = Table((ENABLED, *REMINDER_FIELDS), Switched(BalanceReminder), _check_reminder)
 
 CHECKS = Choice(
     (

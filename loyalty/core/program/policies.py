@@ -37,13 +37,16 @@ class BalanceReminder:
     """Tells members of points that they could spend, once per period: each ``week`` or ``month`` of the shop's calendar, or once after
     ``idle_days`` without any activity (``every`` is ``idle``; then again after as many days more).
 
-    Not below ``minimum`` points; at ``hour`` of the shop's day; a purchase in the period stops it.
+    Not below ``minimum`` points; at ``hour`` of the shop's day; a purchase in the period stops it. One that comes late is not sent between
+    the hours ``quiet_from`` and ``quiet_until`` (over midnight as a rule; none when they are the same).
     """
 
     every: str
     minimum: int = 1
     idle_days: int = 30
     hour: int = 10
+    quiet_from: int = 21
+    quiet_until: int = 8
 
 
 @dataclass(frozen=True, slots=True)

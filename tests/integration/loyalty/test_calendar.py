@@ -284,6 +284,15 @@ class TestReminders:
         ]  # fmt: skip
         assert {m.occurred_at.hour for m in reminders} == {8}  # nine in Madrid
 
+    def test_quiet_hours(self, days: Days, apply: Apply) -> None:
+        """A reminder that comes late, in the middle of the night, waits for the morning; one that comes on time is sent at once."""
+        apply(balance_reminder={"every": "week", "hour": 19, "quiet_until": 7})
+        days.tell(joined(ADA), bought(ADA, 1, "80"))
+        days.pass_to(day(8, 18), day(17, 1), day(22, 22))
+
+        due = [m.due_at for m in days.told("balance_reminder")]
+        assert due == [day(8, 18), day(17, 6), day(23, 6)]  # seven in Madrid
+
 
 def redeem(days: Days, who: Identity, *, at: datetime) -> None:
     """Somebody takes $5 off, and Shopify makes the code."""

@@ -263,7 +263,9 @@ def programs(draw: st.DrawFn) -> Program:
                 st.sampled_from(["week", "month", "idle"]),
                 st.integers(1, 500),
                 st.integers(1, 90),
-                st.integers(0, 23),
+                st.integers(9, 20),
+                st.integers(21, 23),
+                st.integers(0, 9),
             )
         ),
         reward_reminder_days=draw(st.integers(1, 30)),

@@ -222,6 +222,8 @@ CASES = [
     (["expiry", "last_chance_days"], 30, "expiry.last_chance_days"),
     (["expiry", "months"], 1, "expiry.warning_days"),
     (["balance_reminder", "hour"], 24, "balance_reminder.hour"),
+    (["balance_reminder", "hour"], 23, "balance_reminder.hour"),
+    (["balance_reminder", "quiet_until"], 11, "balance_reminder.hour"),
     (["balance_reminder", "every"], "day", "balance_reminder.every"),
     (["teirs"], {}, "teirs"),
 ]  # fmt: skip
