@@ -17,7 +17,11 @@ def customer_of_node(person: Mapping[str, Any], *, history: bool = False) -> Cus
     if not isinstance(address, dict):
         raise Malformed("defaultEmailAddress is not an object")
     return CustomerSeen(
-        identity=Identity(_id(person), normal_email(reading.optional_text(address, "emailAddress"))),
+        identity=Identity(
+            _id(person),
+            normal_email(reading.optional_text(address, "emailAddress")),
+            verified=is_verified(person),
+        ),
         first_name=reading.optional_text(person, "firstName"),
         last_name=reading.optional_text(person, "lastName"),
         locale=reading.optional_text(person, "locale"),
@@ -26,6 +30,11 @@ def customer_of_node(person: Mapping[str, Any], *, history: bool = False) -> Cus
         history=history,
         subscribed_at=subscribed_since(address, state="marketingState", at="marketingUpdatedAt"),
     )
+
+
+def is_verified(person: Mapping[str, Any]) -> bool:
+    """Whether the customer has shown that the address is theirs. Only who is known not to have shown it, has not."""
+    return person.get("verifiedEmail") is not False
 
 
 def subscribed_since(consent: Mapping[str, Any], *, state: str, at: str) -> datetime | None:

@@ -35,7 +35,7 @@ shippingLine {
   isRemoved discountedPriceSet { shopMoney { amount } }
   taxLines { priceSet { shopMoney { amount } } }
 }
-customer { id defaultEmailAddress { emailAddress } }
+customer { id verifiedEmail defaultEmailAddress { emailAddress } }
 """
 
 # The sizes keep the worst case well under what one query may cost. An order with more refunds or transactions than these
@@ -108,7 +108,7 @@ MOST_PRODUCTS = 15
 
 _CUSTOMER = """
 id firstName lastName locale createdAt updatedAt
-defaultEmailAddress { emailAddress marketingState marketingUpdatedAt }
+verifiedEmail defaultEmailAddress { emailAddress marketingState marketingUpdatedAt }
 """
 
 CUSTOMER = "query Customer($id: ID!) { customer(id: $id) {" + _CUSTOMER + "} }"

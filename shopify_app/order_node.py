@@ -11,6 +11,7 @@ from loyalty.core.facts import Identity, OrderLine, OrderSnapshot
 from loyalty.inbox import Malformed
 from shopify_app import order_money, reading
 from shopify_app.catalogue import catalogue_of
+from shopify_app.customer_node import is_verified
 from shopify_app.gids import number_of
 from shopify_app.order_money import NOTHING, shop_money
 
@@ -48,7 +49,8 @@ def identity_of_node(order: Mapping[str, Any]) -> Identity:
     customer = order.get("customer")
     if isinstance(customer, dict):
         address = customer.get("defaultEmailAddress") or {}
-        return Identity(_id(customer, "Customer"), normal_email(address.get("emailAddress")))
+        email = normal_email(address.get("emailAddress"))
+        return Identity(_id(customer, "Customer"), email, verified=is_verified(customer))
     return Identity(None, normal_email(reading.optional_text(order, "email")))
 
 

@@ -186,7 +186,11 @@ def _agreed(customer_id: int | None, occasion: str) -> ShopMessage:
 
 
 def _identity(person: _Payload) -> Identity:
-    return Identity(reading.number(person, "id"), normal_email(reading.optional_text(person, "email")))
+    return Identity(
+        reading.number(person, "id"),
+        normal_email(reading.optional_text(person, "email")),
+        verified=person.get("verified_email") is not False,
+    )
 
 
 def _gid(payload: _Payload, key: str, kind: str) -> int:

@@ -8,10 +8,15 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """How a person is known outside: by Shopify customer id, by e-mail, or by both. ``email`` is normalised (trimmed, lower case)."""
+    """How a person is known outside: by Shopify customer id, by e-mail, or by both. ``email`` is normalised (trimmed, lower case).
+
+    ``verified``: the customer has shown that the address is theirs, by what Shopify says. What somebody typed at a till or a checkout
+    without an account belongs to the address, and nobody has to show anything for that.
+    """
 
     customer_id: int | None
     email: str | None
+    verified: bool = True
 
     def is_nobody(self) -> bool:
         """Whether there is nothing here that could name a person."""

@@ -105,7 +105,12 @@ def _with_shipping(counted: Fraction, order: OrderSnapshot, basis: Basis) -> Fra
     return counted
 
 
-def line_counts(line: OrderLine, goods: Goods) -> bool:
+def counting_lines(order: OrderSnapshot, basis: Basis, goods: Goods) -> list[int]:
+    """The ids of the lines that count."""
+    return [line.line_id for line in order.lines if line.quantity > 0 and _counts(line, basis, goods)]
+
+
+def _is_of(line: OrderLine, goods: Goods) -> bool:
     """Whether a line is of these goods. What is not known of its product is taken as none; see ``needs_catalogue``."""
     if goods.is_everything:
         return True
@@ -175,7 +180,7 @@ def _sums(order: OrderSnapshot, basis: Basis, goods: Goods) -> _Sums:
 
 
 def _counts(line: OrderLine, basis: Basis, goods: Goods) -> bool:
-    return not line.tip and (basis.gift_cards or not line.gift_card) and line_counts(line, goods)
+    return not line.tip and (basis.gift_cards or not line.gift_card) and _is_of(line, goods)
 
 
 def _price(line: OrderLine) -> Fraction:

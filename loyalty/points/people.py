@@ -75,12 +75,15 @@ def _join(book: Book, source: Account, kept: Account, *, history: bool) -> None:
 
 
 def _take_email(book: Book, account: Account, fact: CustomerSeen) -> None:
-    """Let the customer have the address that they have at Shopify, unless somebody else has it there since."""
+    """Let the customer have the address that they have at Shopify, unless somebody else has it there since, or a guest bought under it and
+    nobody knows yet that they are the same."""
     email = fact.identity.email
     holder = book.by_email(email)
     if not email or holder is account:
         return
     if holder is not None and holder.shopify_customer_id is None:
+        if not fact.identity.verified:
+            return
         _join(book, holder, account, history=fact.history)
     elif holder is not None and holder.customer_updated_at and holder.customer_updated_at > fact.updated_at:
         return

@@ -13,8 +13,8 @@ from loyalty.core.facts import OrderSeen, OrderSnapshot
 from loyalty.core.ledger import Source
 from loyalty.core.limits import allows
 from loyalty.core.moments import day_of
-from loyalty.core.orders import Worth, amount_worth, counted_amount, exact, line_counts, needs_catalogue
-from loyalty.core.program import Campaign, OrderRule, Program
+from loyalty.core.orders import Worth, amount_worth, counted_amount, counting_lines, exact, needs_catalogue
+from loyalty.core.program import Basis, Campaign, OrderRule, Program
 from loyalty.core.stacking import NO_MULTIPLIER, Multiplier, stack
 from loyalty.core.standing import Award, OrderCredit, Standing
 
@@ -131,7 +131,7 @@ def _claims(
         stacked = _multiplier(rule, campaigns, program, tier)
         counts = counted if rule.goods.is_everything else counted_amount(order, program.basis, rule.goods)
         worth = amount_worth(counts, rule, stacked.factor) if may else _NOTHING
-        yield _Claim(rule, worth.points, _why(order, rule, worth, stacked, tier))
+        yield _Claim(rule, worth.points, _why(order, rule, program.basis, worth, stacked, tier))
     yield from _extras(standing, order, program, campaigns, counted)
 
 
@@ -147,7 +147,7 @@ def _extras(
         )
         may = may_earn(standing, rule.guests, program, order.created_at)
         worth = amount_worth(counted, rule) if may else _NOTHING
-        yield _Claim(rule, worth.points, _why(order, rule, worth, NO_MULTIPLIER, None))
+        yield _Claim(rule, worth.points, _why(order, rule, program.basis, worth, NO_MULTIPLIER, None))
 
 
 def may_earn(standing: Standing, guests: bool, program: Program, occurred_at: datetime) -> bool:  # noqa: FBT001
@@ -187,12 +187,13 @@ def _multiplier(rule: OrderRule, campaigns: list[Campaign], program: Program, ti
 
 
 def _why(
-    order: OrderSnapshot, rule: OrderRule, worth: Worth, stacked: Multiplier, tier: str | None
+    order: OrderSnapshot, rule: OrderRule, basis: Basis, worth: Worth, stacked: Multiplier, tier: str | None
 ) -> dict[str, Any]:
     """The sum behind the number, for people: basis × rate × multiplier, rounded."""
     why: dict[str, Any] = {
         "order": order.name,
         "basis": _money(worth.basis),
+        "lines": counting_lines(order, basis, rule.goods),
         "currency": order.currency,
         "status": "cancelled" if order.cancelled else order.financial_status,
     }
@@ -206,8 +207,6 @@ def _why(
         why |= {"multiplier": _money(stacked.factor), "multiplied_by": list(stacked.names)}
     if tier:
         why["tier"] = tier
-    if not rule.goods.is_everything:
-        why["lines"] = [line.line_id for line in order.lines if line_counts(line, rule.goods)]
     return why
 
 

@@ -84,6 +84,7 @@ fields(
         "defaultEmailAddress": protected(_email),
         "defaultPhoneNumber": protected(_phone),
         "state": lambda p, c: p.state.upper(),
+        "verifiedEmail": lambda p, c: p.verified_email,
         "createdAt": lambda p, c: zulu(p.created_at),
         "updatedAt": lambda p, c: zulu(p.updated_at),
         "numberOfOrders": lambda p, c: str(p.orders),

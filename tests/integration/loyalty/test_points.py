@@ -197,6 +197,19 @@ class TestAbsorb:
         (member,) = members(engine)
         assert (member.shopify_customer_id, member.balance, member.state) == (7001, 200, "member")
 
+    def test_unverified(self, engine: Engine, shop: Shop) -> None:
+        """Nobody gets a guest's points by naming the guest's address: they wait until the customer has verified it."""
+        settle(engine, shop, order(identity=Identity(None, "ada@fernandfig.shop")))
+        stranger = Identity(7001, "ada@fernandfig.shop", verified=False)
+        settle(engine, shop, replace(customer(minute=2), identity=stranger))
+        guest, member = members(engine)
+        assert (guest.state, guest.email, guest.balance) == ("guest", "ada@fernandfig.shop", 100)
+        assert (member.email, member.balance) == (None, 100)
+
+        settle(engine, shop, customer(minute=3))
+        guest, member = members(engine)
+        assert (guest.merged_into, member.email, member.balance) == (member.id, "ada@fernandfig.shop", 200)
+
     def test_guest_is_merged(self, engine: Engine, shop: Shop) -> None:
         """A customer who takes over a guest's e-mail takes over the guest's points, and refunds find them there."""
         settle(engine, shop, order(identity=Identity(None, "old@fernandfig.shop")))

@@ -145,6 +145,7 @@ class TestOrder:
         assert {
             "order": "#1001",
             "basis": "59.97",
+            "lines": [1],
             "currency": "USD",
             "rate": "1",
             "rounding": "down",
