@@ -71,7 +71,14 @@ StepFunction = Callable[[Runtime, RunView], Step]
 
 
 def start(session: Session, shop_id: int, kind: str, params: dict[str, Any], *, now: datetime) -> Run:
-    """Begin a run, or give the one of this kind that is already open."""
+    """Begin a run, or give the one of this kind that is already open.
+
+    One that is being stopped is not that: it ends here, and a step of it that is still under way is undone by ``RunStopped``.
+    """
+    stopping = update(Run).where(
+        col(Run.shop_id) == shop_id, col(Run.kind) == kind, col(Run.state) == "cancelling"
+    )
+    session.execute(stopping.values(state="cancelled", finished_at=now))
     run = Run(shop_id=shop_id, kind=kind, params=params, created_at=now, due_at=now)
     try:
         with session.begin_nested():

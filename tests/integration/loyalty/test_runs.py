@@ -53,6 +53,26 @@ class TestStart:
         with runtime.transaction() as session:
             assert runs.start(session, shop.id or 0, "count", {}, now=runtime.clock()).id != run_id
 
+    def test_stopping(self, runtime: Runtime, shop: Shop, run_id: int) -> None:
+        """A start while the last run of the kind is being stopped begins a new one, and a step of the old one is undone."""
+        begun: list[int | None] = []
+
+        def begun_anew(runtime: Runtime, view: RunView) -> Step:
+            with runtime.transaction() as session:
+                runs.cancel(session, view.shop_id, view.id, now=runtime.clock())
+                begun.append(runs.start(session, view.shop_id, "count", {}, now=runtime.clock()).id)
+            return counting(9)(runtime, view)
+
+        while runs.advance(runtime, run_id, begun_anew) is not None:
+            pass
+        old = read(runtime, run_id)
+        assert (old.state, old.done, old.finished_at) == ("cancelled", 0, runtime.clock())
+        (new_id,) = begun
+        assert new_id is not None
+        assert new_id != run_id
+        assert runs.advance(runtime, new_id, counting(2)) is None
+        assert (read(runtime, new_id).state, read(runtime, new_id).done) == ("done", 2)
+
 
 class TestAdvance:
     def test_to_the_end(self, runtime: Runtime, run_id: int) -> None:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from cryptography.fernet import Fernet
 from sqlalchemy import Engine
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from loyalty.database import transaction
 from loyalty.encryption import Cipher
@@ -44,3 +44,16 @@ class TestInstall:
             shop = session.get_one(Shop, shop_id)
             assert (shop.uninstalled_at, shop.installed_at) == (None, NOW + timedelta(days=9))
             assert shop.first_installed_at == NOW
+
+    def test_back_at_once(self, engine: Engine) -> None:
+        """A shop that comes back while its import is still being stopped is given a new import."""
+        with transaction(engine) as session:
+            first = install(session)
+            lifecycle.forget_access(session, session.get_one(Shop, first.shop_id), now=NOW)
+        with transaction(engine) as session:
+            back = install(session, days=1)
+            assert back.run_id != first.run_id
+            states = session.exec(
+                select(Run.state).where(Run.kind == lifecycle.CUSTOMER_IMPORT).order_by(col(Run.id))
+            ).all()
+            assert states == ["cancelled", "queued"]
