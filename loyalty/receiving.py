@@ -130,6 +130,7 @@ def _handle(
             if isinstance(fact, ShopMessage):
                 channels |= absorb(session, shop, facts, now=now, cipher=cipher)
                 facts = []
+                _as_it_is_now(session, shop)
                 reception.shop_handlers[fact.topic](session, shop, fact, now)
                 # It may have queued something, and says not what: ringing for nothing costs nothing.
                 channels |= _CHANNELS
@@ -139,6 +140,13 @@ def _handle(
     inbox.finish(session, done, state="done", now=now)
     inbox.finish(session, ignored, state="ignored", now=now)
     return channels
+
+
+def _as_it_is_now(session: Session, shop: Shop) -> None:
+    """The merchant may have come back since the batch began: an old removal or erasure must not be carried out on what was just
+    installed. The lock is one that whoever only adds rows to the shop need not wait for."""
+    session.flush()
+    session.refresh(shop, with_for_update={"key_share": True})
 
 
 def _shop(session: Session, domain: str) -> Shop | None:

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import pytest
+from cryptography.fernet import Fernet
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
 from loyalty import inbox
 from loyalty.core.facts import CustomerSeen, Fact, Identity, ShopMessage
+from loyalty.encryption import Cipher
 from loyalty.inbox import Malformed
 from loyalty.models import InboxMessage, LedgerEntry, Member, Shop
 from loyalty.receiving import Reception, drain_inbox
@@ -159,6 +161,27 @@ class TestDrain:
             assert [message.error for message in due] == []
             assert len(session.exec(select(Member)).all()) == 50
         assert entries(runtime) == 50
+
+
+@pytest.mark.postgres
+class TestMeanwhile:
+    def test_shop(self, postgres_engine: Engine, hands: Hands) -> None:
+        """A word about the shop is heard by the shop as it is then, not as it was before another process changed it."""
+        runtime = Runtime(postgres_engine, Cipher([Fernet.generate_key().decode()]), hands.nudge, hands.clock)
+        with runtime.transaction() as session:
+            session.add(Shop(domain=DOMAIN, first_installed_at=SEEN, installed_at=SEEN, uninstalled_at=SEEN))
+        heard: list[datetime | None] = []
+
+        def come_back(message: InboxMessage) -> Sequence[Fact]:
+            with runtime.transaction() as session:
+                session.exec(select(Shop)).one().uninstalled_at = None
+            return translate(message)
+
+        word = {"shop/word": lambda _s, shop, _word, _now: heard.append(shop.uninstalled_at)}
+        deliver(runtime, "a", {}, topic="shop/word")
+        drain_inbox(runtime, Reception({"shopify": come_back}, word), DOMAIN)
+
+        assert heard == [None]
 
 
 @pytest.mark.postgres
