@@ -19,7 +19,7 @@ from loyalty.program_text import write_text
 from loyalty.runtime import Runtime
 from tests.merchant_pages import NOW, Bell
 from tests.shop_story import Story
-from tests.unit.core.test_document_whole import WHOLE
+from tests.unit.program.test_document_whole import WHOLE
 
 
 class Form(HTMLParser):

@@ -15,7 +15,7 @@ from shopify_app.program_words import Words
 from tests.theme import LOCALES, locale
 from tests.unit.core.programs import programs
 from tests.unit.core.strategies import SETTINGS
-from tests.unit.core.test_document_whole import WHOLE
+from tests.unit.program.test_document_whole import WHOLE
 
 POINTS = {"points": {"one": "bean", "many": "beans"}}
 

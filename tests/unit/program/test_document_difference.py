@@ -7,7 +7,7 @@ from hypothesis import given
 from loyalty.core.document import DEFAULT_DOCUMENT, difference, plain, render_program
 from tests.unit.core.programs import programs
 from tests.unit.core.strategies import SETTINGS
-from tests.unit.core.test_document_whole import WHOLE
+from tests.unit.program.test_document_whole import WHOLE
 
 
 def told(change, document=WHOLE):
