@@ -314,7 +314,7 @@ class TestStorefront:
         with store.expect_response("**/apps/laurel/member*"):
             store.locator(".laurel-launcher").click()
         expect(store.get_by_role("button", name="Redeem $5 off")).to_be_visible()
-        assert [url.rpartition("/")[2] for url in _ours(asked, house)] == ["member"]
+        assert [url.rpartition("/")[2] for url in _ours(asked, house)] == ["member?language=en"]
         assert faults(store) == []
         picture(store, "storefront")
         store.set_viewport_size(PHONE)  # type: ignore[arg-type]

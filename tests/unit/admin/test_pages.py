@@ -183,7 +183,7 @@ class TestMember:
         """Every movement opens to version, basis, rate, rounding and its place in the chain."""
         page = " ".join(text_of(client, f"/members/{story.member_ids[0]}").split())
 
-        assert "<dt>What counted</dt><dd>$24.50</dd>" in page
+        assert "<dt>What counted</dt><dd>$24.50, in 1 line of the order</dd>" in page
         assert "<dt>Rate</dt><dd>1 for each $1.00</dd>" in page
         assert "<dt>Rounding</dt><dd>fractions are dropped</dd>" in page
         assert "<dt>Program</dt><dd>Version 2, “Place an order”</dd>" in page
