@@ -7,7 +7,7 @@ from flask.wrappers import Response
 
 from loyalty import runs
 from loyalty.statement import runs as statement
-from shopify_app.admin.answers import done, mistakes
+from shopify_app.admin.answers import done, mistakes, refused
 from shopify_app.admin.page import Pages
 
 CUSTOMERS = "customer_import"
@@ -16,6 +16,7 @@ ORDERS = "order_import"
 _VISIBLE_DAYS = 60
 _USUAL_DAYS = 365
 _EARLIEST = date(2006, 1, 1)
+_BUSY = "An import of past orders from another day on is under way. Wait until it has ended, or cancel it."
 
 
 def add_routes(blueprint: Blueprint, pages: Pages) -> None:
@@ -44,7 +45,7 @@ def add_routes(blueprint: Blueprint, pages: Pages) -> None:
             )
 
     @blueprint.post("/imports/customers")
-    def import_customers() -> Response:
+    def import_customers() -> Response | tuple[Response, int]:
         return _start(pages, CUSTOMERS, {}, "The import of your customers has begun")
 
     @blueprint.post("/imports/orders")
@@ -58,12 +59,13 @@ def add_routes(blueprint: Blueprint, pages: Pages) -> None:
         return _start(pages, ORDERS, {"since": since.isoformat()}, "The import of past orders has begun")
 
 
-def _start(pages: Pages, kind: str, params: dict[str, str], told: str) -> Response:
+def _start(pages: Pages, kind: str, params: dict[str, str], told: str) -> Response | tuple[Response, int]:
     merchant = pages.merchant()
     with pages.runtime.transaction() as session:
         run = runs.start(session, merchant.shop_id, kind, dict(params), now=pages.runtime.clock())
-        assert run.id is not None
-        run_id = run.id
+        if run.params != params:
+            return refused(_BUSY)
+        run_id = run.id or 0
     pages.runtime.nudge("advance_run", run_id)
     return done(told, redirect=pages.link("/imports"))
 

@@ -103,6 +103,16 @@ class TestRuns:
         ]
         assert bell.rung[0] == ("advance_run", found[0].id)
 
+    def test_under_way(self, client: FlaskClient, bare: Story, runtime: Runtime) -> None:
+        """Another day does not change an import that is under way, and nobody is told that it does."""
+        assert told(client.post("/imports/orders", data={"since": "2026-01-31"}))["ok"] is True
+        other = client.post("/imports/orders", data={"since": "2025-01-31"})
+
+        assert other.status_code == 409
+        assert "is under way" in told(other)["message"]
+        with runtime.reading() as session:
+            assert session.exec(select(Run.params)).all() == [{"since": "2026-01-31"}]
+
     @pytest.mark.parametrize("since", ["", "2027-01-01", "31.01.2026", "1999-01-01"])
     def test_bad_day(self, client: FlaskClient, bare: Story, since: str) -> None:
         """A day that cannot be is told at its field."""
