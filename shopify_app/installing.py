@@ -11,7 +11,7 @@ from loyalty.runtime import Runtime
 from shopify_app import lifecycle, token_endpoint, tokens
 from shopify_app.config import ShopifyConfig
 from shopify_app.errors import ShopifyError
-from shopify_app.shop_details import SHOP_DETAILS, read_details
+from shopify_app.shop_details import read_details
 
 log = structlog.get_logger(__name__)
 
@@ -36,7 +36,7 @@ class Installer:
                     session,
                     installed.shop_id,
                     outbox.SHOPIFY,
-                    SHOP_DETAILS,
+                    lifecycle.SHOP_DETAILS,
                     f"details:{now.isoformat()}",
                     {},
                     occurred_at=now,

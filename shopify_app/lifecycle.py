@@ -26,6 +26,7 @@ PROGRAM_METAFIELD = "program_metafield"
 # Of a million members that is not for a page to wait for.
 ALL_BALANCES = "all_balances"
 CONFIRM_INSTALLED = "confirm_installed"
+SHOP_DETAILS = "shop_details"
 # Shopify repeats a delivery for four hours; a message that old can still be on its way.
 LATEST_DELIVERY = timedelta(hours=5)
 
@@ -146,15 +147,13 @@ def forget_access(session: Session, shop: Shop, *, now: datetime) -> None:
         runs.cancel(session, shop.id, run_id, now=now)
 
 
-def scopes_updated(session: Session, shop: Shop, message: ShopMessage, _now: datetime) -> None:
-    """The merchant granted or took back scopes."""
-    shop.scopes = ",".join(message.payload["current"])
-    session.add(shop)
-
-
-def shop_updated(session: Session, shop: Shop, message: ShopMessage, now: datetime) -> None:
-    """The shop's own details changed."""
-    take_details(session, shop, message.payload, now=now)
+def changed(session: Session, shop: Shop, message: ShopMessage, now: datetime) -> None:
+    """The shop's own details or what it allows us changed. Deliveries come in any order, so an old one would undo what a newer one told:
+    Shopify is asked what is true now. A shop that is not there any more is asked when it comes back."""
+    assert shop.id is not None
+    if shop.uninstalled_at is None:
+        unique_id = f"details:{message.payload['delivery']}"
+        outbox.put(session, shop.id, outbox.SHOPIFY, SHOP_DETAILS, unique_id, {}, occurred_at=now, now=now)
 
 
 def take_details(session: Session, shop: Shop, details: Mapping[str, Any], *, now: datetime) -> None:
@@ -193,8 +192,8 @@ def shop_handlers(cipher: Cipher) -> Mapping[str, ShopHandler]:
     """What answers each message about the shop itself."""
     return {
         "app/uninstalled": uninstalled,
-        "app/scopes_update": scopes_updated,
-        "shop/update": shop_updated,
+        "app/scopes_update": changed,
+        "shop/update": changed,
         "bulk_operations/finish": bulk_operation_finished,
         CONSENT_TOPIC: consent_changed,
         "customers/data_request": privacy.data_requested,

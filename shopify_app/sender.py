@@ -28,10 +28,10 @@ from shopify_app.errors import (
     Throttled,
     TokenBusy,
 )
-from shopify_app.lifecycle import ALL_BALANCES, CONFIRM_INSTALLED
+from shopify_app.lifecycle import ALL_BALANCES, CONFIRM_INSTALLED, SHOP_DETAILS
 from shopify_app.reread import reread
 from shopify_app.reward_outcomes import later_by
-from shopify_app.shop_details import SHOP_DETAILS, read_details
+from shopify_app.shop_details import read_details
 
 # A shopper waits for a reward's code; nobody waits for a metafield.
 _ORDER = (

@@ -10,8 +10,6 @@ from shopify_app.config import ShopifyConfig
 from shopify_app.gids import number_of
 from shopify_app.lifecycle import take_details
 
-SHOP_DETAILS = "shop_details"
-
 
 def read_details(runtime: Runtime, config: ShopifyConfig, shop_id: int, session: requests.Session) -> None:
     """Ask and keep. Raises ``ShopifyError``."""

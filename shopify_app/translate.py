@@ -94,25 +94,12 @@ def customer_merge(message: InboxMessage, payload: _Payload) -> Sequence[Fact]:
     )
 
 
-def shop(message: InboxMessage, payload: _Payload) -> Sequence[Fact]:
+def shop(message: InboxMessage, _payload: _Payload) -> Sequence[Fact]:
     """The app's or the shop's own affairs."""
     if message.topic == "app/uninstalled":
         return (ShopMessage(message.topic, {"received_at": message.received_at.isoformat()}),)
-    if message.topic == "app/scopes_update":
-        current = payload.get("current")
-        if not isinstance(current, list) or not all(isinstance(scope, str) for scope in current):
-            raise Malformed("current is not a list of texts")
-        return (ShopMessage(message.topic, {"current": current}),)
-    details = {
-        "shopify_id": reading.number(payload, "id"),
-        "name": reading.optional_text(payload, "name"),
-        "contact_email": reading.optional_text(payload, "email"),
-        "currency": reading.optional_text(payload, "currency"),
-        "money_format": reading.optional_text(payload, "money_format"),
-        "timezone": reading.optional_text(payload, "iana_timezone"),
-        "plan": reading.optional_text(payload, "plan_display_name"),
-    }
-    return (ShopMessage(message.topic, details),)
+    # What has changed is not taken from here: Shopify is asked.
+    return (ShopMessage(message.topic, {"delivery": message.delivery_id}),)
 
 
 def bulk_operation(message: InboxMessage, payload: _Payload) -> Sequence[Fact]:

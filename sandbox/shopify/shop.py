@@ -157,6 +157,7 @@ class Shop:
     email: str
     created_at: datetime
     currency: str = "USD"
+    money_format: str = "${{amount}}"
     timezone: str = "America/New_York"
     country: str = "US"
     locale: str = "en"

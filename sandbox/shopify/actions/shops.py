@@ -34,7 +34,18 @@ DEFAULT_PRODUCTS = (
     ("Brass Watering Can", "brass-watering-can", "42.00", "CAN-BRA", False, ("gift",), ("Pots and tools",)),
     ("Gift Card", "gift-card", "25.00", "GIFT-25", True, (), ()),
 )
-CHANGEABLE = {"name", "email", "currency", "timezone", "country", "plan", "owner", "locale", "protected_data"}
+CHANGEABLE = {
+    "name",
+    "email",
+    "currency",
+    "money_format",
+    "timezone",
+    "country",
+    "plan",
+    "owner",
+    "locale",
+    "protected_data",
+}
 
 
 def create(world: World, domain: str, **settings: Any) -> Shop:

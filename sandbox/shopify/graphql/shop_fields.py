@@ -93,7 +93,7 @@ def _address(shop: Shop, _context: Context) -> dict[str, Any]:
 
 
 def _formats(shop: Shop, _context: Context) -> dict[str, Any]:
-    plain, full = "${{amount}}", "${{amount}} " + shop.currency
+    plain, full = shop.money_format, f"{shop.money_format} {shop.currency}"
     return {
         "moneyFormat": plain,
         "moneyWithCurrencyFormat": full,

@@ -1,6 +1,7 @@
 """A shop is installed once, and comes back as the one it was, on both databases."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from cryptography.fernet import Fernet
 from sqlalchemy import Engine
@@ -19,6 +20,24 @@ def install(session: Session, *, days: int = 0) -> lifecycle.Installed:
     """The merchant opens the app some days later."""
     cipher = Cipher([Fernet.generate_key().decode()])
     return lifecycle.install(session, cipher, DOMAIN, now=NOW + timedelta(days=days))
+
+
+class TestChanged:
+    """What Shopify tells of the shop and of our rights in it."""
+
+    def test_late(self, store: Any) -> None:
+        """A delivery that arrives after a newer one does not undo it: in either order, what is true at Shopify stays."""
+        old = {"id": 1, "name": "Fern", "iana_timezone": "Europe/Madrid", "currency": "EUR"}
+        store.act("PATCH", "", name="Fern, Fig and Moss", timezone="America/Chicago")
+        store.act("POST", "/scopes", add=["read_all_orders"])
+        store.settle()
+        for topic, payload in (("shop/update", old), ("app/scopes_update", {"current": [], "previous": []})):
+            store.act("POST", "/webhooks", topic=topic, payload=payload)
+            store.settle()
+
+        shop = store.shop()
+        assert (shop.name, shop.timezone, shop.currency) == ("Fern, Fig and Moss", "America/Chicago", "USD")
+        assert {"read_all_orders", "read_orders"} <= set(shop.scopes.split(","))
 
 
 class TestInstall:

@@ -153,7 +153,7 @@ class TestInstall:
         """Scopes and the shop's own details follow what the merchant does."""
         store.act("POST", "/scopes", add=["read_all_orders"])
         store.act("PATCH", "", name="Fern, Fig & Sons", timezone="Europe/Berlin")
-        store.receive()
+        store.settle()
         assert "read_all_orders" in store.shop().scopes.split(",")
         assert (store.shop().name, store.shop().timezone) == ("Fern, Fig & Sons", "Europe/Berlin")
 

@@ -284,8 +284,9 @@ class TestOthers:
             (
                 "app/scopes_update",
                 {"current": ["read_orders"], "previous": []},
-                ShopMessage("app/scopes_update", {"current": ["read_orders"]}),
+                ShopMessage("app/scopes_update", {"delivery": "d"}),
             ),
+            ("shop/update", {"id": 1}, ShopMessage("shop/update", {"delivery": "d"})),
             (
                 "bulk_operations/finish",
                 {"admin_graphql_api_id": "gid://shopify/BulkOperation/1", "status": "completed"},
@@ -356,7 +357,9 @@ class TestOthers:
         with pytest.raises(Malformed):
             translate(message(topic, body))
 
-    @pytest.mark.parametrize("topic", sorted(set(TOPICS) - {"app/uninstalled"}))
+    @pytest.mark.parametrize(
+        "topic", sorted(set(TOPICS) - {"app/uninstalled", "app/scopes_update", "shop/update"})
+    )
     def test_empty(self, topic):
         """An empty object is refused on every topic that needs something of it."""
         with pytest.raises(Malformed):
