@@ -20,6 +20,8 @@ from loyalty.runtime import Runtime
 
 OPEN = ("queued", "running", "cancelling")
 RETRY_SECONDS = 30.0
+# What an open run's ``error`` begins with while it waits for permissions; their names follow.
+LACKS = "lacks:"
 
 log = structlog.get_logger(__name__)
 
@@ -46,11 +48,13 @@ class RunView:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What a step says when it ends: finished, failed for good (``error``), or go on after ``wait`` seconds."""
+    """What a step says when it ends: finished, failed for good (``error``), or go on after ``wait`` seconds. ``lacks`` names the
+    permissions that a person has to give before it can."""
 
     finished: bool = False
     wait: float = 0.0
     error: str | None = None
+    lacks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +132,14 @@ def finish(session: Session, run_id: int, *, now: datetime) -> None:
     running = update(Run).where(col(Run.id) == run_id, col(Run.state) == "running")
     if not session.execute(running.values(state="done", error=None, finished_at=now)).rowcount:  # type: ignore[attr-defined]
         raise RunStopped(run_id)
+
+
+def permitted(session: Session, shop_id: int, *, now: datetime) -> None:
+    """The shop's permissions changed: runs that wait for one look again."""
+    waiting = update(Run).where(
+        col(Run.shop_id) == shop_id, col(Run.state) == "running", col(Run.error).startswith(LACKS)
+    )
+    session.execute(waiting.values(due_at=now))
 
 
 def note(session: Session, run_id: int, items: list[tuple[str, int | None, str, str]]) -> None:
@@ -208,9 +220,9 @@ def _begin_step(session: Session, run_id: int, now: datetime) -> RunView | None:
 
 
 def _take_step(runtime: Runtime, view: RunView, step: StepFunction) -> float | None:
-    stumbled: str | None = None
     try:
         result = step(runtime, view)
+        stumbled = LACKS + ",".join(result.lacks) if result.lacks else None
     except RunStopped:
         return 0.001
     except (

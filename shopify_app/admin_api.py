@@ -14,7 +14,14 @@ import requests
 from loyalty.runtime import Runtime
 from shopify_app import tokens
 from shopify_app.config import ShopifyConfig
-from shopify_app.errors import NeedsReauthorization, RequestInvalid, ShopUnavailable, Throttled, Unreachable
+from shopify_app.errors import (
+    AccessDenied,
+    NeedsReauthorization,
+    RequestInvalid,
+    ShopUnavailable,
+    Throttled,
+    Unreachable,
+)
 from shopify_app.token_endpoint import retry_after
 from shopify_app.tokens import Access
 
@@ -23,6 +30,7 @@ LONGEST_WAIT = 5.0
 _TRIES = 3
 _UNAVAILABLE = frozenset({402, 403, 404, 423})
 _FAILED = frozenset({"INTERNAL_SERVER_ERROR", "TIMEOUT"})
+ACCESS_DENIED = "ACCESS_DENIED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +150,8 @@ def _answer(body: Mapping[str, Any]) -> Answer:
     if _FAILED & set(codes) or not (codes or isinstance(data, Mapping)):
         raise Unreachable("server_error", status=200)
     if not isinstance(data, Mapping):
-        raise RequestInvalid(",".join(sorted(set(codes))), status=200)
+        error = AccessDenied if ACCESS_DENIED in codes else RequestInvalid
+        raise error(",".join(sorted(set(codes))), status=200)
     return Answer(data, codes, status.get("currentlyAvailable"))
 
 

@@ -7,8 +7,8 @@ from typing import Any
 from loyalty.core.facts import OrderLine, OrderSnapshot
 from loyalty.inbox import Malformed
 from shopify_app import documents, reading
-from shopify_app.admin_api import AdminClient
-from shopify_app.errors import Unreachable
+from shopify_app.admin_api import ACCESS_DENIED, AdminClient
+from shopify_app.errors import AccessDenied, Unreachable
 from shopify_app.gids import gid, number_of
 
 Kinds = tuple[tuple[str, ...] | None, tuple[int, ...] | None]
@@ -57,6 +57,8 @@ class Catalogue:
         answer = self._api.query(documents.CATALOGUE, {"ids": [gid("Product", number) for number in numbers]})
         nodes = answer.data.get("nodes")
         # Nothing in the place of a product that may not be read does not mean that it is gone.
+        if ACCESS_DENIED in answer.errors:
+            raise AccessDenied(ACCESS_DENIED, status=200)
         if answer.errors or not isinstance(nodes, list) or len(nodes) != len(numbers):
             raise Unreachable(",".join(answer.errors) or "no_catalogue", status=200)
         try:

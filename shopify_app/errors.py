@@ -48,3 +48,7 @@ class TokenBusy(ShopifyError):
 
 class RequestInvalid(ShopifyError):
     """Shopify does not understand or does not allow what we asked."""
+
+
+class AccessDenied(RequestInvalid):
+    """Shopify does not let us see or do this: a scope was not granted, or was taken back."""

@@ -9,12 +9,11 @@ from zoneinfo import ZoneInfo
 from loyalty.delivery import Later, Outcome, Refused
 from loyalty.models import RewardIssue
 from shopify_app import documents
-from shopify_app.admin_api import AdminClient, Answer
+from shopify_app.admin_api import ACCESS_DENIED, AdminClient, Answer
 from shopify_app.errors import RequestInvalid, Unreachable
 from shopify_app.gids import gid
 from shopify_app.reward_codes import title_of
 from shopify_app.reward_outcomes import (
-    ACCESS_DENIED,
     PASSING,
     ended,
     error_codes,

@@ -22,13 +22,14 @@ from loyalty.points import absorb
 from loyalty.runs import RunView, Step, StepFunction
 from loyalty.runtime import Runtime
 from shopify_app import documents
-from shopify_app.admin_api import AdminClient
+from shopify_app.admin_api import ACCESS_DENIED, AdminClient
 from shopify_app.bulk_file import AddressRanOut, Group, groups
 from shopify_app.catalogue import Catalogue
 from shopify_app.config import ShopifyConfig
 from shopify_app.customer_node import customer_of_node
 from shopify_app.erasure import SHOP_ERASURE, erase_step
 from shopify_app.errors import (
+    AccessDenied,
     ConfigurationWrong,
     NeedsReauthorization,
     NotInstalled,
@@ -40,6 +41,7 @@ from shopify_app.errors import (
 from shopify_app.lifecycle import CUSTOMER_IMPORT, ORDER_IMPORT
 from shopify_app.order_node import identity_of_node, snapshot_of_node
 from shopify_app.reward_outcomes import error_codes
+from shopify_app.shop_details import granted
 
 CHUNK = 500
 # Where each order's products are asked for, a chunk must not ask for more than an API limit refills meanwhile.
@@ -48,6 +50,8 @@ FEW = 100
 _SHARE_OF_LEASE = 0.25
 _MOST_RESTARTS = 3
 _MOST_REFUSED = 5
+# Whoever gives a permission is noticed at once; this is for when nobody tells.
+_UNTIL_PERMITTED = 300.0
 _RUNNING = frozenset({"CREATED", "RUNNING"})
 _BUSY = frozenset({"LIMIT_REACHED", "OPERATION_IN_PROGRESS"})
 
@@ -58,8 +62,9 @@ Unreadable = tuple[str, int | None, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What is brought in: the bulk query, and the fact of a group of its lines."""
+    """What is brought in: the scopes that it takes, the bulk query, and the fact of a group of its lines."""
 
+    scopes: tuple[str, ...]
     query: Callable[[Mapping[str, Any]], str]
     fact: Callable[[Group], Fact]
 
@@ -74,14 +79,20 @@ def import_step(config: ShopifyConfig, session: requests.Session, runtime: Runti
     """Ask for the file, wait for it, or read a part of it."""
     api = AdminClient(runtime, config, view.shop_id, session)
     try:
-        operation = view.cursor.get("operation")
-        if operation is None:
-            return _ask(runtime, api, view)
-        return _go_on(runtime, api, session, view, operation)
+        return _step(runtime, api, session, view)
+    except AccessDenied:
+        return _without_access(api, view)
     except AddressRanOut:
         return _ask_address_again(runtime, view)
     except ShopifyError as error:
         return _trouble(error)
+
+
+def _step(runtime: Runtime, api: AdminClient, session: requests.Session, view: RunView) -> Step:
+    operation = view.cursor.get("operation")
+    if operation is None:
+        return _ask(runtime, api, view)
+    return _go_on(runtime, api, session, view, operation)
 
 
 def order_query(params: Mapping[str, Any]) -> str:
@@ -108,8 +119,8 @@ def order_fact(group: Group) -> Fact:
 
 
 KINDS: Mapping[str, Kind] = {
-    CUSTOMER_IMPORT: Kind(lambda _params: documents.BULK_CUSTOMERS, customer_fact),
-    ORDER_IMPORT: Kind(order_query, order_fact),
+    CUSTOMER_IMPORT: Kind(("read_customers",), lambda _params: documents.BULK_CUSTOMERS, customer_fact),
+    ORDER_IMPORT: Kind(("read_orders", "read_customers", "read_products"), order_query, order_fact),
 }
 
 
@@ -121,6 +132,8 @@ def _ask(runtime: Runtime, api: AdminClient, view: RunView) -> Step:
     if _BUSY & set(codes):
         return Step(wait=30.0)
     operation = (payload.get("bulkOperation") or {}).get("id")
+    if operation is None and ACCESS_DENIED in (*codes, *answer.errors):
+        raise AccessDenied(ACCESS_DENIED)
     if codes or operation is None:
         return Step(error=",".join(codes or answer.errors).lower() or "no_operation")
     restarts = int(view.cursor.get("restarts", 0))
@@ -140,6 +153,10 @@ def _go_on(
         with runtime.transaction() as database:
             runs.save(database, view.id, cursor=view.cursor | {"polls": polls})
         return Step(wait=float(min(2**polls, 30)))
+    if found.get("errorCode") == ACCESS_DENIED:
+        with runtime.transaction() as database:
+            runs.save(database, view.id, cursor={"restarts": int(view.cursor.get("restarts", 0))})
+        raise AccessDenied(ACCESS_DENIED)
     if status != "COMPLETED":
         return _restart(runtime, view, str(found.get("errorCode") or status or "operation_is_gone"))
     total = int(found.get("rootObjectCount") or 0)
@@ -158,6 +175,21 @@ def _ask_address_again(runtime: Runtime, view: RunView) -> Step:
         # An address is refused before anything of the file is read, so this is where the reading was.
         runs.save(session, view.id, cursor=view.cursor | {"refused": refused})
     return Step(wait=float(2 ** (refused - 1)))
+
+
+def _without_access(api: AdminClient, view: RunView) -> Step:
+    """Wait for what the merchant has to give; where nothing is lacking, it will never be given."""
+    try:
+        have = granted(api.query(documents.SHOP).data)
+    except ShopifyError as error:
+        return _trouble(error)
+    # Whoever may write may read, and Shopify does not always name both.
+    lacks = tuple(
+        scope
+        for scope in KINDS[view.kind].scopes
+        if scope not in have and scope.replace("read_", "write_", 1) not in have
+    )
+    return Step(wait=_UNTIL_PERMITTED, lacks=lacks) if lacks else Step(error=ACCESS_DENIED.lower())
 
 
 def _restart(runtime: Runtime, view: RunView, reason: str) -> Step:

@@ -10,7 +10,6 @@ from loyalty.models import RewardIssue
 
 # Trouble of Shopify's own that passes.
 PASSING = frozenset({"INTERNAL_ERROR"})
-ACCESS_DENIED = "ACCESS_DENIED"
 
 
 def issued(row: RewardIssue, remote_id: str, now: datetime) -> Outcome:

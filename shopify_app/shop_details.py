@@ -1,7 +1,11 @@
 """Reads what a shop says of itself (name, currency and how it is written, time zone, plan, granted scopes) and keeps it."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import requests
 
+from loyalty import runs
 from loyalty.models import Shop
 from loyalty.runtime import Runtime
 from shopify_app import documents
@@ -15,7 +19,7 @@ def read_details(runtime: Runtime, config: ShopifyConfig, shop_id: int, session:
     """Ask and keep. Raises ``ShopifyError``."""
     data = AdminClient(runtime, config, shop_id, session).query(documents.SHOP).data
     found = data["shop"]
-    scopes = [scope["handle"] for scope in data["currentAppInstallation"]["accessScopes"]]
+    scopes = granted(data)
     with runtime.transaction() as database:
         shop = database.get(Shop, shop_id, with_for_update=True)
         if shop is None:
@@ -36,3 +40,9 @@ def read_details(runtime: Runtime, config: ShopifyConfig, shop_id: int, session:
         )
         shop.scopes = ",".join(scopes)
         database.add(shop)
+        runs.permitted(database, shop_id, now=runtime.clock())
+
+
+def granted(data: Mapping[str, Any]) -> list[str]:
+    """The scopes that an answer to ``documents.SHOP`` names."""
+    return [scope["handle"] for scope in data["currentAppInstallation"]["accessScopes"]]

@@ -17,11 +17,11 @@ from loyalty.models import RewardIssue
 from loyalty.redemption import LONGEST_ISSUING, NOT_IN_TIME, credit_may_be_paid, leave_to_a_person
 from loyalty.runtime import Runtime
 from shopify_app import documents
-from shopify_app.admin_api import AdminClient, Answer
+from shopify_app.admin_api import ACCESS_DENIED, AdminClient, Answer
 from shopify_app.discounts.inputs import instant
 from shopify_app.errors import RequestInvalid, Unreachable
 from shopify_app.gids import gid
-from shopify_app.reward_outcomes import ACCESS_DENIED, error_codes, failed, issued, later_by
+from shopify_app.reward_outcomes import error_codes, failed, issued, later_by
 
 # An asking that was lost on its way is carried out within this time, or never.
 SETTLED_AFTER = timedelta(seconds=90)

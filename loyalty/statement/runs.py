@@ -9,7 +9,7 @@ from sqlalchemy import select, text
 from sqlmodel import Session, col
 
 from loyalty.models import Run, RunItem
-from loyalty.runs import OPEN, progress
+from loyalty.runs import LACKS, OPEN, progress
 from loyalty.statement.formats import Formats
 from loyalty.statement.keyset import Cursor, Page, fetch_page
 
@@ -173,4 +173,11 @@ def _parts(run: RunView, formats: Formats) -> Iterator[str]:
     if run.state == "running" and run.seconds_left is not None:
         yield f"about {formats.span(run.seconds_left)} left"
     if run.error:
-        yield f"stumbled over {run.error} and tries again" if run.is_open else run.error
+        yield _waiting(run.error) if run.is_open else run.error
+
+
+def _waiting(error: str) -> str:
+    if not error.startswith(LACKS):
+        return f"stumbled over {error} and tries again"
+    names = error.removeprefix(LACKS).replace(",", " and ")
+    return f"waiting for the permission {names}: open Laurel from your Shopify admin and approve what it asks for"

@@ -8,12 +8,12 @@ from loyalty.delivery import Later, Outcome
 from loyalty.models import RewardIssue
 from loyalty.redemption import terms_of
 from shopify_app import documents
-from shopify_app.admin_api import AdminClient, Answer
+from shopify_app.admin_api import ACCESS_DENIED, AdminClient, Answer
 from shopify_app.discounts.finding import by_code, is_ours
 from shopify_app.discounts.inputs import CannotBeMade, creation
 from shopify_app.errors import RequestInvalid, Unreachable
 from shopify_app.gids import gid
-from shopify_app.reward_outcomes import ACCESS_DENIED, PASSING, error_codes, failed, issued, later_by
+from shopify_app.reward_outcomes import PASSING, error_codes, failed, issued, later_by
 
 
 def issue(

@@ -23,6 +23,8 @@ from loyalty.models import InboxMessage, LedgerEntry, Member, OutboxMessage, Run
 from loyalty.receiving import Reception, drain_inbox
 from loyalty.runtime import Runtime
 from loyalty.sending import drain_outbox
+from loyalty.statement.formats import Formats
+from loyalty.statement.runs import describe, view
 from sandbox.shopify import DEMO_SHOP, ShopifySandbox, start
 from shopify_app import referral_door, referral_page, storefront
 from shopify_app.config import ShopifyConfig
@@ -129,6 +131,19 @@ class Store:
             # Shopify works on a bulk operation beside us: it is given the time for it.
             time.sleep(min(runs.advance(self.runtime, run_id, known[run.kind], seconds=0.5) or 0.0, 0.01))
         raise AssertionError("the run never ends")
+
+    def until_it_says(self, run_id: int, words: str) -> str:
+        """Take a run's steps until a merchant reads these words of it, and give all that they read."""
+        known = steps(self.config, self.http)
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            with self.runtime.reading() as session:
+                run = session.get_one(Run, run_id)
+            said = describe(view(run, now=self.runtime.clock()), Formats()).text
+            if words in said:
+                return said
+            time.sleep(min(runs.advance(self.runtime, run_id, known[run.kind], seconds=0.0) or 0.0, 0.01))
+        raise AssertionError(said)
 
     def erase(self, run_id: int) -> None:
         """Take an erasure to its end, after which its run is gone too."""

@@ -1,11 +1,12 @@
 """Rules for some goods, and for agreeing to e-mail, from the shop to the ledger."""
 
+import time
 from typing import Any
 
 import pytest
 
 from loyalty import programs, runs
-from loyalty.models import LedgerEntry, OrderStanding
+from loyalty.models import InboxMessage, LedgerEntry, OrderStanding, Run
 
 PLANTS: dict[str, Any] = {
     "points": {"one": "point", "many": "points"},
@@ -73,6 +74,28 @@ class TestGoods:
         assert plants.advance(run_id).state == "done"
         assert plants.member(customer).balance == 3 * 49
         assert plants.outbox("reread_order") == []
+
+    @pytest.mark.parametrize("has_file", [False, True])
+    def test_no_right(self, plants, has_file):
+        """An import that may not read products, from the beginning or in the middle, says so and goes on when it may."""
+        customer = plants.sign_up()
+        plants.buy(customer=customer, lines=[{"product": "maidenhair-fern"}], silent=True)
+        plants.settle()
+        with plants.runtime.transaction() as session:
+            run_id = runs.start(session, plants.shop().id, "order_import", {}, now=plants.runtime.clock()).id
+        if has_file:
+            plants.until_it_says(run_id, "0 so far")
+            deadline = time.monotonic() + 60
+            while not plants.rows(InboxMessage, topic="bulk_operations/finish"):
+                assert time.monotonic() < deadline
+                plants.receive()
+        plants.act("POST", "/scopes", remove=["read_products"])
+        said = plants.until_it_says(run_id, "waiting for")
+        assert "the permission read_products: open Laurel from your Shopify admin" in said
+        assert [bool(run.cursor.get("operation")) for run in plants.rows(Run, id=run_id)] == [has_file]
+        plants.act("POST", "/scopes", add=["read_products"])
+        assert plants.advance(run_id).state == "done"
+        assert plants.member(customer).balance == 49
 
 
 class TestNewsletter:

@@ -10,7 +10,7 @@ from loyalty.core.facts import OrderLine
 from loyalty.inbox import Malformed
 from shopify_app.admin_api import AdminClient
 from shopify_app.catalogue import NOTHING, UNKNOWN, Catalogue, catalogue_of
-from shopify_app.errors import Unreachable
+from shopify_app.errors import AccessDenied, Unreachable
 from tests.unit.core.makers import line, order
 
 
@@ -93,7 +93,7 @@ class TestImport:
         """A product that may not be read is not one that is gone."""
         catalogue, shopify = self.catalogue({})
         shopify.errors = ("ACCESS_DENIED",)
-        with pytest.raises(Unreachable):
+        with pytest.raises(AccessDenied):
             catalogue.learn([order(of_product(7))])
 
     def test_strange(self):
