@@ -132,6 +132,11 @@ class MerchantGate:
         raise AssertionError("every road above ends the request")
 
 
+def shows_in_admin(asked: Request) -> bool:
+    """Whether the admin loads a page of the app in its frame, as far as an unproved request can tell."""
+    return _is_page(asked) and _is_embedded(asked) and canonical_domain(asked.args.get("shop")) is not None
+
+
 def _is_page(asked: Request) -> bool:
     """Whether a browser loads a page (then it cannot send headers), rather than a script asking for something."""
     if asked.method not in _SAFE or "Authorization" in asked.headers:

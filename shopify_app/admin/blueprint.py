@@ -28,6 +28,7 @@ def create_blueprint(pages: Pages) -> Blueprint:
     blueprint = Blueprint("admin", __name__)
     # Before any view: letting somebody in may speak to Shopify, which no open transaction may wait for.
     blueprint.before_request(pages.let_in)
+    blueprint.before_app_request(pages.show_no_such_page)
     for page in (
         api,
         home,

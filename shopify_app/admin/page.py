@@ -12,6 +12,7 @@ from flask import abort, g, make_response, render_template, request
 from flask.wrappers import Response
 from markupsafe import Markup
 from sqlmodel import Session, col, select
+from werkzeug.exceptions import NotFound
 
 from loyalty import programs
 from loyalty.core.program import PointsName, Program
@@ -21,7 +22,7 @@ from loyalty.statement.formats import Formats, formats_of
 from loyalty.statement.runs import describe
 from shopify_app.config import ShopifyConfig
 from shopify_app.embedding import admin_of
-from shopify_app.merchant import Merchant
+from shopify_app.merchant import Merchant, shows_in_admin
 
 _STATIC = Path(__file__).resolve().parents[2] / "static"
 _UNNAMED = PointsName("point", "points")
@@ -84,6 +85,15 @@ class Pages:
         self.gate()
         if any(_names_nothing(value) for value in (request.view_args or {}).values()):
             abort(404)
+
+    def show_no_such_page(self) -> Response | None:
+        """For an address that none of our pages has: a merchant sees so inside the admin, where an answer to anybody would stay blank
+        because nobody may frame it (for ``before_app_request``). Who is no merchant is answered as on every page of the admin."""
+        if not isinstance(request.routing_exception, NotFound) or not shows_in_admin(request):
+            return None
+        self.gate()
+        with self.runtime.reading() as session:
+            return self.missing(self.shop(session), "There is no such page.", back="/")
 
     def shop(self, session: Session) -> Shop:
         """The shop of whoever is looking."""

@@ -15,6 +15,7 @@ from sqlmodel import select
 from loyalty.models import OutboxMessage, ProgramVersion, Run, Shop
 from shopify_app.config import ShopifyConfig
 from shopify_app.merchant import RETRY_HEADER, MerchantGate
+from tests.merchant_pages import make_app
 
 DOMAIN = "fern-and-fig.myshopify.com"
 SECRET = "s" * 40
@@ -180,6 +181,50 @@ class TestPage:
     def test_open_page(self, client):
         """A page without a merchant cannot be framed by anybody."""
         assert load(client, "/open").headers["Content-Security-Policy"] == "frame-ancestors 'none'"
+
+
+class TestNowhere:
+    """An address that no page has."""
+
+    @pytest.fixture
+    def client(self, runtime, config):
+        """A browser before the merchant's pages."""
+        with requests.Session() as session:
+            gate = MerchantGate(runtime, config, session)
+            app = make_app(runtime, gate, shopify=config)
+            app.register_blueprint(gate.blueprint)
+            yield app.test_client()
+
+    def test_merchant(self, client, shop, clock):
+        """A merchant reads inside the admin that there is no such page, and finds back."""
+        response = load(client, page("/preview", id_token=token(clock)))
+        assert response.status_code == 404
+        assert "There is no such page." in response.text
+        assert f'href="/?shop={DOMAIN}' in response.text
+        assert (
+            response.headers["Content-Security-Policy"]
+            == f"frame-ancestors https://{DOMAIN} https://admin.shopify.com"
+        )
+
+    @pytest.mark.parametrize("secret", [None, "x" * 40])
+    def test_unproved(self, client, shop, clock, secret):
+        """Without a good token it is as with any page of the admin: nobody learns which ones there are."""
+        query = {"id_token": token(clock, secret=secret)} if secret else {}
+        answers = [load(client, page(path, **query)) for path in ("/preview", "/members")]
+        assert [answer.status_code for answer in answers] == [302, 302]
+        assert [urlsplit(answer.location).path for answer in answers] == ["/auth/bounce"] * 2
+
+    @pytest.mark.parametrize("query", ["", "?embedded=1", f"?shop={DOMAIN}", "?embedded=1&shop=evil.net"])
+    def test_outside(self, client, shop, query):
+        """Outside the admin it is a plain answer that nobody may frame."""
+        response = load(client, f"/preview{query}")
+        assert response.status_code == 404
+        assert response.headers["Content-Security-Policy"] == "frame-ancestors 'none'"
+
+    def test_script(self, client, shop, clock):
+        """A script is told in short."""
+        response = client.get("/preview", headers={"Authorization": f"Bearer {token(clock)}"})
+        assert (response.status_code, DOMAIN in response.text) == (404, False)
 
 
 class TestBounce:
