@@ -169,6 +169,7 @@ class Shop:
         default_factory=lambda: {"EUR": Decimal("0.92"), "CAD": Decimal("1.37")}
     )
     amount_refunds_move_subtotal: bool = False
+    # What the app was approved for: all personal fields, none of them, or some by name ("name,email").
     protected_data: str = "level2"
     updated_at: datetime | None = None
     next_order_number: int = 1001
@@ -189,6 +190,12 @@ class Shop:
     def handle(self) -> str:
         """The short name in admin addresses."""
         return self.domain.removesuffix(".myshopify.com")
+
+    def approves(self, kind: str) -> bool:
+        """Whether the app may see names, addresses, e-mails or phones here."""
+        if self.protected_data in ("level2", "none"):
+            return self.protected_data == "level2"
+        return kind in self.protected_data.split(",")
 
     def discount_by_code(self, code: str) -> Discount | None:
         """Find a discount by its code, whatever the letter case."""

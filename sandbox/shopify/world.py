@@ -33,6 +33,8 @@ class Limits:
     bulk_url_seconds: int = 7 * 24 * 3600
     usage_count_lag_seconds: float = 0.0
     bulk_hold: bool = False
+    # A personal field that is not approved: the operation fails ("fail"), the field is null ("null"), or the query is refused ("refuse").
+    bulk_unapproved: str = "fail"
 
 
 @dataclass

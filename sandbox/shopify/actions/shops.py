@@ -44,8 +44,8 @@ CHANGEABLE = {
     "plan",
     "owner",
     "locale",
-    "protected_data",
 }
+PERSONAL_FIELDS = {"name", "address", "email", "phone"}
 
 
 def create(world: World, domain: str, **settings: Any) -> Shop:
@@ -71,6 +71,8 @@ def apply_settings(shop: Shop, settings: dict[str, Any]) -> None:
     for key, value in settings.items():
         if key in CHANGEABLE:
             setattr(shop, key, str(value))
+        elif key == "protected_data":
+            shop.protected_data = _approval(str(value))
         elif key in ("taxes_included", "amount_refunds_move_subtotal"):
             setattr(shop, key, bool(value))
         elif key == "tax_rate":
@@ -79,6 +81,15 @@ def apply_settings(shop: Shop, settings: dict[str, Any]) -> None:
             shop.rates = {code: parse(rate) for code, rate in dict(value).items()}
         else:
             raise ActionRefused("unknown_setting", f"A shop has no setting {key}.")
+
+
+def _approval(said: str) -> str:
+    """What the app is approved for: `level2`, `none`, or some of the personal fields by name."""
+    if said not in ("level2", "none") and not set(said.split(",")) <= PERSONAL_FIELDS:
+        raise ActionRefused(
+            "bad_approval", "An app is approved for level2, none, or some of name,address,email,phone."
+        )
+    return said
 
 
 def update(world: World, shop: Shop, settings: dict[str, Any]) -> Shop:

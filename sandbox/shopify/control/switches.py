@@ -128,7 +128,7 @@ def limits() -> dict[str, Any]:
 
 @routes.post("/limits")
 def set_limits() -> dict[str, Any]:
-    """Set `bucket_size`, `restore_rate`, `bulk_url_seconds`, `usage_count_lag_seconds`, `bulk_hold`."""
+    """Set `bucket_size`, `restore_rate`, `bulk_url_seconds`, `usage_count_lag_seconds`, `bulk_hold`, `bulk_unapproved`."""
     with world().lock:
         set_fields(world().limits, body())
     return limits()

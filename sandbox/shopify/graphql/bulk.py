@@ -19,6 +19,7 @@ from graphql import (
 
 from sandbox.shopify.clock import local, zulu
 from sandbox.shopify.graphql import connections
+from sandbox.shopify.graphql.approval import MARK, refusal
 from sandbox.shopify.graphql.bulk_query import NotBulk, Selection, Step, compiled
 from sandbox.shopify.graphql.context import Context
 from sandbox.shopify.graphql.registry import fields, type_name_of
@@ -152,6 +153,14 @@ class Run:
             self.world.fire(self.context.shop, [("bulk_operations/finish", body)])
 
 
+def _needs(selection: Selection | None) -> set[str]:
+    """The kinds of personal fields that a selection asks for."""
+    found: set[str] = set()
+    for step in selection.steps if selection else ():
+        found |= {str(getattr(step.read, MARK))} if hasattr(step.read, MARK) else _needs(step.below)
+    return found
+
+
 def _error(code: str, message: str) -> dict[str, Any]:
     row = {"field": ["query"], "code": code, "message": message}
     return {"bulkOperation": None, "userErrors": [row]}
@@ -165,6 +174,9 @@ def _run_query(_root: Any, context: Context, query: str, *, groupObjects: bool =
         step = compiled(query)
     except NotBulk as error:
         return _error("INVALID", str(error))
+    refuses = context.world.limits.bulk_unapproved == "refuse"
+    if refuses and not all(context.shop.approves(kind) for kind in _needs(step.below)):
+        raise refusal()
     operation = BulkOperation(
         id=context.world.ids.next("BulkOperation"),
         query=query,

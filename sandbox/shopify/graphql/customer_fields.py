@@ -4,33 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphql import GraphQLError
-
 from sandbox.shopify import addresses
 from sandbox.shopify.clock import zulu
 from sandbox.shopify.graphql import connections
+from sandbox.shopify.graphql.approval import personal, protected
 from sandbox.shopify.graphql.context import Context
 from sandbox.shopify.graphql.money_fields import money
-from sandbox.shopify.graphql.registry import Resolver, fields, represents
+from sandbox.shopify.graphql.registry import fields, represents
 from sandbox.shopify.graphql.search import matcher
 from sandbox.shopify.graphql.shop_fields import metafield, metafields
 from sandbox.shopify.ids import gid
 from sandbox.shopify.people import Customer
 from sandbox.shopify.shop import GiftCard, StoreCredit
-
-
-def protected(read: Resolver) -> Resolver:
-    """Refuse a personal field when the app was not approved for protected customer data."""
-
-    def guarded(source: Any, context: Context, **arguments: Any) -> Any:
-        if context.shop.protected_data != "level2":
-            raise GraphQLError(
-                "This app is not approved to use this field. See protected customer data.",
-                extensions={"code": "ACCESS_DENIED"},
-            )
-        return read(source, context, **arguments)
-
-    return guarded
 
 
 def _email(person: Customer, _context: Context) -> dict[str, Any] | None:
@@ -76,13 +61,13 @@ fields(
     {
         "id": lambda p, c: gid("Customer", p.id),
         "legacyResourceId": lambda p, c: str(p.id),
-        "firstName": protected(lambda p, c: p.first_name),
-        "lastName": protected(lambda p, c: p.last_name),
-        "displayName": protected(lambda p, c: p.display_name),
-        "email": protected(lambda p, c: p.email),
-        "phone": protected(lambda p, c: p.phone),
-        "defaultEmailAddress": protected(_email),
-        "defaultPhoneNumber": protected(_phone),
+        "firstName": protected("name")(lambda p, c: p.first_name),
+        "lastName": protected("name")(lambda p, c: p.last_name),
+        "displayName": protected("name")(lambda p, c: p.display_name),
+        "email": protected("email")(lambda p, c: p.email),
+        "phone": protected("phone")(lambda p, c: p.phone),
+        "defaultEmailAddress": protected("email")(_email),
+        "defaultPhoneNumber": protected("phone")(_phone),
         "state": lambda p, c: p.state.upper(),
         "verifiedEmail": lambda p, c: p.verified_email,
         "createdAt": lambda p, c: zulu(p.created_at),
@@ -90,8 +75,8 @@ fields(
         "numberOfOrders": lambda p, c: str(p.orders),
         "amountSpent": lambda p, c: money(p.spent, c.shop.currency),
         "lastOrder": lambda p, c: c.shop.orders.get(p.last_order_id) if p.last_order_id else None,
-        "defaultAddress": protected(_address),
-        "addressesV2": protected(_addresses),
+        "defaultAddress": personal(_address),
+        "addressesV2": personal(_addresses),
         "storeCreditAccounts": _accounts,
         "metafield": lambda p, c, key, namespace=None: metafield(gid("Customer", p.id), c, key, namespace),
         "metafields": lambda p, c, **page: metafields(gid("Customer", p.id), c, page),

@@ -8,8 +8,8 @@ from typing import Any
 from sandbox.shopify import addresses, totals
 from sandbox.shopify.clock import zulu
 from sandbox.shopify.graphql import connections
+from sandbox.shopify.graphql.approval import personal, protected
 from sandbox.shopify.graphql.context import Context
-from sandbox.shopify.graphql.customer_fields import protected
 from sandbox.shopify.graphql.money_fields import bag, money
 from sandbox.shopify.graphql.registry import Resolver, fields, represents
 from sandbox.shopify.graphql.shop_fields import metafield
@@ -146,8 +146,8 @@ fields(
     {
         "id": lambda o, c: gid("Order", o.id),
         "legacyResourceId": lambda o, c: str(o.id),
-        "email": protected(lambda o, c: o.email),
-        "phone": protected(lambda o, c: o.phone),
+        "email": protected("email")(lambda o, c: o.email),
+        "phone": protected("phone")(lambda o, c: o.phone),
         "createdAt": lambda o, c: zulu(o.created_at),
         "updatedAt": lambda o, c: zulu(o.updated_at),
         "processedAt": lambda o, c: zulu(o.processed_at),
@@ -180,10 +180,10 @@ fields(
             {"key": row["name"], "value": row["value"]} for row in o.attributes
         ],
         "paymentGatewayNames": lambda o, c: sorted({item.gateway for item in o.transactions}),
-        "billingAddress": protected(
+        "billingAddress": personal(
             lambda o, c: addresses.node(o.billing_address, gid("MailingAddress", o.id + 2))
         ),
-        "shippingAddress": protected(
+        "shippingAddress": personal(
             lambda o, c: addresses.node(o.shipping_address, gid("MailingAddress", o.id + 1))
         ),
         "shippingLine": lambda o, c: shipping_line(o) if o.shipping else None,

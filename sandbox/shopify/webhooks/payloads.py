@@ -14,16 +14,40 @@ from sandbox.shopify.money import text
 from sandbox.shopify.people import Customer
 from sandbox.shopify.shop import Shop
 
-PERSONAL = frozenset(
-    ("email", "phone", "first_name", "last_name", "contact_email", "default_address", "addresses")
-) | {"shipping_address", "billing_address"}
+PERSONAL = {
+    "email": "email",
+    "contact_email": "email",
+    "phone": "phone",
+    "first_name": "name",
+    "last_name": "name",
+}
+ADDRESSES = ("shipping_address", "billing_address", "default_address")
+ADDRESS_PARTS = {
+    **dict.fromkeys(("address1", "address2", "zip", "latitude", "longitude"), "address"),
+    **dict.fromkeys(("first_name", "last_name", "name"), "name"),
+    "phone": "phone",
+}
 
 
 def without_personal_data(shop: Shop, body: dict[str, Any]) -> dict[str, Any]:
-    """Leave personal fields out when the app was not approved for protected customer data."""
-    if shop.protected_data == "level2":
-        return body
-    return {key: value for key, value in body.items() if key not in PERSONAL}
+    """Leave out the personal fields for which the app was not approved; all addresses where it was approved for none."""
+    shown = {key: value for key, value in body.items() if key not in PERSONAL or shop.approves(PERSONAL[key])}
+    if shop.protected_data == "none":
+        return {key: value for key, value in shown.items() if key not in (*ADDRESSES, "addresses")}
+    for key in ADDRESSES:
+        if shown.get(key):
+            shown[key] = _approved_parts(shop, shown[key])
+    if "addresses" in shown:
+        shown["addresses"] = [_approved_parts(shop, row) for row in shown["addresses"]]
+    return shown
+
+
+def _approved_parts(shop: Shop, address: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: value
+        for key, value in address.items()
+        if key not in ADDRESS_PARTS or shop.approves(ADDRESS_PARTS[key])
+    }
 
 
 def customer(shop: Shop, person: Customer, *, embedded: bool = False) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+import requests
 
 from tests.unit.sandbox.shopify_rig import Rig, rig
 
@@ -127,6 +128,33 @@ class TestPrivacy:
             assert {row["extensions"]["code"] for row in answer["errors"]} == {"ACCESS_DENIED"}
         finally:
             shop.patch(protected_data="level2")
+
+    def test_approved_in_part(self, shop):
+        """An app that may see names and e-mails is told the town, and neither street nor postal code."""
+        shop.patch(protected_data="name,email")
+        try:
+            order = shop.order(email="p3@fernandfig.shop", shipping_address=HOME | {"first_name": "Iris"})
+            body = told(shop, order["id"])
+            assert (body["email"], body["shipping_address"]["first_name"]) == ("p3@fernandfig.shop", "Iris")
+            assert (
+                body["shipping_address"]
+                .keys()
+                .isdisjoint({"address1", "address2", "zip", "latitude", "phone"})
+            )
+            answer = shop.graph()(ORDER, id=order["admin_graphql_api_id"])
+            where = answer["data"]["order"]["shippingAddress"]
+            assert (where["name"], where["city"], where["address1"], where["zip"]) == (
+                "Iris", "Portland", None, None,
+            )  # fmt: skip
+            assert {row["path"][-1] for row in answer["errors"]} == {"address1", "address2", "zip"}
+        finally:
+            shop.patch(protected_data="level2")
+
+    @pytest.mark.parametrize("said", ["level3", "name,shoes", ""])
+    def test_unknown_approval(self, shop, said):
+        """Shopify approves nothing that there is not."""
+        answer = requests.patch(shop.base, json={"protected_data": said}, timeout=30)
+        assert (answer.status_code, answer.json()["error"]) == (422, "bad_approval")
 
     def test_redacted(self, shop):
         """Whose data is erased has no address left, in no order either."""

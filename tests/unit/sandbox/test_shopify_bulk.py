@@ -14,6 +14,9 @@ RUN = "mutation B($q: String!, $g: Boolean = false) { bulkOperationRunQuery(quer
 STATE = "query S($id: ID!) { bulkOperation(id: $id) { status errorCode url objectCount rootObjectCount fileSize } }"
 ORDERS = "{ orders { edges { node { id name lineItems { edges { node { id quantity } } } } } } }"
 
+WHERE = "{ orders { edges { node { id email shippingAddress { city zip } } } } }"
+HOME = {"address1": "7 Fig Street", "city": "Portland", "zip": "97205", "country_code": "US"}
+
 
 @pytest.fixture(name="shop")
 def _shop() -> Iterator[Rig]:
@@ -116,6 +119,34 @@ class TestResult:
         started = start(ask, "{ orders { edges { node { id customer { id } } } } }")
         done = finished(ask, started["bulkOperation"]["id"])
         assert (done["status"], done["errorCode"]) == ("FAILED", "ACCESS_DENIED")
+
+    @pytest.mark.parametrize(
+        ("switch", "ends"), [("fail", ("FAILED", "ACCESS_DENIED")), ("null", ("COMPLETED", None))]
+    )
+    def test_not_approved(self, shop, switch, ends):
+        """A personal field that is not approved fails the operation, or stays empty, as the switch says."""
+        shop.order(email="ada@fernandfig.shop", shipping_address=HOME)
+        shop.patch(protected_data="name,email")
+        shop.sandbox.state.limits.bulk_unapproved = switch
+        ask = shop.graph()
+        done = finished(ask, start(ask, WHERE)["bulkOperation"]["id"])
+        assert (done["status"], done["errorCode"]) == ends
+        if switch == "null":
+            (row,) = result(ask, WHERE)
+            assert (row["email"], row["shippingAddress"]) == (
+                "ada@fernandfig.shop",
+                {"city": "Portland", "zip": None},
+            )
+
+    def test_refused(self, shop):
+        """Or the query is refused at once; one that asks for nothing of the kind is taken."""
+        shop.patch(protected_data="name,email")
+        shop.sandbox.state.limits.bulk_unapproved = "refuse"
+        ask = shop.graph()
+        answer = ask(RUN, q=WHERE)
+        assert answer["data"]["bulkOperationRunQuery"] is None
+        assert answer["errors"][0]["extensions"]["code"] == "ACCESS_DENIED"
+        assert start(ask, "{ orders { edges { node { id email } } } }")["userErrors"] == []
 
 
 class TestRules:
