@@ -25,6 +25,13 @@ def address_mark(address: object) -> str | None:
     return hashlib.sha256("\n".join(words).encode()).hexdigest()[:_DIGITS]
 
 
+def mark_of_node(address: object) -> str | None:
+    """The same mark, of an address as the Admin API answers it. What the app may not see of an address is no part of it."""
+    if not isinstance(address, Mapping):
+        return None
+    return address_mark({**address, "country_code": address.get("countryCodeV2")})
+
+
 def _plain(text: Any) -> str:
     if not isinstance(text, str):
         return ""

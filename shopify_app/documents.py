@@ -22,7 +22,11 @@ taxLines { priceSet { shopMoney { amount } } }
 MOST_COLLECTIONS = 50
 _CATALOGUE = f"id tags collections(first: {MOST_COLLECTIONS}) {{ nodes {{ id }} }}"
 
-_ORDER_HEAD = """
+# Where an order went is made into a mark at once (address_mark). An app may not have been approved to see it.
+_ADDRESS = "shippingAddress { address1 address2 city zip countryCodeV2 }"
+
+_ORDER_HEAD = (
+    """
 id name createdAt updatedAt cancelledAt test sourceName displayFinancialStatus email discountCodes
 currencyCode presentmentCurrencyCode taxesIncluded dutiesIncluded
 totalPriceSet { shopMoney { amount } presentmentMoney { amount } }
@@ -37,6 +41,8 @@ shippingLine {
 }
 customer { id verifiedEmail defaultEmailAddress { emailAddress } }
 """
+    + _ADDRESS
+)
 
 # The sizes keep the worst case well under what one query may cost. An order with more refunds or transactions than these
 # falls back on its own totals (order_node).
@@ -67,6 +73,7 @@ query Order($id: ID!, $after: String) {
 }
 """
 )
+ORDER_WITHOUT_ADDRESS = ORDER.replace(_ADDRESS, "")
 MOST_TRANSACTIONS = 100
 MOST_REFUNDS = 25
 
@@ -99,6 +106,7 @@ BULK_ORDERS = (
 }
 """
 )
+BULK_ORDERS_WITHOUT_ADDRESSES = BULK_ORDERS.replace(_ADDRESS, "")
 
 # What an import asks beside its file, whose lines cannot hold the collections of their products.
 CATALOGUE = (

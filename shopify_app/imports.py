@@ -62,11 +62,13 @@ Unreadable = tuple[str, int | None, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What is brought in: the scopes that it takes, the bulk query, and the fact of a group of its lines."""
+    """What is brought in: the scopes that it takes, the bulk query, and the fact of a group of its lines. ``asks_less`` is the query for
+    an app that was not approved for all the personal data that the other asks for."""
 
     scopes: tuple[str, ...]
     query: Callable[[Mapping[str, Any]], str]
     fact: Callable[[Group], Fact]
+    asks_less: Callable[[Mapping[str, Any]], str] | None = None
 
 
 def steps(config: ShopifyConfig, session: requests.Session) -> Mapping[str, StepFunction]:
@@ -95,16 +97,16 @@ def _step(runtime: Runtime, api: AdminClient, session: requests.Session, view: R
     return _go_on(runtime, api, session, view, operation)
 
 
-def order_query(params: Mapping[str, Any]) -> str:
+def order_query(params: Mapping[str, Any], document: str = documents.BULK_ORDERS) -> str:
     """The bulk query for orders since a day (or all that we may see). Raises ``RequestInvalid`` for a day that is none."""
     since = params.get("since")
     if since is None:
-        return documents.BULK_ORDERS % ""
+        return document % ""
     try:
         day = date.fromisoformat(str(since))
     except ValueError:
         raise RequestInvalid("since_is_not_a_day") from None
-    return documents.BULK_ORDERS % f"created_at:>={day.isoformat()}"
+    return document % f"created_at:>={day.isoformat()}"
 
 
 def customer_fact(group: Group) -> Fact:
@@ -120,26 +122,64 @@ def order_fact(group: Group) -> Fact:
 
 KINDS: Mapping[str, Kind] = {
     CUSTOMER_IMPORT: Kind(("read_customers",), lambda _params: documents.BULK_CUSTOMERS, customer_fact),
-    ORDER_IMPORT: Kind(("read_orders", "read_customers", "read_products"), order_query, order_fact),
+    ORDER_IMPORT: Kind(
+        ("read_orders", "read_customers", "read_products"),
+        order_query,
+        order_fact,
+        partial(order_query, document=documents.BULK_ORDERS_WITHOUT_ADDRESSES),
+    ),
 }
 
 
 def _ask(runtime: Runtime, api: AdminClient, view: RunView) -> Step:
-    query = KINDS[view.kind].query(view.params)
-    answer = api.mutate(documents.BULK_RUN, {"query": query}, idempotent=False)
+    query = _query(view)
+    try:
+        answer = api.mutate(documents.BULK_RUN, {"query": query}, idempotent=False)
+    except AccessDenied:
+        return _refused(runtime, api, view)
+    except RequestInvalid as error:
+        return _ask_less(runtime, view) or Step(error=error.reason)
     payload = answer.data.get("bulkOperationRunQuery") or {}
     codes = error_codes(payload)
     if _BUSY & set(codes):
         return Step(wait=30.0)
     operation = (payload.get("bulkOperation") or {}).get("id")
     if operation is None and ACCESS_DENIED in (*codes, *answer.errors):
-        raise AccessDenied(ACCESS_DENIED)
+        return _refused(runtime, api, view)
     if codes or operation is None:
-        return Step(error=",".join(codes or answer.errors).lower() or "no_operation")
-    restarts = int(view.cursor.get("restarts", 0))
+        refused = ",".join(codes or answer.errors).lower() or "no_operation"
+        return _ask_less(runtime, view) or Step(error=refused)
     with runtime.transaction() as session:
-        cursor = {"operation": operation, "offset": 0, "polls": 0, "restarts": restarts}
+        cursor = {"operation": operation, "offset": 0, "polls": 0} | _kept(view)
         runs.save(session, view.id, cursor=cursor)
+    return Step(wait=1.0)
+
+
+def _query(view: RunView) -> str:
+    kind = KINDS[view.kind]
+    asks_less = kind.asks_less if view.cursor.get("asks_less") else None
+    return (asks_less or kind.query)(view.params)
+
+
+def _kept(view: RunView) -> dict[str, Any]:
+    """What a run remembers from one file to the next."""
+    kept = {"restarts": int(view.cursor.get("restarts", 0))}
+    return kept | ({"asks_less": True} if view.cursor.get("asks_less") else {})
+
+
+def _refused(runtime: Runtime, api: AdminClient, view: RunView) -> Step:
+    """The query was not allowed: wait for a permission, or, where none is lacking, ask for less."""
+    step = _without_access(api, view)
+    return (_ask_less(runtime, view) or step) if step.error else step
+
+
+def _ask_less(runtime: Runtime, view: RunView) -> Step | None:
+    """Ask for a file without what the app may not see, from its beginning; None where that was done, or there is nothing to leave out."""
+    if KINDS[view.kind].asks_less is None or view.cursor.get("asks_less"):
+        return None
+    with runtime.transaction() as session:
+        cursor = _kept(view) | {"asks_less": True}
+        runs.save(session, view.id, cursor=cursor, done=-view.done, failed=-view.failed)
     return Step(wait=1.0)
 
 
@@ -155,8 +195,8 @@ def _go_on(
         return Step(wait=float(min(2**polls, 30)))
     if found.get("errorCode") == ACCESS_DENIED:
         with runtime.transaction() as database:
-            runs.save(database, view.id, cursor={"restarts": int(view.cursor.get("restarts", 0))})
-        raise AccessDenied(ACCESS_DENIED)
+            runs.save(database, view.id, cursor=_kept(view))
+        return _refused(runtime, api, view)
     if status != "COMPLETED":
         return _restart(runtime, view, str(found.get("errorCode") or status or "operation_is_gone"))
     total = int(found.get("rootObjectCount") or 0)
@@ -198,7 +238,8 @@ def _restart(runtime: Runtime, view: RunView, reason: str) -> Step:
     if restarts > _MOST_RESTARTS:
         return Step(error=reason.lower())
     with runtime.transaction() as session:
-        runs.save(session, view.id, cursor={"restarts": restarts}, done=-view.done, failed=-view.failed)
+        cursor = _kept(view) | {"restarts": restarts}
+        runs.save(session, view.id, cursor=cursor, done=-view.done, failed=-view.failed)
     return Step(wait=5.0 * restarts)
 
 

@@ -10,6 +10,7 @@ from loyalty.core.email import normal_email
 from loyalty.core.facts import Identity, OrderLine, OrderSnapshot
 from loyalty.inbox import Malformed
 from shopify_app import order_money, reading
+from shopify_app.address_mark import mark_of_node
 from shopify_app.catalogue import catalogue_of
 from shopify_app.customer_node import is_verified
 from shopify_app.gids import number_of
@@ -40,6 +41,7 @@ def snapshot_of_node(order: Mapping[str, Any], lines: Iterable[Mapping[str, Any]
         discount_codes=tuple(str(code) for code in order.get("discountCodes") or () if code),
         received=order_money.received(order, rows),
         shipping=order_money.shipping(order),
+        address_mark=mark_of_node(order.get("shippingAddress")),
     )
     return order_money.settled(order, snapshot)
 

@@ -7,8 +7,8 @@ from loyalty.core.facts import OrderSeen
 from loyalty.delivery import Delivered, Dropped, Outcome, Refused
 from loyalty.inbox import Malformed
 from shopify_app import documents
-from shopify_app.admin_api import AdminClient
-from shopify_app.errors import Unreachable
+from shopify_app.admin_api import AdminClient, Answer
+from shopify_app.errors import RequestInvalid, Unreachable
 from shopify_app.gids import gid
 from shopify_app.order_node import identity_of_node, snapshot_of_node
 
@@ -34,7 +34,7 @@ def _read(api: AdminClient, order_id: int) -> tuple[Mapping[str, Any] | None, li
     first: Mapping[str, Any] | None = None
     after = None
     for _ in range(_MOST_PAGES):
-        answer = api.query(documents.ORDER, {"id": gid("Order", order_id), "after": after})
+        answer = _ask(api, {"id": gid("Order", order_id), "after": after})
         order = answer.data.get("order")
         if order is None and answer.errors:
             raise Unreachable(",".join(answer.errors), status=200)
@@ -51,3 +51,14 @@ def _read(api: AdminClient, order_id: int) -> tuple[Mapping[str, Any] | None, li
             return first, lines
         after = page["endCursor"]
     raise Unreachable("order_keeps_changing")
+
+
+def _ask(api: AdminClient, variables: Mapping[str, Any]) -> Answer:
+    """A page of the order. Where Shopify refuses to tell of an order because it may not tell where that went, it is not asked for it."""
+    try:
+        answer = api.query(documents.ORDER, variables)
+    except RequestInvalid:
+        return api.query(documents.ORDER_WITHOUT_ADDRESS, variables)
+    if answer.errors and answer.data.get("order") is None:
+        return api.query(documents.ORDER_WITHOUT_ADDRESS, variables)
+    return answer

@@ -136,7 +136,7 @@ def needs_catalogue(order: OrderSnapshot, goods: Goods) -> bool:
 
 def keep_catalogue(order: OrderSnapshot, known: OrderSnapshot) -> OrderSnapshot:
     """The order with the tags and collections that its lines had when they were first known: what a merchant does to the catalogue
-    later changes no order's points. Where it went is kept too: only webhooks tell."""
+    later changes no order's points. Where it went is kept too, when Shopify tells it no longer."""
     if order.address_mark is None and known.address_mark is not None:
         order = replace(order, address_mark=known.address_mark)
     first = {line.line_id: line for line in known.lines if line.tags is not None}

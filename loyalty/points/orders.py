@@ -91,7 +91,7 @@ def _record(book: Book, fact: OrderSeen) -> OrderRecord:
         return record
     order = keep_catalogue(fact.order, record.snapshot)
     if record.snapshot.address_mark is None and order.address_mark is not None:
-        # A reading does not tell where an order went; a webhook that comes after it does, however old it is.
+        # Not everything that Shopify says tells where an order went; what does is believed, however old it is.
         record.snapshot, record.changed = replace(record.snapshot, address_mark=order.address_mark), True
     seen, known = order.updated_at, record.snapshot.updated_at
     if seen > known or (seen == known and fact.authoritative):

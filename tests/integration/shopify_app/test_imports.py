@@ -1,11 +1,14 @@
 """Bringing in what a shop had before us."""
 
 import pytest
-from sqlmodel import select
+from sqlmodel import SQLModel, select
 
 from loyalty import runs
+from loyalty.ledger import verify
 from loyalty.models import KlaviyoConnection, LedgerEntry, Member, OrderStanding, OutboxMessage, Run, RunItem
 from shopify_app import imports
+from shopify_app.admin_api import AdminClient, Answer
+from shopify_app.reread import reread
 
 MANY = 1_250
 
@@ -200,3 +203,118 @@ class TestOrders:
         (item,) = store.rows(RunItem)
         assert item.subject == f"gid://shopify/Order/{bad['id']}"
         assert item.reason == "currencyCode is not a text"
+
+
+PLACES = (
+    {"address1": "12 Orchard Lane", "city": "Portland", "zip": "97205", "country_code": "US"},
+    {"address1": "12 Müller-Straße", "address2": "Flat 3", "city": "Berlin", "zip": "10115", "country_code": "DE"},
+    {"address1": "1 Main Street", "city": "Hamilton", "country_code": "BM", "first_name": "Iris"},
+)  # fmt: skip
+
+
+def marks(store) -> list[str | None]:
+    """The marks of the orders that are known, in the order of their numbers."""
+    rows = sorted(store.rows(OrderStanding), key=lambda row: row.order_id)
+    return [row.snapshot.get("address_mark") for row in rows]
+
+
+def forget_marks(store) -> None:
+    """The orders as they were known before anybody asked where they went."""
+    with store.runtime.transaction() as session:
+        for row in session.exec(select(OrderStanding)).all():
+            row.snapshot = {name: said for name, said in row.snapshot.items() if name != "address_mark"}
+
+
+class TestAddresses:
+    """Where imported orders went: a mark of it, where the app may see it."""
+
+    def test_same_mark(self, store):
+        """A webhook, an import and a reading of one order make the same mark; an import gives it to orders that were known without."""
+        orders = [store.buy("30.00", email="a@fernandfig.shop", shipping_address=place) for place in PLACES]
+        store.buy("30.00", email="b@fernandfig.shop", source_name="pos")
+        store.receive()
+        told = marks(store)
+        assert [bool(mark) for mark in told] == [True, True, True, False]
+        assert len(set(told)) == len(told)
+        forget_marks(store)
+        points, digest = ledger(store)
+        run = store.advance(begin(store, "order_import"))
+        assert (run.state, run.done, marks(store)) == ("done", 4, told)
+        assert ledger(store) == (points, digest)
+        api = AdminClient(store.runtime, store.config, store.shop().id, store.http)
+        read = [reread(api, order["id"]).facts[0].order.address_mark for order in orders]
+        assert read == told[:3]
+
+    def test_nothing_but_marks(self, store):
+        """Of an address nothing else is kept, in no table."""
+        store.buy("30.00", email="a@fernandfig.shop", silent=True, shipping_address=PLACES[0])
+        store.advance(begin(store, "order_import"))
+        store.settle()
+        assert all(marks(store))
+        with store.runtime.reading() as session:
+            for table in SQLModel.metadata.sorted_tables:
+                rows = session.execute(table.select()).all()
+                assert not [row for row in rows if "orchard" in str(row).casefold() or "97205" in str(row)]
+
+    def test_not_approved(self, store):
+        """An app that may not see addresses imports everything else, however Shopify says so, and loses no mark that it had. Once it is
+        approved, another import brings the marks."""
+        store.buy("30.00", email="a@fernandfig.shop", shipping_address=PLACES[0])
+        store.receive()
+        (known,) = marks(store)
+        store.buy("12.00", email="b@fernandfig.shop", silent=True, shipping_address=PLACES[1])
+        store.act("PATCH", "", protected_data="name,email")
+        for answers in ("fail", "null", "refuse"):
+            store.switch("/limits", bulk_unapproved=answers)
+            run = store.advance(begin(store, "order_import"))
+            assert (run.state, run.done, run.failed, run.cursor["restarts"]) == ("done", 2, 0, 0)
+            assert bool(run.cursor.get("asks_less")) == (answers != "null")
+            assert marks(store) == [known, None]
+        store.act("PATCH", "", protected_data="level2")
+        store.advance(begin(store, "order_import"))
+        assert all(marks(store))
+
+    def test_no_right(self, store):
+        """What was refused for another reason is refused without addresses, too, and the run says why."""
+        store.buy("30.00", email="a@fernandfig.shop", silent=True, shipping_address=PLACES[0])
+        store.act("PATCH", "", protected_data="none")
+        run = store.advance(begin(store, "order_import"))
+        assert (run.state, run.error) == ("failed", "access_denied")
+
+    def test_refused_reading(self, store):
+        """An order of which nothing is told because of its address is read without it."""
+        order = store.buy("30.00", email="a@fernandfig.shop", shipping_address=PLACES[0])
+        api = AdminClient(store.runtime, store.config, store.shop().id, store.http)
+        store.act("PATCH", "", protected_data="name,email")
+        (seen,) = reread(api, order["id"]).facts
+        assert (seen.order.name, seen.order.address_mark) == (order["name"], None)
+        store.act("PATCH", "", protected_data="level2")
+        store.switch("/faults", place="graphql", kind="status", status=400, match="shippingAddress")
+        (seen,) = reread(api, order["id"]).facts
+        assert (seen.order.name, seen.order.address_mark) == (order["name"], None)
+        ask = api.query
+        nothing = Answer({"order": None}, ("UNSPECIFIED",))
+        api.query = lambda text, said=None: nothing if "shippingAddress" in text else ask(text, said)
+        (seen,) = reread(api, order["id"]).facts
+        assert (seen.order.name, seen.order.address_mark) == (order["name"], None)
+
+    def test_erased(self, store):
+        """The mark of an erased customer's order does not come back with an import."""
+        customer = store.sign_up()
+        order = store.buy("30.00", customer=customer, shipping_address=PLACES[0])
+        store.settle()
+        kept = store.sandbox.state.shop(store.domain).orders[order["id"]].shipping_address
+        store.act("POST", f"/customers/{customer}/redact")
+        store.settle()
+        with store.sandbox.state.lock:
+            # Shopify may keep the address for the merchant's books.
+            store.sandbox.state.shop(store.domain).orders[order["id"]].shipping_address = kept
+        store.advance(begin(store, "order_import"))
+        assert marks(store) == [None]
+
+
+def ledger(store) -> tuple[int, object]:
+    """All points, and the digest of the ledger."""
+    with store.runtime.reading() as session:
+        balance = sum(session.exec(select(Member.balance)).all())
+        return balance, verify.digest(session, store.shop().id)

@@ -237,9 +237,11 @@ class TestAddress:
         complete(store)
         assert (store.member(shopper).balance, store.member(shopper).pending) == (0, 0)
 
-    def test_read_again(self, store: Any, shopper: int) -> None:
-        """Reading the order at Shopify, where no address is asked for, does not make it good."""
+    @pytest.mark.parametrize("approved", ["level2", "name,email"])
+    def test_read_again(self, store: Any, shopper: int, approved: str) -> None:
+        """Reading the order at Shopify does not make it good, whether the app may see addresses then or not."""
         self.brought(store, shopper, shipping_address=HOME)
+        store.act("PATCH", "", protected_data=approved)
         (order,) = store.act("GET", "/orders?limit=1")["orders"]
         store.act("POST", f"/orders/{order['id']}/refund", amount="1.00")
         store.settle()
