@@ -45,9 +45,10 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """There is nobody to tell (not connected, a person without e-mail). Not an error."""
+    """There is nobody to tell or nothing to read (not connected, a person without e-mail). Not an error; ``facts`` as in ``Delivered``."""
 
     reason: str
+    facts: tuple[Fact, ...] = ()
 
 
 Outcome = Delivered | Later | Refused | Dropped

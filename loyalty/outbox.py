@@ -25,6 +25,7 @@ PROFILES = silent.CHANNEL
 SHOPIFY = "shopify"
 # What a shopper waits for: in a line of its own it stands behind no balances that are written and no orders that are read again.
 REWARDS = "rewards"
+REREAD_ORDER = "reread_order"
 # Takes our properties off the Klaviyo profile of an address that is nobody's any more.
 FORGET = "forget_profile"
 
@@ -74,6 +75,14 @@ def forgetting(cipher: Cipher, shop_id: int, email: str, unique_id: str, *, now:
 def forgotten(shop_id: int) -> str:
     """What the address of a message ``FORGET`` is sealed for."""
     return f"forget:{shop_id}"
+
+
+def rereading(shop_id: int, order_id: int, occasion: str, *, now: datetime) -> dict[str, Any]:
+    """The values of a message that asks Shopify for an order as it is, once per ``occasion``."""
+    payload = {"order_id": order_id, "history": False}
+    return row(
+        shop_id, SHOPIFY, REREAD_ORDER, f"reread:{order_id}:{occasion}", payload, occurred_at=now, now=now
+    )
 
 
 def put_many(session: Session, rows: Sequence[dict[str, Any]]) -> None:

@@ -13,7 +13,7 @@ from sqlmodel import col, select
 from loyalty import leases, outbox
 from loyalty.core.facts import Fact
 from loyalty.database import retry_on_conflict
-from loyalty.delivery import Delivered, Later, Message, Outcome, Refused, Sender
+from loyalty.delivery import Delivered, Dropped, Later, Message, Outcome, Refused, Sender
 from loyalty.models import OutboxMessage, Shop
 from loyalty.points import absorb
 from loyalty.runtime import Runtime
@@ -97,7 +97,7 @@ def _record(
 ) -> frozenset[str]:
     facts: list[Fact] = []
     for outcome in outcomes.values():
-        if isinstance(outcome, Delivered | Refused):
+        if isinstance(outcome, Delivered | Refused | Dropped):
             facts.extend(outcome.facts)
     with runtime.transaction() as session:
         now = runtime.clock()

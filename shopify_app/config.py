@@ -20,7 +20,10 @@ REWARD_SCOPES = {
     "gift_card": ("write_gift_cards",),
     "store_credit": ("read_store_credit_accounts", "write_store_credit_account_transactions"),
 }
-OPTIONAL_SCOPES = ("read_all_orders", *(scope for scopes in REWARD_SCOPES.values() for scope in scopes))
+# Without it Shopify shows an app the orders of the last sixty days.
+ALL_ORDERS = "read_all_orders"
+VISIBLE_DAYS = 60
+OPTIONAL_SCOPES = (ALL_ORDERS, *(scope for scopes in REWARD_SCOPES.values() for scope in scopes))
 
 
 @dataclass(frozen=True, slots=True)

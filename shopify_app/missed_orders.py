@@ -99,15 +99,7 @@ def _queue(runtime: Runtime, shop_id: int, states: Sequence[tuple[int, datetime]
         )
         missed = [(order_id, at) for order_id, at in states if order_id not in known or known[order_id] < at]
         rows = [
-            outbox.row(
-                shop_id,
-                outbox.SHOPIFY,
-                "reread_order",
-                f"reread:{order_id}:missed:{at.isoformat()}",
-                {"order_id": order_id, "history": False},
-                occurred_at=now,
-                now=now,
-            )
+            outbox.rereading(shop_id, order_id, f"missed:{at.isoformat()}", now=now)
             for order_id, at in missed
         ]
         outbox.put_many(session, rows)

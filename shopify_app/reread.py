@@ -3,24 +3,34 @@
 from collections.abc import Mapping
 from typing import Any
 
-from loyalty.core.facts import OrderSeen
-from loyalty.delivery import Delivered, Dropped, Outcome, Refused
+from loyalty.core.facts import OrderSeen, OrderUnreadable
+from loyalty.delivery import Delivered, Dropped, Later, Outcome, Refused
 from loyalty.inbox import Malformed
 from shopify_app import documents
 from shopify_app.admin_api import AdminClient, Answer
 from shopify_app.errors import RequestInvalid, Unreachable
 from shopify_app.gids import gid
 from shopify_app.order_node import identity_of_node, snapshot_of_node
+from shopify_app.reward_outcomes import later_by
 
+NOT_SHOWN = "order_not_shown"
+# Half a minute, with the waits of ``later_by``.
+ATTEMPTS_TO_SEE = 5
 # Of ten lines each: a page also carries what its products are of.
 _MOST_PAGES = 100
 
 
-def reread(api: AdminClient, order_id: int, *, history: bool = False) -> Outcome:
-    """The order as a fact; ``history`` if an import asked. Raises ``ShopifyError``."""
+def reread(api: AdminClient, order_id: int, *, history: bool = False, attempt: int = 1) -> Outcome:
+    """The order as a fact; ``history`` if an import asked. Raises ``ShopifyError``.
+
+    Shopify shows no order that was deleted, none older than sixty days unless the shop has granted ``read_all_orders``, and for a moment
+    none that has just been placed: only after the last attempt is it taken for one that cannot be read.
+    """
     order, lines = _read(api, order_id)
+    if order is None and attempt < ATTEMPTS_TO_SEE:
+        return Later(later_by(attempt), NOT_SHOWN)
     if order is None:
-        return Dropped("order_is_gone")
+        return Dropped(NOT_SHOWN, (OrderUnreadable(order_id),))
     try:
         snapshot = snapshot_of_node(order, lines)
         seen = OrderSeen(snapshot, identity_of_node(order), authoritative=True, history=history)

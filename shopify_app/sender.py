@@ -5,12 +5,13 @@ When the trouble is the shop's or the network's and not a message's, the rest of
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import requests
 import structlog
 
 from loyalty import outbox
-from loyalty.delivery import Delivered, Later, Message, Outcome, Refused
+from loyalty.delivery import Delivered, Dropped, Later, Message, Outcome, Refused
 from loyalty.encryption import SealBroken
 from loyalty.runtime import Runtime
 from shopify_app import metafields, rewards
@@ -37,7 +38,7 @@ from shopify_app.shop_details import read_details
 _ORDER = (
     "issue_reward",
     "deactivate_code",
-    "reread_order",
+    outbox.REREAD_ORDER,
     REREAD_CUSTOMER,
     CONFIRM_INSTALLED,
     SHOP_DETAILS,
@@ -101,16 +102,17 @@ class ShopifySender:
             return metafields.write_balances(api, group)
         outcome = self._outcome(api, shop_id, first)
         # The others of the group ask for the same thing, which has just been done. What was learned is told once.
-        same = Delivered(outcome.status_code) if isinstance(outcome, Delivered) else outcome
+        same = replace(outcome, facts=()) if isinstance(outcome, Delivered | Dropped) else outcome
         return {message.id: outcome if message is first else same for message in group}
 
     def _outcome(self, api: AdminClient, shop_id: int, message: Message) -> Outcome:
         match message.kind:
             case kind if kind in rewards.KINDS:
                 return rewards.deliver(api, self._runtime, shop_id, message)
-            case "reread_order":
+            case outbox.REREAD_ORDER:
                 is_history = bool(message.payload.get("history", False))
-                return reread(api, int(message.payload["order_id"]), history=is_history)
+                order_id = int(message.payload["order_id"])
+                return reread(api, order_id, history=is_history, attempt=message.attempts)
             case kind if kind == REREAD_CUSTOMER:
                 return reread_customer(api, int(message.payload["customer_id"]))
             case "program_metafield":

@@ -12,7 +12,7 @@ from shopify_app import documents
 from shopify_app.admin_api import AdminClient
 from shopify_app.config import ShopifyConfig
 from shopify_app.gids import number_of
-from shopify_app.lifecycle import take_details
+from shopify_app.lifecycle import read_the_unreadable, take_details
 
 
 def read_details(runtime: Runtime, config: ShopifyConfig, shop_id: int, session: requests.Session) -> None:
@@ -40,6 +40,7 @@ def read_details(runtime: Runtime, config: ShopifyConfig, shop_id: int, session:
         )
         shop.scopes = ",".join(scopes)
         database.add(shop)
+        read_the_unreadable(database, shop, now=runtime.clock())
         runs.permitted(database, shop_id, now=runtime.clock())
 
 

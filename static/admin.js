@@ -234,7 +234,7 @@
     const granted = answer?.detail?.granted || [];
     if (!wanted.every((scope) => granted.includes(scope))) return;
     button.closest("[data-scopes-banner]").hidden = true;
-    say("Thank you. The rewards can be had now.");
+    say(button.dataset.thanks);
   }
 
   document.addEventListener("click", (event) => {

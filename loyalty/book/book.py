@@ -234,6 +234,7 @@ class Book(People):
             account=self.account(row.member_id) if row.member_id is not None else None,
             pin=Pin(row.program_version, row.tier) if row.program_version is not None else None,
             counted=row.counted,
+            unreadable=row.unreadable,
             changed=False,
         )
 

@@ -172,7 +172,8 @@ def row_of(account: Account) -> dict[str, Any]:
 
 @dataclass(eq=False, slots=True)
 class OrderRecord:
-    """An order's row while its batch is decided. ``pin``: by what its points are reckoned; None until it earns something."""
+    """An order's row while its batch is decided. ``pin``: by what its points are reckoned; None until it earns something. ``unreadable``:
+    Shopify did not show it when it was asked for the newest that was told."""
 
     order_id: int
     snapshot: OrderSnapshot
@@ -181,4 +182,5 @@ class OrderRecord:
     account: Account | None = None
     pin: Pin | None = None
     counted: Decimal = Decimal(0)
+    unreadable: bool = False
     changed: bool = True

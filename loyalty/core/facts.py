@@ -188,12 +188,26 @@ _PLAIN = ("order_id", "name", "currency", "financial_status", "cancelled", "test
 @dataclass(frozen=True, slots=True)
 class OrderSeen:
     """An order looked like this. ``authoritative`` means that we asked Shopify for it, rather than being told by a webhook:
-    points are only ever taken back on an authoritative snapshot. ``history`` means that it reached us by an import."""
+    points are only ever taken back on an authoritative snapshot, or on an ``unreadable`` one, of which Shopify has nothing better to
+    say (see ``OrderUnreadable``). ``history`` means that it reached us by an import."""
 
     order: OrderSnapshot
     identity: Identity
     authoritative: bool = False
     history: bool = False
+    unreadable: bool = False
+
+    @property
+    def is_last_word(self) -> bool:
+        """Whether points may be taken back on it."""
+        return self.authoritative or self.unreadable
+
+
+@dataclass(frozen=True, slots=True)
+class OrderUnreadable:
+    """Shopify does not show us this order: it is too old for the app to see, or was deleted. The newest that it told is its last word."""
+
+    order_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,6 +330,7 @@ Fact = (
     | CustomerDeleted
     | CustomersMerged
     | OrderSeen
+    | OrderUnreadable
     | OrderChanged
     | ReviewSeen
     | ActionDone

@@ -7,13 +7,14 @@ and shipping takes its share off the goods that remain, so that an amount-only r
 reckoned in exact fractions; only the points are rounded, once, at the end.
 """
 
+import json
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
 from math import ceil, floor
 
-from loyalty.core.facts import OrderLine, OrderSnapshot
+from loyalty.core.facts import OrderLine, OrderSeen, OrderSnapshot
 from loyalty.core.program import Basis, Goods, OrderRule
 
 _NOTHING = Fraction(0)
@@ -149,6 +150,29 @@ def keep_catalogue(order: OrderSnapshot, known: OrderSnapshot) -> OrderSnapshot:
         for line in order.lines
     )
     return order if lines == order.lines else replace(order, lines=lines)
+
+
+def is_newer(seen: OrderSeen, known: OrderSnapshot, *, read: bool) -> bool:
+    """Whether a state takes the place of the one that is known (``read``: that one was read at Shopify).
+
+    Shopify's times are whole seconds. Of two states of the same second, the one that was read decides. Of two that were told, the one to
+    which more has happened: an order is cancelled, refunded, sent back and paid once and for all. Where that does not tell either, any
+    rule will do that takes the same one whichever came first.
+    """
+    if seen.order.updated_at != known.updated_at:
+        return seen.order.updated_at > known.updated_at
+    return seen.authoritative or (not read and _happened(seen.order) > _happened(known))
+
+
+def _happened(order: OrderSnapshot) -> tuple[object, ...]:
+    return (
+        order.cancelled,
+        order.refunded,
+        sum(line.quantity - line.remaining for line in order.lines),
+        sum(line.quantity for line in order.lines),
+        -order.outstanding,
+        json.dumps(replace(order, received=None, address_mark=None).to_json(), sort_keys=True),
+    )
 
 
 @dataclass(slots=True)

@@ -29,10 +29,10 @@ from loyalty.core.decide import (
 )
 from loyalty.core.decide.posting import Change, change
 from loyalty.core.expiry import foresee
-from loyalty.core.facts import ActionDone, BirthdayTold, CustomerSeen, OrderSeen, ReviewSeen
+from loyalty.core.facts import ActionDone, BirthdayTold, CustomerSeen, OrderSeen, OrderUnreadable, ReviewSeen
 from loyalty.core.ledger import Entry
 from loyalty.core.news import News, entry_news
-from loyalty.core.orders import counted_amount, keep_catalogue
+from loyalty.core.orders import counted_amount, is_newer, keep_catalogue
 from loyalty.core.program import Program
 from loyalty.core.standing import Award, Birthday, HandTier, Standing
 from loyalty.core.tiers import Climb
@@ -47,7 +47,7 @@ class Joined:
 
 # An award or an entry is one that was made under other rules (a referral, a reward, an adjustment), and holds under any program.
 _Told = Joined | BirthdayTold | HandTier | Award | Entry
-ReplayedFact = CustomerSeen | OrderSeen | ReviewSeen | ActionDone | _Told
+ReplayedFact = CustomerSeen | OrderSeen | OrderUnreadable | ReviewSeen | ActionDone | _Told
 
 
 @dataclass(slots=True)
@@ -95,6 +95,8 @@ class Replay:
                     self._customer(fact, at)
                 case OrderSeen():
                     self._order(fact, at)
+                case OrderUnreadable(order_id):
+                    self._unreadable(order_id, at)
                 case ReviewSeen():
                     self._review(fact, at)
                 case ActionDone():
@@ -175,10 +177,14 @@ class Replay:
         order_id, known = fact.order.order_id, self.orders.get(fact.order.order_id)
         if known is None:
             self.orders[order_id] = fact
-        elif (fact.order.updated_at, fact.authoritative) > (known.order.updated_at, known.authoritative):
-            order = keep_catalogue(fact.order, known.order)
-            self.orders[order_id] = OrderSeen(order, fact.identity, fact.authoritative, fact.history)
+        elif is_newer(fact, known.order, read=known.authoritative):
+            self.orders[order_id] = replace(fact, order=keep_catalogue(fact.order, known.order))
         self._settle_order(order_id, at)
+
+    def _unreadable(self, order_id: int, at: datetime) -> None:
+        if order_id in self.orders:
+            self.orders[order_id] = replace(self.orders[order_id], unreadable=True)
+            self._settle_order(order_id, at)
 
     def _settle_order(self, order_id: int, at: datetime) -> None:
         known, pin = self.orders[order_id], self.pins.get(order_id)

@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import UniqueConstraint
+from sqlalchemy import Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from loyalty.models.columns import BigId, Json, Money, UtcDateTime
@@ -15,11 +15,22 @@ class OrderStanding(SQLModel, table=True):
 
     ``snapshot`` is the normal form of ``loyalty.core.facts.OrderSnapshot`` (no personal data). ``member_id`` is empty while the
     order waits for its person. ``program_version`` and ``tier`` (the member's, then) are those of the first award and decide every
-    later correction. ``counted`` is the money of it that counts for tiers and goals; ``placed_at`` is when it was placed.
+    later correction. ``counted`` is the money of it that counts for tiers and goals; ``placed_at`` is when it was placed. ``unreadable``: Shopify does not show
+    the order (any more), so that what was told of it last is believed.
     """
 
     __tablename__ = "order_standing"
-    __table_args__ = (UniqueConstraint("shop_id", "order_id"),)
+    __table_args__ = (
+        UniqueConstraint("shop_id", "order_id"),
+        # They are rare, and looked for on every home page.
+        Index(
+            "ix_order_standing_unreadable",
+            "shop_id",
+            "order_id",
+            postgresql_where=text("unreadable"),
+            sqlite_where=text("unreadable"),
+        ),
+    )
 
     id: int | None = Field(default=None, primary_key=True, sa_type=BigId)
     shop_id: int = Field(foreign_key="shop.id", sa_type=BigId)
@@ -29,6 +40,7 @@ class OrderStanding(SQLModel, table=True):
     snapshot: dict[str, Any] = Field(sa_type=Json)
     snapshot_at: datetime = Field(sa_type=UtcDateTime)
     authoritative: bool = False
+    unreadable: bool = False
     program_version: int | None = None
     tier: str | None = None
     placed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

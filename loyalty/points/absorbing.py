@@ -19,6 +19,7 @@ from loyalty.core.facts import (
     Identity,
     OrderChanged,
     OrderSeen,
+    OrderUnreadable,
     ReviewSeen,
     RewardDeactivated,
     RewardFailed,
@@ -29,7 +30,7 @@ from loyalty.encryption import Cipher
 from loyalty.models import Shop
 from loyalty.points.actions import action_done, birthday_told
 from loyalty.points.climbing import climb
-from loyalty.points.orders import order_seen, reread_order
+from loyalty.points.orders import order_seen, order_unreadable, reread_order
 from loyalty.points.people import GONE, customer_deleted, customer_seen, customers_merged
 from loyalty.points.settling import catch_up, settle_accounts
 from loyalty.redemption import mark_used, reward_deactivated, reward_failed, reward_issued
@@ -52,8 +53,8 @@ def absorb(
     for account in reviews.settle_waiting(book, met):
         climb(book, account)
     mark_used(book, facts)
-    seen = {fact.order.order_id for fact in facts if isinstance(fact, OrderSeen)}
-    referrals.settle_orders(book, [book.orders[order_id] for order_id in sorted(seen)], settle_accounts)
+    found = [book.orders[order_id] for order_id in sorted(_orders_of(facts)) if order_id in book.orders]
+    referrals.settle_orders(book, found, settle_accounts)
     referrals.settle_issues(book, facts)
     return book.write()
 
@@ -70,6 +71,8 @@ def _load(book: Book, facts: Sequence[Fact]) -> None:
             case OrderSeen(order=order, identity=identity):
                 sources.add(order_source(order.order_id))
                 _name(identity, customer_ids, emails)
+            case OrderUnreadable(order_id=order_id):
+                sources.add(order_source(order_id))
             case CustomerDeleted(customer_id=customer_id):
                 customer_ids.add(customer_id)
             case CustomersMerged(kept_customer_id=kept, deleted_customer_id=deleted):
@@ -83,13 +86,18 @@ def _load(book: Book, facts: Sequence[Fact]) -> None:
     book.load_members(
         reviews.authors(book, {fact.review_id for fact in facts if isinstance(fact, ReviewSeen)})
     )
-    book.load_orders([fact.order.order_id for fact in facts if isinstance(fact, OrderSeen)])
+    book.load_orders(_orders_of(facts))
     book.load_awards(sources)
     if book.program.looks_back:
         book.load_history(book.accounts())
     else:
         book.load_history(_may_have_had_it(book, facts))
     catch_up(book, book.accounts())
+
+
+def _orders_of(facts: Sequence[Fact]) -> set[int]:
+    seen = {fact.order.order_id for fact in facts if isinstance(fact, OrderSeen)}
+    return seen | {fact.order_id for fact in facts if isinstance(fact, OrderUnreadable)}
 
 
 def _meet(book: Book, fact: CustomerSeen, met: dict[str, Account]) -> None:
@@ -133,6 +141,7 @@ _SETTLERS: Mapping[type, Callable[[Book, Any], None]] = {
     CustomerDeleted: customer_deleted,
     CustomersMerged: customers_merged,
     OrderSeen: order_seen,
+    OrderUnreadable: order_unreadable,
     OrderChanged: _order_changed,
     ReviewSeen: _review_seen,
     ActionDone: action_done,

@@ -6,10 +6,11 @@ from collections.abc import Collection
 from dataclasses import replace
 from datetime import timedelta
 
+from loyalty import outbox
 from loyalty.book import Account, Book, OrderRecord
 from loyalty.core.decide import decide_order, order_credit
-from loyalty.core.facts import Identity, OrderSeen, OrderSnapshot
-from loyalty.core.orders import counted_amount, keep_catalogue
+from loyalty.core.facts import Identity, OrderSeen, OrderSnapshot, OrderUnreadable
+from loyalty.core.orders import counted_amount, is_newer, keep_catalogue
 from loyalty.core.standing import OrderCredit
 from loyalty.points.climbing import climb
 from loyalty.points.identities import account_for
@@ -28,6 +29,14 @@ def order_seen(book: Book, fact: OrderSeen) -> None:
     _settle(book, record, history=fact.history)
 
 
+def order_unreadable(book: Book, fact: OrderUnreadable) -> None:
+    """Settle an order at what was told of it: nobody will say more. One that was never told of is nobody's."""
+    record = book.orders.get(fact.order_id)
+    if record is not None:
+        record.unreadable = record.changed = True
+        _settle(book, record, history=False)
+
+
 def settle_again(book: Book, account: Account, *, history: bool, only: Collection[int] | None = None) -> None:
     """Settle what somebody bought as a guest (all of it, or these orders): from now on it is a member's."""
     if book.program.guests == "earn" and all(rule.guests for rule in book.program.order_rules):
@@ -43,7 +52,7 @@ def reread_order(
 ) -> None:
     """Ask Shopify for an order, once per occasion."""
     payload = {"order_id": order_id, "history": history}
-    book.tell_shopify("reread_order", f"reread:{order_id}:{occasion}", payload, delay=delay)
+    book.tell_shopify(outbox.REREAD_ORDER, f"reread:{order_id}:{occasion}", payload, delay=delay)
 
 
 def _settle(book: Book, record: OrderRecord, *, history: bool) -> None:
@@ -56,6 +65,7 @@ def _settle(book: Book, record: OrderRecord, *, history: bool) -> None:
         Identity(account.shopify_customer_id, account.email),
         authoritative=record.authoritative,
         history=history,
+        unreadable=record.unreadable,
     )
     counted = counted_amount(record.snapshot, program.basis)
     decision = decide_order(account, newest, program, at=book.now, pin=record.pin, counted=counted)
@@ -80,10 +90,8 @@ def _credit(record: OrderRecord, account: Account, credit: OrderCredit) -> None:
 
 
 def _record(book: Book, fact: OrderSeen) -> OrderRecord:
-    """The order's record with the newest snapshot of those seen; of two of the same second, the one that we asked for.
-
-    Shopify's times are whole seconds. Two webhooks of one second that differ do not tell which is the later, so the order is read.
-    """
+    """The order's record with the newest snapshot of those seen (``is_newer``). Two webhooks of one second that differ do not tell which is
+    the later, so the order is read."""
     record = book.orders.get(fact.order.order_id)
     if record is None:
         record = OrderRecord(fact.order.order_id, fact.order, fact.authoritative)
@@ -94,10 +102,11 @@ def _record(book: Book, fact: OrderSeen) -> OrderRecord:
         # Not everything that Shopify says tells where an order went; what does is believed, however old it is.
         record.snapshot, record.changed = replace(record.snapshot, address_mark=order.address_mark), True
     seen, known = order.updated_at, record.snapshot.updated_at
-    if seen > known or (seen == known and fact.authoritative):
-        record.snapshot, record.authoritative, record.changed = order, fact.authoritative, True
-    elif seen == known and not _same_state(order, record.snapshot):
+    if seen == known and not fact.authoritative and not _same_state(order, record.snapshot):
         reread_order(book, record.order_id, f"{seen.isoformat()}:{_digest(order)}")
+    if is_newer(replace(fact, order=order), record.snapshot, read=record.authoritative):
+        record.snapshot, record.authoritative, record.changed = order, fact.authoritative, True
+        record.unreadable = False
     elif seen < known and fact.authoritative and not record.authoritative:
         # A reading that is older than what a webhook told came from a replica that lags: ask again, a little later.
         occasion = f"{known.isoformat()}:{book.now.isoformat()}"

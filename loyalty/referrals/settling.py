@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import and_
 from sqlmodel import Session, col
 
+from loyalty import outbox
 from loyalty.book import Account, Book, OrderRecord
 from loyalty.book.records import ALIVE
 from loyalty.core.decide.referrals import (
@@ -183,7 +184,7 @@ def _hearsay(book: Book, row: Referral, verdict: Verdict) -> list[OrderRecord]:
     return [
         record
         for record in evidence.orders_of(book, row)
-        if record.order_id == row.order_id and not record.authoritative
+        if record.order_id == row.order_id and not (record.authoritative or record.unreadable)
     ]
 
 
@@ -192,7 +193,7 @@ def _read_again(book: Book, row: Referral, hearsay: Sequence[OrderRecord], at: d
     for record in hearsay:
         occasion = record.snapshot.updated_at.isoformat()
         payload = {"order_id": record.order_id, "history": False}
-        book.tell_shopify("reread_order", f"reread:{record.order_id}:{occasion}", payload)
+        book.tell_shopify(outbox.REREAD_ORDER, f"reread:{record.order_id}:{occasion}", payload)
 
 
 def _end_without_advocate(book: Book, row: Referral) -> None:

@@ -123,6 +123,8 @@ def _order(page: _Page) -> Iterator[tuple[str, str]]:
             else ""
         )
         yield "What counted", page.money(why["basis"]) + some
+    if why.get("unreadable"):
+        yield "By what", "Shopify's last message: it no longer shows this order"
     if "minimum" in why:
         yield "From orders of", f"{page.money(why['minimum'])} or more"
 

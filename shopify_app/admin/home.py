@@ -14,6 +14,7 @@ from shopify_app.admin.fresh import FreshEnough
 from shopify_app.admin.page import Pages, points_name, program_in_force
 from shopify_app.admin.program_saving import INSTALLER
 from shopify_app.admin.reward_access import missing_scopes
+from shopify_app.config import ALL_ORDERS, VISIBLE_DAYS
 
 # The file of the theme app extension that shows the program in every page of the store.
 EMBED = "launcher"
@@ -62,6 +63,11 @@ def _render(pages: Pages, session: Session, shop: Shop, figures: Figures) -> Res
         shop,
         waiting_rewards=rewards.waiting(session, shop.id),
         missing_scopes=missing_scopes(shop, program),
+        unreadable_orders=0
+        if ALL_ORDERS in shop.scopes.split(",")
+        else home.unreadable_orders(session, shop.id),
+        visible_days=VISIBLE_DAYS,
+        all_orders=ALL_ORDERS,
         steps=steps,
         steps_done=state.done,
         only_embed_left=state.done == len(steps) - 1,

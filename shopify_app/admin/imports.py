@@ -9,11 +9,10 @@ from loyalty import runs
 from loyalty.statement import runs as statement
 from shopify_app.admin.answers import done, mistakes, refused
 from shopify_app.admin.page import Pages
+from shopify_app.config import ALL_ORDERS, VISIBLE_DAYS
 
 CUSTOMERS = "customer_import"
 ORDERS = "order_import"
-# Without the scope for all orders, Shopify lets an app see those of the last 60 days.
-_VISIBLE_DAYS = 60
 _USUAL_DAYS = 365
 _EARLIEST = date(2006, 1, 1)
 _BUSY = "An import of past orders from another day on is under way. Wait until it has ended, or cancel it."
@@ -29,7 +28,7 @@ def add_routes(blueprint: Blueprint, pages: Pages) -> None:
             shop = pages.shop(session)
             assert shop.id is not None
             found = statement.latest(session, shop.id, (CUSTOMERS, ORDERS), now=now)
-            sees_all = "read_all_orders" in shop.scopes.split(",")
+            sees_all = ALL_ORDERS in shop.scopes.split(",")
             today = pages.formats(shop).today(now)
             return pages.render(
                 "admin/imports.html",
@@ -38,10 +37,9 @@ def add_routes(blueprint: Blueprint, pages: Pages) -> None:
                 open_kinds={run.kind for run in found if run.is_open},
                 finished=[run for run in found if not run.is_open],
                 customers_imported=any(run.kind == CUSTOMERS and run.state == "done" for run in found),
-                since=(today - timedelta(days=_USUAL_DAYS if sees_all else _VISIBLE_DAYS)).isoformat(),
-                reach_back=None
-                if sees_all
-                else f"Shopify shows this app the orders of the last {_VISIBLE_DAYS} days.",
+                since=(today - timedelta(days=_USUAL_DAYS if sees_all else VISIBLE_DAYS)).isoformat(),
+                missing_scope=None if sees_all else ALL_ORDERS,
+                visible_days=VISIBLE_DAYS,
             )
 
     @blueprint.post("/imports/customers")

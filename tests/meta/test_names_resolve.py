@@ -121,7 +121,7 @@ class TestMessages:
     def test_to_shopify(self, trees):
         """Every kind of message to Shopify that anything queues is one that the sender knows."""
         known = _texts_of("shopify_app/sender.py", trees) | _constants("shopify_app/sender.py", trees)
-        assert {"issue_reward", "reread_order", "balance_metafield"} <= known
+        assert {"issue_reward", "balance_metafield"} <= known
         queued = {
             kind for path, tree in trees for kind in _queued(tree) if not str(path).startswith("sandbox")
         }

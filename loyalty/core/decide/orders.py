@@ -53,7 +53,7 @@ def decide_order(
 ) -> Decision:
     """Bring the points of an order to what its latest state is worth under ``program``: the one of ``pin``, or the one in force.
 
-    Points are only taken back on an authoritative snapshot, and refunds only reckoned on one; on any other the decision is to read
+    Points are only taken back on Shopify's last word, and refunds only reckoned on it; on any other snapshot the decision is to read
     the order again. So it is when the order would count less for goals and tiers: those take points back, too. ``counted`` is for those who
     have reckoned already what counts of it.
     """
@@ -61,10 +61,10 @@ def decide_order(
     tier = pin.tier if pin else standing.tier
     if counted is None:
         counted = counted_amount(order, program.basis)
-    if not fact.authoritative and _counts_less(standing, order, program, counted):
+    if not fact.is_last_word and _counts_less(standing, order, program, counted):
         return Decision(reread=True)
     claims = tuple(_claims(standing, order, program, tier, counted))
-    if not fact.authoritative and any(needs_catalogue(order, claim.rule.goods) for claim in claims):
+    if not fact.is_last_word and any(needs_catalogue(order, claim.rule.goods) for claim in claims):
         return Decision(reread=True)
     changes = _changes(standing, source, claims, fact, program)
     if not changes:
@@ -72,7 +72,7 @@ def decide_order(
     # A webhook gives refunds of foreign money at no exact rate, and a replayed one may be old: with money gone back, only a
     # reading decides, in either direction.
     takes = any(to.worth < award.worth for award, to in changes)
-    if not fact.authoritative and (takes or order.refunded):
+    if not fact.is_last_word and (takes or order.refunded):
         return Decision(reread=True)
     gathered, said = Gathered(standing.balance), {"order_name": order.name}
     for award, to in changes:
@@ -104,7 +104,8 @@ def _changes(
             continue
         # An imported order earned when it was placed; what changed it later happened when it changed.
         happened = order.created_at if fact.history and award.postings == 0 else order.updated_at
-        changes.append((award, Change(claim.points, happened, claim.why, f"Order {order.name} changed")))
+        why = claim.why if not fact.unreadable else {**claim.why, "unreadable": True}
+        changes.append((award, Change(claim.points, happened, why, f"Order {order.name} changed")))
     return changes
 
 

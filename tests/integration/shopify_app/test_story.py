@@ -7,8 +7,8 @@ from decimal import Decimal
 import pytest
 
 from loyalty import inbox, outbox, programs
-from loyalty.core.facts import OrderLine, OrderSeen, RewardRequested
-from loyalty.delivery import Delivered
+from loyalty.core.facts import OrderLine, OrderSeen, OrderUnreadable, RewardRequested
+from loyalty.delivery import Delivered, Dropped, Later
 from loyalty.models import InboxMessage, LedgerEntry, Member, OrderStanding, OutboxMessage, RewardIssue, Run
 from loyalty.points import absorb
 from loyalty.redemption import request_reward
@@ -18,7 +18,7 @@ from shopify_app.admin_api import AdminClient
 from shopify_app.confirming import confirm_installed
 from shopify_app.gids import gid
 from shopify_app.order_node import snapshot_of_node
-from shopify_app.reread import reread
+from shopify_app.reread import ATTEMPTS_TO_SEE, reread
 from shopify_app.reward_codes import reward_code, title_of
 from shopify_app.translate import translate
 
@@ -439,9 +439,10 @@ class TestReread:
     """Reading an order that is not simple."""
 
     def test_gone(self, store):
-        """An order that Shopify no longer has is let go."""
+        """An order that Shopify does not show is asked for again, and in the end taken for one that cannot be read."""
         api = AdminClient(store.runtime, store.config, store.shop().id, store.http)
-        assert reread(api, 1).reason == "order_is_gone"
+        assert isinstance(reread(api, 1, attempt=ATTEMPTS_TO_SEE - 1), Later)
+        assert reread(api, 1, attempt=ATTEMPTS_TO_SEE) == Dropped("order_not_shown", (OrderUnreadable(1),))
 
     def test_without_personal_data(self, store):
         """Where the app may not see who bought, the order still counts for the customer's id."""

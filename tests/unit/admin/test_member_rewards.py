@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 from sqlmodel import select
 
 from loyalty import programs
-from loyalty.models import OutboxMessage, RewardIssue, Shop
+from loyalty.models import OrderStanding, OutboxMessage, RewardIssue, Shop
 from loyalty.runtime import Runtime
 from tests.merchant_pages import NOW, Bell
 from tests.shop_story import Story
@@ -151,3 +151,18 @@ class TestAccess:
         with runtime.transaction() as session:
             session.get_one(Shop, story.shop_id).scopes += "," + wanted
         assert "data-scopes=" not in client.get("/").text
+
+    def test_old_orders(self, client: FlaskClient, story: Story, runtime: Runtime) -> None:
+        """Imports ask for older orders until the app may read them; the home page only when one of them could not be read."""
+        asked = 'data-scopes="read_all_orders"'
+        assert asked in client.get("/imports").text
+        assert asked not in client.get("/").text
+        with runtime.transaction() as session:
+            orders = session.exec(select(OrderStanding).where(OrderStanding.shop_id == story.shop_id)).all()
+            orders[0].unreadable = True
+        assert asked in (page := client.get("/").text)
+        assert "1 older order has changed that Laurel cannot read" in page
+        with runtime.transaction() as session:
+            session.get_one(Shop, story.shop_id).scopes += ",read_all_orders"
+        assert asked not in client.get("/").text
+        assert asked not in client.get("/imports").text
