@@ -15,12 +15,8 @@ from loyalty.models import Member, Referral, RewardIssue, Shop
 from loyalty.runtime import Runtime
 from loyalty.statement.money import Money
 from shopify_app.origins import device_of, network_of
-from shopify_app.visitors import Visitor, program_of, refuse
+from shopify_app.visitors import Visitor, language_of_request, program_of, refuse
 
-# Whatever the reason is: a form that told it would tell strangers who is a customer.
-NOTHING_GIVEN = (
-    "This offer is for new customers. If you have been given it before, your code is in your mail."
-)
 _GIVES = frozenset({CLAIMED, ORDERED, COMPLETED})
 _SHOWN_CODES = frozenset({"issued", "used", "expired"})
 
@@ -103,11 +99,16 @@ def claim_of(session: Session, visitor: Visitor, key: str) -> Referral | None:
     ).first()
 
 
+def nothing_given() -> str:
+    """The words for whoever gets nothing, whatever the reason is: a form that told it would tell strangers who is a customer."""
+    return language_of_request().say("friend_nothing")
+
+
 def claim_answer(session: Session, referral: Referral) -> dict[str, Any]:
     """What is said of a claim: the code once it works, or that nothing is given."""
     issue = session.get(RewardIssue, referral.friend_issue_id) if referral.friend_issue_id else None
     if referral.state not in _GIVES or issue is None:
-        return {"claim": None, "message": NOTHING_GIVEN}
+        return {"claim": None, "message": nothing_given()}
     reward = {
         "title": issue.title,
         "state": issue.state,

@@ -14,37 +14,37 @@ from loyalty.models import Referral
 from loyalty.runtime import Runtime
 from shopify_app.config import ShopifyConfig
 from shopify_app.referral_claims import (
-    NOTHING_GIVEN,
     Offer,
     claim_answer,
     claim_of,
     minimum_of,
+    nothing_given,
     offer_of,
     take_claim,
 )
-from shopify_app.visitors import LARGEST_BODY, Visitor, refuse, visitor_of
+from shopify_app.visitors import LARGEST_BODY, Visitor, language_of_request, refuse, visitor_of
 
 _BRACES = str.maketrans({"{": "&#123;", "}": "&#125;", "%": "&#37;"})
-_FORM = Template("""<div class="laurel-referral page-width">
+_FORM = Template("""<div class="laurel-referral page-width" lang="$lang">
 <h1>$title</h1>
 <p>$offer</p>
 <form method="post" action="$action">
-<p><label for="laurel-referral-email">Your e-mail address</label></p>
+<p><label for="laurel-referral-email">$email</label></p>
 <p><input id="laurel-referral-email" type="email" name="email" autocomplete="email" maxlength="254" required></p>
-<p><button type="submit">Get my code</button></p>
+<p><button type="submit">$send</button></p>
 </form>
 </div>""")
-_WAITING = Template("""<div class="laurel-referral page-width">
+_WAITING = Template("""<div class="laurel-referral page-width" lang="$lang">
 <h1>$title</h1>
-<p role="status">Your code is being made.</p>
-<p><a href="$again">Show my code</a></p>
+<p role="status">$waiting</p>
+<p><a href="$again">$show</a></p>
 </div>""")
-_CODE = Template("""<div class="laurel-referral page-width">
+_CODE = Template("""<div class="laurel-referral page-width" lang="$lang">
 <h1>$title</h1>
-<p role="status">Your code is <strong>$code</strong></p>
-<p><a href="/discount/$code">Use it now</a></p>
+<p role="status">$label <strong>$code</strong></p>
+<p><a href="/discount/$code">$use</a></p>
 </div>""")
-_NOTHING = Template("""<div class="laurel-referral page-width">
+_NOTHING = Template("""<div class="laurel-referral page-width" lang="$lang">
 <h1>$title</h1>
 <p role="status">$message</p>
 </div>""")
@@ -58,7 +58,8 @@ def create_blueprint(runtime: Runtime, config: ShopifyConfig) -> Blueprint:
     def for_people(response: Response) -> Response:
         if response.is_json and response.status_code != HTTPStatus.UNAUTHORIZED:
             # A refusal, as the doors for scripts say it. No person is shown what Shopify did not sign.
-            page = _page(_NOTHING, title="This did not work", message=str(response.get_json()["message"]))
+            message = str(response.get_json()["message"])
+            page = _page(_NOTHING, title=language_of_request().say("refused"), message=message)
             page.status_code, response = response.status_code, page
         response.headers["Cache-Control"] = "no-store"
         return response
@@ -94,11 +95,20 @@ def safe(text: str) -> str:
 
 
 def _form(visitor: Visitor, offered: Offer, code: str) -> Response:
-    terms, gift = offered.terms, offered.friend_title
+    language, gift = language_of_request(), offered.friend_title
     minimum = minimum_of(visitor, offered.program)
-    least = f" for your first order of {minimum} or more" if minimum else ""
-    offer = f"A friend invites you: {gift}{least}."
-    return _page(_FORM, title=terms.title, offer=offer, action=_address(visitor, code))
+    if minimum:
+        offer = language.say("friend_invites_from", gift=gift, money=minimum)
+    else:
+        offer = language.say("friend_invites", gift=gift)
+    return _page(
+        _FORM,
+        title=offered.terms.title,
+        offer=offer,
+        action=_address(visitor, code),
+        email=language.say("friend_email"),
+        send=language.say("friend_send"),
+    )
 
 
 def _state(runtime: Runtime, visitor: Visitor, code: str, claimed: Referral) -> Response:
@@ -106,17 +116,25 @@ def _state(runtime: Runtime, visitor: Visitor, code: str, claimed: Referral) -> 
         title = offer_of(session, visitor, code).friend_title
         claim = claim_answer(session, claimed)["claim"]
     if claim is None or claim["reward"]["state"] not in ("issuing", "issued"):
-        return _page(_NOTHING, title=title, message=NOTHING_GIVEN)
+        return _page(_NOTHING, title=title, message=nothing_given())
+    say = language_of_request().say
     if claim["reward"]["code"] is None:
-        return _page(_WAITING, title=title, again=f"{_address(visitor, code)}/{claim['id']}")
-    return _page(_CODE, title=title, code=claim["reward"]["code"])
+        again = _address(visitor, code, f"/{claim['id']}")
+        return _page(
+            _WAITING, title=title, waiting=say("friend_waiting"), again=again, show=say("friend_show")
+        )
+    shown = claim["reward"]["code"]
+    return _page(_CODE, title=title, label=say("friend_code"), code=shown, use=say("friend_use"))
 
 
-def _address(visitor: Visitor, code: str) -> str:
-    return f"{visitor.prefix or '/apps/laurel'}/r/{quote(code, safe='')}"
+def _address(visitor: Visitor, code: str, rest: str = "") -> str:
+    """The address of a page of the same offer; who asked for a language by name goes on in it."""
+    named = f"?language={language_of_request().code}" if "language" in request.args else ""
+    return f"{visitor.prefix or '/apps/laurel'}/r/{quote(code, safe='')}{rest}{named}"
 
 
 def _page(template: Template, **texts: str) -> Response:
+    texts["lang"] = language_of_request().code.replace("_", "-")
     response = make_response(template.substitute({name: safe(text) for name, text in texts.items()}))
     response.headers["Content-Type"] = "application/liquid; charset=utf-8"
     return response

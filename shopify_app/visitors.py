@@ -16,6 +16,7 @@ from loyalty.programs import NoProgram
 from loyalty.runtime import Runtime
 from shopify_app import reading
 from shopify_app.config import ShopifyConfig, canonical_domain
+from shopify_app.phrases import ENGLISH, LANGUAGES, Language, spoken
 from shopify_app.signatures import SignatureRefused, verified_proxy_query
 
 LARGEST_BODY = 16 * 1024
@@ -38,26 +39,6 @@ _STATUS = {
     "bad_email": 422,
     "bad_request": 422,
     "too_many": 429,
-}
-_MESSAGES = {
-    "bad_signature": "This address has run out. Reload the page.",
-    "not_signed_in": "Log in to use your points.",
-    "unknown_reward": "This reward is not offered any more.",
-    "unknown_rule": "There are no points for this any more.",
-    "unknown_code": "This link leads nowhere. Ask your friend for a new one.",
-    "no_referrals": "There are no rewards for bringing friends here right now.",
-    "not_found": "There is no such reward of yours.",
-    "not_installed": "The rewards program is not running here.",
-    "not_enough_points": "You do not have enough points for this reward yet.",
-    "wrong_tier": "This is for members of another tier.",
-    "out_of_schedule": "This is not on right now.",
-    "limit_reached": "You have had this as often as you can for now.",
-    "wrong_amount": "Choose a number of points that this reward can be had for.",
-    "bad_birthday": "There is no such day in the year.",
-    "not_available": "This cannot be had right now. Try again in a moment.",
-    "bad_email": "This does not look like an e-mail address.",
-    "bad_request": "The request could not be understood.",
-    "too_many": "That was a lot at once. Try again tomorrow.",
 }
 
 
@@ -125,8 +106,18 @@ def body_of_request() -> Mapping[str, Any]:
         refuse("bad_request")
 
 
+def language_of_request() -> Language:
+    """The visitor's language: the one that is asked for by name, else what the browser prefers, else English."""
+    named = request.args.get("language")
+    if named is not None:
+        return LANGUAGES.get(named, ENGLISH)
+    return spoken(tag for tag, quality in request.accept_languages if quality > 0)
+
+
 def refuse(code: str, *, status: int | None = None, **more: Any) -> NoReturn:
-    """End the request: the code for scripts, a sentence for people."""
-    response = jsonify(error=code, message=_MESSAGES.get(code, _MESSAGES["not_available"]), **more)
+    """End the request: the code for scripts, a sentence for people in their language."""
+    language = language_of_request()
+    phrase = f"refused_{code}" if f"refused_{code}" in language.phrases else "refused_not_available"
+    response = jsonify(error=code, message=language.say(phrase), **more)
     response.status_code = status or _STATUS.get(code, 409)
     abort(response)

@@ -1,7 +1,8 @@
-"""The languages in which shoppers read what the program gives and asks: those of the theme extension's ``locales/``. A language knows
+"""The languages in which shoppers read what we say (what the program gives and asks, why something was refused, what a friend is
+offered): those of the theme extension's ``locales/``. A language knows
 phrases and how numbers are written; names that a merchant chose are the same in all of them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -68,3 +69,13 @@ LANGUAGES: Mapping[str, Language] = {
         Language("pt_br", "pt_BR", pt_br.PHRASES),
     )
 }
+
+
+def spoken(tags: Iterable[str]) -> Language:
+    """The first language that we know among those that a browser asks for (``pt-PT``, ``de``); English when there is none."""
+    for tag in tags:
+        main = tag.replace("-", "_").lower().partition("_")[0]
+        for code, language in LANGUAGES.items():
+            if code.partition("_")[0] == main:
+                return language
+    return ENGLISH

@@ -1,4 +1,4 @@
-"""What the program gives and asks, in German."""
+"""What shoppers read of ours, in German."""
 
 PHRASES = {
     "group": ".",
@@ -42,4 +42,32 @@ PHRASES = {
     "limit_week": "höchstens {times} pro Woche",
     "limit_month": "höchstens {times} im Monat",
     "limit_year": "höchstens {times} im Jahr",
+    "refused": "Das hat nicht geklappt",
+    "refused_bad_signature": "Diese Adresse ist abgelaufen. Laden Sie die Seite neu.",
+    "refused_not_signed_in": "Melden Sie sich an, um Ihre Punkte zu nutzen.",
+    "refused_unknown_reward": "Diese Prämie wird nicht mehr angeboten.",
+    "refused_unknown_rule": "Dafür gibt es keine Punkte mehr.",
+    "refused_unknown_code": "Dieser Link führt ins Leere. Bitten Sie um einen neuen.",
+    "refused_no_referrals": "Für das Einladen von Freunden gibt es hier gerade keine Prämien.",
+    "refused_not_found": "Diese Prämie gibt es bei Ihnen nicht.",
+    "refused_not_installed": "Das Prämienprogramm läuft hier nicht.",
+    "refused_not_enough_points": "Für diese Prämie reichen Ihre Punkte noch nicht.",
+    "refused_wrong_tier": "Das ist für Mitglieder einer anderen Stufe.",
+    "refused_out_of_schedule": "Das gibt es gerade nicht.",
+    "refused_limit_reached": "Öfter ist das vorerst nicht möglich.",
+    "refused_wrong_amount": "Wählen Sie eine Punktzahl, für die es diese Prämie gibt.",
+    "refused_bad_birthday": "Diesen Tag gibt es im Jahr nicht.",
+    "refused_not_available": "Das ist gerade nicht möglich. Versuchen Sie es gleich noch einmal.",
+    "refused_bad_email": "Das sieht nicht nach einer E-Mail-Adresse aus.",
+    "refused_bad_request": "Die Anfrage war nicht zu verstehen.",
+    "refused_too_many": "Das war viel auf einmal. Versuchen Sie es morgen wieder.",
+    "friend_invites": "Freunde laden Sie ein: {gift}.",
+    "friend_invites_from": "Freunde laden Sie ein: {gift} für Ihre erste Bestellung ab {money}.",
+    "friend_email": "Ihre E-Mail-Adresse",
+    "friend_send": "Code holen",
+    "friend_waiting": "Ihr Code wird erstellt.",
+    "friend_show": "Code anzeigen",
+    "friend_code": "Ihr Code:",
+    "friend_use": "Jetzt verwenden",
+    "friend_nothing": "Dieses Angebot gilt für neue Kundinnen und Kunden. Wenn Sie es schon bekommen haben, steht der Code in Ihrer E-Mail.",
 }

@@ -1,4 +1,4 @@
-"""What the program gives and asks, in English."""
+"""What shoppers read of ours, in English."""
 
 PHRASES = {
     "group": ",",
@@ -42,4 +42,32 @@ PHRASES = {
     "limit_week": "at most {times} a week",
     "limit_month": "at most {times} a month",
     "limit_year": "at most {times} a year",
+    "refused": "This did not work",
+    "refused_bad_signature": "This address has run out. Reload the page.",
+    "refused_not_signed_in": "Log in to use your points.",
+    "refused_unknown_reward": "This reward is not offered any more.",
+    "refused_unknown_rule": "There are no points for this any more.",
+    "refused_unknown_code": "This link leads nowhere. Ask your friend for a new one.",
+    "refused_no_referrals": "There are no rewards for bringing friends here right now.",
+    "refused_not_found": "There is no such reward of yours.",
+    "refused_not_installed": "The rewards program is not running here.",
+    "refused_not_enough_points": "You do not have enough points for this reward yet.",
+    "refused_wrong_tier": "This is for members of another tier.",
+    "refused_out_of_schedule": "This is not on right now.",
+    "refused_limit_reached": "You have had this as often as you can for now.",
+    "refused_wrong_amount": "Choose a number of points that this reward can be had for.",
+    "refused_bad_birthday": "There is no such day in the year.",
+    "refused_not_available": "This cannot be had right now. Try again in a moment.",
+    "refused_bad_email": "This does not look like an e-mail address.",
+    "refused_bad_request": "The request could not be understood.",
+    "refused_too_many": "That was a lot at once. Try again tomorrow.",
+    "friend_invites": "A friend invites you: {gift}.",
+    "friend_invites_from": "A friend invites you: {gift} for your first order of {money} or more.",
+    "friend_email": "Your e-mail address",
+    "friend_send": "Get my code",
+    "friend_waiting": "Your code is being made.",
+    "friend_show": "Show my code",
+    "friend_code": "Your code:",
+    "friend_use": "Use it now",
+    "friend_nothing": "This offer is for new customers. If you have been given it before, your code is in your mail.",
 }

@@ -1,4 +1,4 @@
-"""What the program gives and asks, in Spanish."""
+"""What shoppers read of ours, in Spanish."""
 
 PHRASES = {
     "group": ".",
@@ -42,4 +42,32 @@ PHRASES = {
     "limit_week": "como máximo {times} a la semana",
     "limit_month": "como máximo {times} al mes",
     "limit_year": "como máximo {times} al año",
+    "refused": "No ha funcionado",
+    "refused_bad_signature": "Esta dirección ha caducado. Vuelve a cargar la página.",
+    "refused_not_signed_in": "Inicia sesión para usar tus puntos.",
+    "refused_unknown_reward": "Esta recompensa ya no se ofrece.",
+    "refused_unknown_rule": "Por esto ya no se dan puntos.",
+    "refused_unknown_code": "Este enlace no lleva a ninguna parte. Pide uno nuevo a quien te invitó.",
+    "refused_no_referrals": "Ahora mismo no hay recompensas por traer amistades.",
+    "refused_not_found": "No tienes ninguna recompensa así.",
+    "refused_not_installed": "El programa de recompensas no está activo aquí.",
+    "refused_not_enough_points": "Aún no tienes puntos suficientes para esta recompensa.",
+    "refused_wrong_tier": "Esto es para miembros de otro nivel.",
+    "refused_out_of_schedule": "Esto no está disponible ahora.",
+    "refused_limit_reached": "Por ahora ya lo has tenido todas las veces posibles.",
+    "refused_wrong_amount": "Elige una cantidad de puntos válida para esta recompensa.",
+    "refused_bad_birthday": "Ese día no existe en el año.",
+    "refused_not_available": "Ahora mismo no es posible. Inténtalo de nuevo en un momento.",
+    "refused_bad_email": "Esto no parece una dirección de correo.",
+    "refused_bad_request": "No se ha podido entender la solicitud.",
+    "refused_too_many": "Han sido muchas de una vez. Inténtalo de nuevo mañana.",
+    "friend_invites": "Una amistad te invita: {gift}.",
+    "friend_invites_from": "Una amistad te invita: {gift} en tu primer pedido de {money} o más.",
+    "friend_email": "Tu correo electrónico",
+    "friend_send": "Quiero mi código",
+    "friend_waiting": "Estamos preparando tu código.",
+    "friend_show": "Ver mi código",
+    "friend_code": "Tu código:",
+    "friend_use": "Usarlo ahora",
+    "friend_nothing": "Esta oferta es para clientes nuevos. Si ya la recibiste, tu código está en tu correo.",
 }

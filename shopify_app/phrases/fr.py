@@ -1,4 +1,4 @@
-"""What the program gives and asks, in French."""
+"""What shoppers read of ours, in French."""
 
 PHRASES = {
     "group": "\u202f",
@@ -42,4 +42,32 @@ PHRASES = {
     "limit_week": "{times} par semaine au maximum",
     "limit_month": "{times} par mois au maximum",
     "limit_year": "{times} par an au maximum",
+    "refused": "Cela n’a pas fonctionné",
+    "refused_bad_signature": "Cette adresse a expiré. Rechargez la page.",
+    "refused_not_signed_in": "Connectez-vous pour utiliser vos points.",
+    "refused_unknown_reward": "Cette récompense n’est plus proposée.",
+    "refused_unknown_rule": "Cela ne donne plus de points.",
+    "refused_unknown_code": "Ce lien ne mène nulle part. Demandez-en un nouveau à votre ami.",
+    "refused_no_referrals": "Il n’y a pas de récompense pour le parrainage en ce moment.",
+    "refused_not_found": "Vous n’avez pas cette récompense.",
+    "refused_not_installed": "Le programme de récompenses n’est pas actif ici.",
+    "refused_not_enough_points": "Vous n’avez pas encore assez de points pour cette récompense.",
+    "refused_wrong_tier": "C’est réservé aux membres d’un autre niveau.",
+    "refused_out_of_schedule": "Ce n’est pas disponible en ce moment.",
+    "refused_limit_reached": "Vous en avez profité autant que possible pour le moment.",
+    "refused_wrong_amount": "Choisissez un nombre de points valable pour cette récompense.",
+    "refused_bad_birthday": "Ce jour n’existe pas dans l’année.",
+    "refused_not_available": "C’est impossible pour le moment. Réessayez dans un instant.",
+    "refused_bad_email": "Cela ne ressemble pas à une adresse e-mail.",
+    "refused_bad_request": "La demande n’a pas été comprise.",
+    "refused_too_many": "Cela fait beaucoup à la fois. Réessayez demain.",
+    "friend_invites": "Un ami vous invite : {gift}.",
+    "friend_invites_from": "Un ami vous invite : {gift} pour votre première commande à partir de {money}.",
+    "friend_email": "Votre e-mail",
+    "friend_send": "Obtenir mon code",
+    "friend_waiting": "Votre code est en préparation.",
+    "friend_show": "Afficher mon code",
+    "friend_code": "Votre code :",
+    "friend_use": "L’utiliser maintenant",
+    "friend_nothing": "Cette offre est réservée aux nouveaux clients. Si vous l’avez déjà reçue, votre code est dans vos e-mails.",
 }

@@ -1,4 +1,4 @@
-"""What the program gives and asks, in Italian."""
+"""What shoppers read of ours, in Italian."""
 
 PHRASES = {
     "group": ".",
@@ -42,4 +42,32 @@ PHRASES = {
     "limit_week": "al massimo {times} alla settimana",
     "limit_month": "al massimo {times} al mese",
     "limit_year": "al massimo {times} all’anno",
+    "refused": "Non ha funzionato",
+    "refused_bad_signature": "Questo indirizzo è scaduto. Ricarica la pagina.",
+    "refused_not_signed_in": "Accedi per usare i tuoi punti.",
+    "refused_unknown_reward": "Questo premio non è più disponibile.",
+    "refused_unknown_rule": "Per questo non ci sono più punti.",
+    "refused_unknown_code": "Questo link non porta da nessuna parte. Chiedine uno nuovo a chi ti ha invitato.",
+    "refused_no_referrals": "In questo momento non ci sono premi per chi porta amici.",
+    "refused_not_found": "Non hai nessun premio del genere.",
+    "refused_not_installed": "Il programma premi non è attivo qui.",
+    "refused_not_enough_points": "Non hai ancora abbastanza punti per questo premio.",
+    "refused_wrong_tier": "Questo è per i membri di un altro livello.",
+    "refused_out_of_schedule": "In questo momento non è disponibile.",
+    "refused_limit_reached": "Per ora non puoi averlo altre volte.",
+    "refused_wrong_amount": "Scegli un numero di punti valido per questo premio.",
+    "refused_bad_birthday": "Questo giorno non esiste nell’anno.",
+    "refused_not_available": "In questo momento non è possibile. Riprova tra poco.",
+    "refused_bad_email": "Questo non sembra un indirizzo e-mail.",
+    "refused_bad_request": "La richiesta non è stata compresa.",
+    "refused_too_many": "Erano tante tutte insieme. Riprova domani.",
+    "friend_invites": "Un amico ti invita: {gift}.",
+    "friend_invites_from": "Un amico ti invita: {gift} sul tuo primo ordine di almeno {money}.",
+    "friend_email": "La tua e-mail",
+    "friend_send": "Ricevi il codice",
+    "friend_waiting": "Stiamo preparando il tuo codice.",
+    "friend_show": "Mostra il mio codice",
+    "friend_code": "Il tuo codice:",
+    "friend_use": "Usalo ora",
+    "friend_nothing": "Questa offerta è per i nuovi clienti. Se l’hai già ricevuta, il codice è nella tua e-mail.",
 }

@@ -1,4 +1,4 @@
-"""What the program gives and asks, in Japanese."""
+"""What shoppers read of ours, in Japanese."""
 
 PHRASES = {
     "group": ",",
@@ -42,4 +42,32 @@ PHRASES = {
     "limit_week": "1週間に{times}まで",
     "limit_month": "1か月に{times}まで",
     "limit_year": "1年に{times}まで",
+    "refused": "処理できませんでした",
+    "refused_bad_signature": "このアドレスの有効期限が切れました。ページを再読み込みしてください。",
+    "refused_not_signed_in": "ポイントを使うにはログインしてください。",
+    "refused_unknown_reward": "この特典の提供は終了しました。",
+    "refused_unknown_rule": "これによるポイントの付与は終了しました。",
+    "refused_unknown_code": "このリンクは無効です。お友だちに新しいリンクをお尋ねください。",
+    "refused_no_referrals": "現在、お友だち紹介の特典はありません。",
+    "refused_not_found": "該当する特典が見つかりません。",
+    "refused_not_installed": "こちらでは特典プログラムをご利用いただけません。",
+    "refused_not_enough_points": "この特典に必要なポイントがまだ足りません。",
+    "refused_wrong_tier": "別のランクの会員限定です。",
+    "refused_out_of_schedule": "現在は対象外です。",
+    "refused_limit_reached": "今はこれ以上ご利用いただけません。",
+    "refused_wrong_amount": "この特典と交換できるポイント数を選んでください。",
+    "refused_bad_birthday": "その日付は存在しません。",
+    "refused_not_available": "現在ご利用いただけません。しばらくしてからもう一度お試しください。",
+    "refused_bad_email": "メールアドレスの形式が正しくないようです。",
+    "refused_bad_request": "リクエストを処理できませんでした。",
+    "refused_too_many": "一度に多くの操作がありました。明日もう一度お試しください。",
+    "friend_invites": "お友だちからのご招待：{gift}。",
+    "friend_invites_from": "お友だちからのご招待：{gift}（{money}以上の初回のご注文で使えます）。",
+    "friend_email": "あなたのメールアドレス",
+    "friend_send": "コードを受け取る",
+    "friend_waiting": "コードを準備しています。",
+    "friend_show": "コードを表示",
+    "friend_code": "あなたのコード：",
+    "friend_use": "今すぐ使う",
+    "friend_nothing": "この特典は初めてのお客様限定です。すでにお受け取りの場合、コードはメールに届いています。",
 }

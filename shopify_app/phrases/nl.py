@@ -1,4 +1,4 @@
-"""What the program gives and asks, in Dutch."""
+"""What shoppers read of ours, in Dutch."""
 
 PHRASES = {
     "group": ".",
@@ -42,4 +42,32 @@ PHRASES = {
     "limit_week": "maximaal {times} per week",
     "limit_month": "maximaal {times} per maand",
     "limit_year": "maximaal {times} per jaar",
+    "refused": "Dit is niet gelukt",
+    "refused_bad_signature": "Dit adres is verlopen. Laad de pagina opnieuw.",
+    "refused_not_signed_in": "Log in om je punten te gebruiken.",
+    "refused_unknown_reward": "Deze beloning wordt niet meer aangeboden.",
+    "refused_unknown_rule": "Hiervoor zijn er geen punten meer.",
+    "refused_unknown_code": "Deze link leidt nergens heen. Vraag je vriend om een nieuwe.",
+    "refused_no_referrals": "Op dit moment zijn er geen beloningen voor het uitnodigen van vrienden.",
+    "refused_not_found": "Zo’n beloning heb je niet.",
+    "refused_not_installed": "Het beloningsprogramma is hier niet actief.",
+    "refused_not_enough_points": "Je hebt nog niet genoeg punten voor deze beloning.",
+    "refused_wrong_tier": "Dit is voor leden van een ander niveau.",
+    "refused_out_of_schedule": "Dit is er nu niet.",
+    "refused_limit_reached": "Vaker kan dit voorlopig niet.",
+    "refused_wrong_amount": "Kies een aantal punten waarvoor je deze beloning kunt krijgen.",
+    "refused_bad_birthday": "Die dag bestaat niet in het jaar.",
+    "refused_not_available": "Dit kan nu niet. Probeer het zo nog eens.",
+    "refused_bad_email": "Dit lijkt geen e-mailadres te zijn.",
+    "refused_bad_request": "Het verzoek was niet te begrijpen.",
+    "refused_too_many": "Dat was veel tegelijk. Probeer het morgen opnieuw.",
+    "friend_invites": "Een vriend nodigt je uit: {gift}.",
+    "friend_invites_from": "Een vriend nodigt je uit: {gift} bij je eerste bestelling van {money} of meer.",
+    "friend_email": "Je e-mailadres",
+    "friend_send": "Stuur mijn code",
+    "friend_waiting": "Je code wordt gemaakt.",
+    "friend_show": "Toon mijn code",
+    "friend_code": "Je code:",
+    "friend_use": "Nu gebruiken",
+    "friend_nothing": "Deze aanbieding is voor nieuwe klanten. Heb je hem al eens gekregen, dan staat je code in je e-mail.",
 }

@@ -1,4 +1,4 @@
-"""What the program gives and asks, in Portuguese as Brazil writes it."""
+"""What shoppers read of ours, in Portuguese as Brazil writes it."""
 
 PHRASES = {
     "group": ".",
@@ -42,4 +42,32 @@ PHRASES = {
     "limit_week": "no máximo {times} por semana",
     "limit_month": "no máximo {times} por mês",
     "limit_year": "no máximo {times} por ano",
+    "refused": "Não deu certo",
+    "refused_bad_signature": "Este endereço expirou. Recarregue a página.",
+    "refused_not_signed_in": "Entre para usar seus pontos.",
+    "refused_unknown_reward": "Esta recompensa não é mais oferecida.",
+    "refused_unknown_rule": "Isto não dá mais pontos.",
+    "refused_unknown_code": "Este link não leva a lugar nenhum. Peça um novo a quem convidou você.",
+    "refused_no_referrals": "No momento não há recompensas por indicar amigos.",
+    "refused_not_found": "Você não tem essa recompensa.",
+    "refused_not_installed": "O programa de recompensas não está ativo aqui.",
+    "refused_not_enough_points": "Você ainda não tem pontos suficientes para esta recompensa.",
+    "refused_wrong_tier": "Isto é para membros de outro nível.",
+    "refused_out_of_schedule": "Isto não está disponível agora.",
+    "refused_limit_reached": "Por enquanto, você já aproveitou isto o máximo possível.",
+    "refused_wrong_amount": "Escolha um número de pontos válido para esta recompensa.",
+    "refused_bad_birthday": "Esse dia não existe no ano.",
+    "refused_not_available": "Não é possível agora. Tente de novo em instantes.",
+    "refused_bad_email": "Isso não parece um endereço de e-mail.",
+    "refused_bad_request": "Não foi possível entender o pedido.",
+    "refused_too_many": "Foram muitos de uma vez. Tente de novo amanhã.",
+    "friend_invites": "Um amigo convida você: {gift}.",
+    "friend_invites_from": "Um amigo convida você: {gift} no seu primeiro pedido de {money} ou mais.",
+    "friend_email": "Seu e-mail",
+    "friend_send": "Receber meu código",
+    "friend_waiting": "Seu código está sendo criado.",
+    "friend_show": "Mostrar meu código",
+    "friend_code": "Seu código:",
+    "friend_use": "Usar agora",
+    "friend_nothing": "Esta oferta é para novos clientes. Se você já a recebeu, o código está no seu e-mail.",
 }

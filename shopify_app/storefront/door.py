@@ -2,18 +2,17 @@
 
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, jsonify
 
 from loyalty import outbox
 from loyalty.models import RewardIssue
 from loyalty.runtime import Runtime
 from shopify_app.config import ShopifyConfig
-from shopify_app.phrases import ENGLISH, LANGUAGES
 from shopify_app.storefront.issues import issue_answer
 from shopify_app.storefront.member import member_answer
 from shopify_app.storefront.redeeming import redeem
 from shopify_app.storefront.telling import tell_action, tell_birthday
-from shopify_app.visitors import Visitor, body_of_request, person_of, refuse, visitor_of
+from shopify_app.visitors import Visitor, body_of_request, language_of_request, person_of, refuse, visitor_of
 
 
 def create_blueprint(runtime: Runtime, config: ShopifyConfig) -> Blueprint:
@@ -28,7 +27,7 @@ def create_blueprint(runtime: Runtime, config: ShopifyConfig) -> Blueprint:
     @blueprint.get("/member")
     def member() -> Response:
         visitor = visitor_of(runtime, config)
-        language = LANGUAGES.get(request.args.get("language", ""), ENGLISH)
+        language = language_of_request()
         with runtime.reading() as session:
             return jsonify(member_answer(session, visitor, language=language, now=runtime.clock()))
 

@@ -1,5 +1,6 @@
 """Referrals told over real HTTP: a link is shared, a friend claims, buys, returns; on both databases."""
 
+import re
 import threading
 import time
 from datetime import timedelta
@@ -50,6 +51,7 @@ def ask(store: Any, method: str, path: str, customer: int | None = None, **more:
         ("logged_in_customer_id", str(customer or "")),
         ("path_prefix", more.pop("prefix", "/apps/laurel")),
         ("timestamp", str(int(time.time()))),
+        *more.pop("query", {}).items(),
     ]
     signed = [*pairs, ("signature", signatures.proxy(store.config.api_secret, pairs))]
     return store.app.test_client().open(f"/proxy{path}?{urlencode(signed)}", method=method, **more)
@@ -393,6 +395,23 @@ class TestPage:
         shown = ask(store, "GET", address)
         (issue,) = store.rows(RewardIssue)
         assert f"<strong>{issue.code}</strong>" in shown.text
+
+    def test_language(self, store: Any, shopper: int) -> None:
+        """Every step is in the language that was asked for by name, or in the browser's."""
+        address, german = f"/r/{code_of(store, shopper)}", {"language": "de"}
+        assert "Freunde laden Sie ein: $10 off" in ask(store, "GET", address, query=german).text
+        in_french = ask(store, "GET", address, headers={"Accept-Language": "fr-CA,en;q=0.5"})
+        assert '<div class="laurel-referral page-width" lang="fr">' in in_french.text
+        assert "Obtenir mon code" in in_french.text
+        assert (
+            "Ihr Code wird erstellt."
+            in ask(store, "POST", address, query=german, data={"email": FRIEND}).text
+        )
+        refused = ask(store, "POST", address, query=german, data={"email": "friend"})
+        assert "Das hat nicht geklappt" in refused.text
+        assert "Das sieht nicht nach einer E-Mail-Adresse aus." in refused.text
+        again = ask(store, "POST", address, query=german, data={"email": FRIEND}).text
+        assert re.search(r'href="/apps/laurel/r/\w+/\w+\?language=de"', again)
 
     def test_through_the_shop(self, store: Any, shopper: int) -> None:
         """It is shown inside the shop's theme, through the shop's own address."""
