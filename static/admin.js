@@ -343,6 +343,7 @@
   });
 
   function showEnd(place) {
+    for (const part of document.querySelectorAll("[data-after-run]")) part.hidden = false;
     if (!("runEnds" in place.dataset)) return;
     if (typed) say("Done. Load the page again to see what came of it.");
     else location.reload();

@@ -334,6 +334,16 @@ class TestHome:
         expect(place.locator("s-badge")).to_have_text("Done")
         expect(place.locator("[data-run-cancel]")).to_have_count(0)
 
+    def test_sync_again(self, open_page: Callable[[str], Page], site: Site) -> None:
+        """While a sync runs there is no button to begin one; when it has ended it is there, beside what came of it."""
+        page = open_page("/klaviyo")
+        button = page.locator("s-button", has_text="Sync customer data")
+        expect(button).to_be_hidden()
+        self._change(site, state="done")
+
+        expect(button).to_be_visible()
+        expect(page.locator("[data-run] s-badge")).to_have_text("Done")
+
     def _change(self, site: Site, **values: object) -> None:
         with site.runtime.transaction() as session:
             run = session.exec(select(Run).where(Run.id == site.story.run_ids[1])).one()
