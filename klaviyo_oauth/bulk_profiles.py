@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from klaviyo_oauth import payloads, pointers
+from klaviyo_oauth import connections, payloads, pointers
 from klaviyo_oauth.answers import Answer, NotConnected, Reply, Trouble, Wait
 from klaviyo_oauth.gateway import Gateway
 from loyalty.runs import Step
@@ -106,6 +106,8 @@ def stopped(answer: Answer) -> Stopped:
             return Stopped(seconds, reason=reason)
         case NotConnected(problem=None):
             return Stopped(0.0, NOT_CONNECTED)
+        case NotConnected(problem=connections.UNINSTALLED):
+            return Stopped(0.0, connections.UNINSTALLED)
         case NotConnected(problem=problem):
             return Stopped(_WHILE_DISCONNECTED, reason=f"disconnected: {problem}")
         case Reply(status=status) if status >= 500:

@@ -22,6 +22,7 @@ DISCONNECTED = "disconnected"
 
 AUTHORIZATION_LOST = "authorization_lost"
 KEY_REJECTED = "key_rejected"
+UNINSTALLED = "uninstalled"
 _MOST_RELEASED = 5_000
 
 
@@ -52,6 +53,16 @@ def load(session: Session, shop_id: int, *, lock: bool = False) -> KlaviyoConnec
     """The shop's link, or None when there never was one."""
     statement = select(KlaviyoConnection).where(KlaviyoConnection.shop_id == shop_id)
     return session.exec(statement.with_for_update() if lock else statement).first()
+
+
+def load_with_departure(session: Session, shop_id: int) -> tuple[KlaviyoConnection | None, datetime | None]:
+    """The shop's link, and when the app was removed from the shop, if it was."""
+    found = session.exec(
+        select(KlaviyoConnection, Shop.uninstalled_at)
+        .join(Shop, col(Shop.id) == KlaviyoConnection.shop_id)
+        .where(KlaviyoConnection.shop_id == shop_id)
+    ).first()
+    return (None, None) if found is None else (found[0], found[1])
 
 
 def owner_of(session: Session, account_id: str) -> KlaviyoConnection | None:

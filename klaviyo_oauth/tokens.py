@@ -1,6 +1,7 @@
 """The Authorization header for a shop, refreshed when needed by one process at a time.
 
-Only ``invalid_grant`` (or a private key that was rejected twice, a while apart) ends a link. Klaviyo being away never does.
+Only ``invalid_grant`` (or a private key that was rejected twice, a while apart) ends a link. Klaviyo being away never does. Of a shop that
+removed the app, nobody is given the header.
 """
 
 import uuid
@@ -56,10 +57,13 @@ def _credentials(
     runtime: Runtime, config: KlaviyoConfig, shop_id: int, stale: str | None
 ) -> Credentials | Wait | NotConnected:
     with runtime.reading() as session:
-        row = connections.load(session, shop_id)
+        row, uninstalled_at = connections.load_with_departure(session, shop_id)
         held = _held(runtime, row)
         if row is None or held is None:
             return NotConnected(None if row is None else row.problem)
+        if uninstalled_at is not None:
+            # Whatever is under way for the shop asks here before each request, so it ends with the next one.
+            return NotConnected(connections.UNINSTALLED)
         if row.road == connections.PRIVATE_KEY:
             expired = False
             if (left := _pause_left(runtime, row)) > 0:

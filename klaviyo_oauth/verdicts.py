@@ -1,11 +1,14 @@
 """What an answer means for a message, in one place."""
 
+from klaviyo_oauth import connections
 from klaviyo_oauth.answers import Answer, NotConnected, Reply, Trouble, Wait
 from loyalty.delivery import Delivered, Dropped, Later, Outcome, Refused
 
 # A missing scope is mended by the merchant, not by trying often.
 _AFTER_FORBIDDEN = 300.0
 _WHILE_DISCONNECTED = 300.0
+# While the app is removed nothing of the shop's is sent, whenever it is due; once it is back, nothing needs to wait.
+_WHILE_UNINSTALLED = 1.0
 _AFTER_SERVER_ERROR = 2.0
 _LONGEST = 3_600.0
 # Any other refusal (a retired revision, a moved address) is about how we speak, and every message would meet it.
@@ -16,7 +19,8 @@ def not_connected(who: NotConnected) -> Dropped | Later:
     """News of a shop without a link has nobody to go to; news of a link that broke waits for it to be mended."""
     if who.problem is None:
         return Dropped("not_connected")
-    return Later(_WHILE_DISCONNECTED, f"disconnected: {who.problem}", counts=False)
+    seconds = _WHILE_UNINSTALLED if who.problem == connections.UNINSTALLED else _WHILE_DISCONNECTED
+    return Later(seconds, f"disconnected: {who.problem}", counts=False)
 
 
 def outcome(answer: Answer, *, attempts: int) -> Outcome:

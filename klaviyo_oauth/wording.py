@@ -21,6 +21,7 @@ PROBLEMS: Mapping[str, str] = {
     "Connect again; what happened meanwhile is kept and will be sent.",
     "key_rejected": "Klaviyo no longer accepts the private API key: it was deleted or changed. "
     "Enter a new key; what happened meanwhile is kept and will be sent.",
+    "uninstalled": "The app was removed from the shop, so nothing was sent; what waited goes on now that it is back.",
 }
 
 REASONS: Mapping[str, str] = {
@@ -44,6 +45,7 @@ REASONS: Mapping[str, str] = {
     "the sealed address cannot be opened": "The address was sealed with a key that this installation no longer has.",
     "other_account": "Another Klaviyo account was connected meanwhile. Start it again for that one.",
     "sending_never_ended": "Every attempt to send this ended with the process that made it. Send it again once that is mended.",
+    "uninstalled": "The app was removed from the shop while this ran. Start it again.",
     "server errors": "Klaviyo answers with errors; it is tried again by itself.",
 }
 

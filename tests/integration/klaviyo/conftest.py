@@ -189,6 +189,10 @@ class World:
             for name, value in values.items():
                 setattr(row, name, value)
 
+    def change_shop(self, **values: Any) -> None:
+        with self.runtime.transaction() as session:
+            session.execute(update(Shop).where(Shop.id == self.shop.shop_id).values(**values))
+
     def add_member(self, email: str | None, **values: Any) -> int:
         given: dict[str, Any] = {
             "state": "member",

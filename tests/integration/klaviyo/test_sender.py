@@ -1,9 +1,13 @@
 """Deliveries to the local Klaviyo: each event once, whatever happens on the way."""
 
+from collections.abc import Mapping, Sequence
+
 import pytest
 
 from klaviyo_oauth.limits import Limiter
 from loyalty import outbox
+from loyalty.delivery import Message, Outcome
+from loyalty.sending import drain_outbox
 from tests.integration.klaviyo.conftest import World
 
 ADA = "ada@fernandfig.shop"
@@ -211,6 +215,33 @@ class TestSingle:
         assert 10 < sent.again_in <= 25
         assert connected.requests_to("/api/events") == []
         assert connected.messages()[0].attempts == 0
+
+
+class TestUninstalled:
+    """The app is removed from the shop while messages are on their way."""
+
+    @pytest.mark.parametrize("count", [15, 60])
+    def test_in_flight(self, connected: World, count: int) -> None:
+        """Nothing of what was taken up is sent any more, and all of it goes as soon as the app is back."""
+        _many(connected, count)
+        sender = connected.sender()
+        send = sender.send
+
+        def removed_meanwhile(shop_id: int, messages: Sequence[Message]) -> Mapping[int, Outcome]:
+            connected.change_shop(uninstalled_at=connected.clock())
+            return send(shop_id, messages)
+
+        sender.send = removed_meanwhile  # type: ignore[method-assign]
+        asked = len(connected.requests_to("/api"))
+        drain_outbox(connected.runtime, sender, connected.shop.shop_id)
+        assert len(connected.requests_to("/api")) == asked
+        assert connected.states() == {"due": count}
+        assert {row.attempts for row in connected.messages()} == {0}
+
+        connected.change_shop(uninstalled_at=None)
+        connected.clock.forward(seconds=2)
+        connected.drain()
+        assert connected.states() == {"delivered": count}
 
 
 class TestBulk:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
-from klaviyo_oauth import connections, limits, payloads, pointers, sync
+from klaviyo_oauth import connections, limits, payloads, pointers, sync, wording
 from klaviyo_oauth.bulk_profiles import Taken
 from klaviyo_oauth.disconnecting import disconnect
 from klaviyo_oauth.resync import resync_if_due
@@ -180,6 +180,19 @@ class TestSync:
         assert _advance(connected, run_id) is None
         run = _run(connected, run_id)
         assert (run.state, run.error) == ("failed", "not_connected")
+
+    def test_uninstalled(self, connected: World) -> None:
+        """When the app is removed from the shop, a sync that is under way sends nothing more, and says why it ended."""
+        connected.add_members(100)
+        run_id = _start(connected)
+        _advance(connected, run_id, size=5)
+        connected.change_shop(uninstalled_at=connected.clock())
+        asked = len(connected.requests_to("/api"))
+        assert _advance(connected, run_id, size=5) is None
+        assert len(connected.requests_to("/api")) == asked
+        run = _run(connected, run_id)
+        assert (run.state, run.error) == ("failed", connections.UNINSTALLED)
+        assert "removed" in wording.reason(connections.UNINSTALLED)
 
     @pytest.mark.parametrize("steps", [1, 3])
     def test_other_account(self, connected: World, steps: int) -> None:
