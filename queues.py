@@ -10,6 +10,7 @@ from redis.exceptions import RedisError
 from rq import Queue
 from rq.serializers import JSONSerializer
 
+from loyalty import outbox
 from loyalty.runtime import Nudge
 
 NAME = "laurel"
@@ -30,7 +31,8 @@ def job_queue(redis: Redis) -> Queue:
 
 
 class Bell:
-    """Rings for jobs by name (a function of ``tasks``). Many rings for a job that has not begun yet become one."""
+    """Rings for jobs by name (a function of ``tasks``). Many rings for a job that has not begun yet become one. A reward that a shopper waits
+    for goes before what is in the line already."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -42,7 +44,7 @@ class Bell:
             if delay > 0:
                 self._ring_later(job, args, delay)
             elif self._redis.set(_key("rung", job, args), 1, nx=True, ex=_FORGET_SECONDS):
-                self._queue.enqueue(f"tasks.{job}", *args, **_TERMS)
+                self._queue.enqueue(f"tasks.{job}", *args, at_front=outbox.REWARDS in args, **_TERMS)
         except RedisError as error:
             log.warning("nudge lost", job=job, error=type(error).__name__)
 

@@ -96,11 +96,14 @@ def _drain(runtime: Runtime, count: int, server_pid: int) -> Round:
     reception = Reception({inbox.SHOPIFY: translate}, {})
     before = _counts(runtime)
     wall, ours, database = time.perf_counter(), time.process_time(), cpu_seconds(server_pid)
-    drained = drain_inbox(runtime, reception, SHOP, most_batches=count)
+    handled, more = 0, True
+    while more:
+        drained = drain_inbox(runtime, reception, SHOP)
+        handled, more = handled + drained.messages, drained.more
     wall, ours = time.perf_counter() - wall, time.process_time() - ours
     database = cpu_seconds(server_pid) - database
     entries, messages = (after - start for after, start in zip(_counts(runtime), before, strict=True))
-    if drained.messages != count or entries != count or messages < count:
+    if handled != count or entries != count or messages < count:
         raise RuntimeError(f"{count} webhooks made {entries} entries and {messages} messages")
     return Round(count / wall, ours / count * 1000, database / count * 1000)
 

@@ -7,7 +7,7 @@ was; sending a batch twice is harmless. It subscribes nobody, and live updates n
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import requests
@@ -163,7 +163,10 @@ class _Sync:
 
     def _batches(self) -> Iterator[Batch]:
         after, size = self._cursor.after, self._cursor.size or self._batch_size
-        for _ in range(_BATCHES_A_STEP):
+        until = self._runtime.clock() + timedelta(seconds=self._runtime.step_seconds)
+        for number in range(_BATCHES_A_STEP):
+            if number and self._runtime.clock() >= until:
+                return
             batch = sync_batches.read(self._runtime, self._run.shop_id, self._choice, after=after, size=size)
             if batch is None:
                 self._at_the_end = True

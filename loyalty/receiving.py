@@ -16,7 +16,7 @@ from loyalty.database import retry_on_conflict
 from loyalty.inbox import Malformed
 from loyalty.models import InboxMessage, Shop
 from loyalty.points import absorb
-from loyalty.runtime import Runtime
+from loyalty.runtime import TURN, Runtime
 
 BATCH = 200
 _CHANNELS = frozenset((outbox.SHOPIFY, outbox.KLAVIYO))
@@ -45,19 +45,19 @@ class Drained:
     more: bool
 
 
-def drain_inbox(
-    runtime: Runtime, reception: Reception, shop_domain: str, *, most_batches: int = 20
-) -> Drained:
-    """Work through a shop's due deliveries. Deliveries of a shop that we do not know yet stay where they are."""
+def drain_inbox(runtime: Runtime, reception: Reception, shop_domain: str) -> Drained:
+    """Work through a shop's due deliveries, for a turn. Deliveries of a shop that we do not know yet stay where they are."""
     channels: frozenset[str] = frozenset()
     handled = 0
-    for _ in range(most_batches):
+    until = runtime.clock() + TURN
+    while True:
         shop_id, claimed, told = _drain_batch(runtime, reception, shop_domain)
         channels |= told
         handled += claimed
         if claimed < BATCH:
             return Drained(shop_id, handled, channels, more=False)
-    return Drained(shop_id, handled, channels, more=True)
+        if runtime.clock() >= until:
+            return Drained(shop_id, handled, channels, more=True)
 
 
 def _drain_batch(

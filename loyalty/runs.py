@@ -16,7 +16,7 @@ from sqlmodel import Session, col, select
 from loyalty import leases
 from loyalty.models import Run, RunItem
 from loyalty.outbox import insert_or_ignore
-from loyalty.runtime import Runtime
+from loyalty.runtime import TURN, Runtime
 
 OPEN = ("queued", "running", "cancelling")
 RETRY_SECONDS = 30.0
@@ -158,7 +158,9 @@ def note(session: Session, run_id: int, items: list[tuple[str, int | None, str, 
         session.execute(insert_or_ignore(session, RunItem), rows)
 
 
-def advance(runtime: Runtime, run_id: int, step: StepFunction, *, seconds: float = 20.0) -> float | None:
+def advance(
+    runtime: Runtime, run_id: int, step: StepFunction, *, seconds: float = TURN.total_seconds()
+) -> float | None:
     """Take steps for up to ``seconds``. Returns when to ring again (seconds), or None when the run has ended.
 
     When the run is in other hands, that is when their lease runs out: they may have been killed.

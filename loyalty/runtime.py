@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from sqlalchemy import Engine
@@ -11,6 +11,10 @@ from sqlmodel import Session
 
 from loyalty.database import reading, transaction
 from loyalty.encryption import Cipher
+
+# After so long whoever works off a long line lets the others have their turn, and asks to go on: one worker alone must not have a shopper
+# wait for a code, or a new order for its points, until an import or a sync is through.
+TURN = timedelta(seconds=2)
 
 
 class Nudge(Protocol):
@@ -36,6 +40,11 @@ class Runtime:
     nudge: Nudge
     clock: Callable[[], datetime] = utc_now
     lease_seconds: float = 60.0
+
+    @property
+    def step_seconds(self) -> float:
+        """How long a step of a long job goes on at most: a turn, and well within its lease."""
+        return min(TURN.total_seconds(), self.lease_seconds / 4)
 
     def transaction(self) -> AbstractContextManager[Session]:
         """One unit of work (see ``loyalty.database.transaction``)."""

@@ -16,7 +16,7 @@ from loyalty.database import retry_on_conflict
 from loyalty.delivery import Delivered, Dropped, Later, Message, Outcome, Refused, Sender
 from loyalty.models import OutboxMessage, Shop
 from loyalty.points import absorb
-from loyalty.runtime import Runtime
+from loyalty.runtime import TURN, Runtime
 
 _FIRST_WAIT = 10.0
 
@@ -32,13 +32,14 @@ class Sent:
     again_in: float | None
 
 
-def drain_outbox(runtime: Runtime, sender: Sender, shop_id: int, *, most_batches: int = 50) -> Sent:
-    """Send what is due on the sender's channel. One process at a time does it: the remote's limits are per account."""
+def drain_outbox(runtime: Runtime, sender: Sender, shop_id: int) -> Sent:
+    """Send what is due on the sender's channel, for a turn. One process at a time does it: the remote's limits are per account."""
     holder = uuid.uuid4().hex
     name = f"outbox:{sender.channel}:{shop_id}"
     sent, channels = 0, frozenset[str]()
+    until = runtime.clock() + TURN
     try:
-        for _ in range(most_batches):
+        while sent == 0 or runtime.clock() < until:
             with runtime.transaction() as session:
                 if not leases.acquire(
                     session, name, holder=holder, seconds=runtime.lease_seconds, now=runtime.clock()

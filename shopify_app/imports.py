@@ -46,8 +46,6 @@ from shopify_app.shop_details import granted
 CHUNK = 500
 # Where each order's products are asked for, a chunk must not ask for more than an API limit refills meanwhile.
 FEW = 100
-# A step must end well before its lease does.
-_SHARE_OF_LEASE = 0.25
 _MOST_RESTARTS = 3
 _MOST_REFUSED = 5
 # Whoever gives a permission is noticed at once; this is for when nobody tells.
@@ -247,7 +245,7 @@ def _read(
     runtime: Runtime, api: AdminClient, session: requests.Session, view: RunView, address: str, total: int
 ) -> Step:
     """Settle chunks until the file ends or the time is up. The connection stays open between chunks, the transaction does not."""
-    until = time.monotonic() + runtime.lease_seconds * _SHARE_OF_LEASE
+    until = time.monotonic() + runtime.step_seconds
     cursor = {name: value for name, value in view.cursor.items() if name != "refused"}
     catalogue = Catalogue(api) if _chooses_goods(runtime, view) else None
     found = groups(session, address, offset=int(cursor["offset"]))

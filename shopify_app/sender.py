@@ -46,8 +46,6 @@ _ORDER = (
     ALL_BALANCES,
     "balance_metafield",
 )
-# The drain's lease must outlive a batch, and the last call of one may take long.
-_SHARE_OF_LEASE = 0.4
 _HOUR = 3600.0
 
 log = structlog.get_logger(__name__)
@@ -76,7 +74,7 @@ class ShopifySender:
     def send(self, shop_id: int, messages: Sequence[Message]) -> Mapping[int, Outcome]:
         """An outcome for every message."""
         api = AdminClient(self._runtime, self._config, shop_id, self._session)
-        until = self._monotonic() + self._runtime.lease_seconds * _SHARE_OF_LEASE
+        until = self._monotonic() + self._runtime.step_seconds
         outcomes: dict[int, Outcome] = {}
         stopped: Later | None = None
         for group in _groups(messages):

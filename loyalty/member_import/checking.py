@@ -27,8 +27,6 @@ from loyalty.runtime import Runtime
 CHECK = "member_import_check"
 LINES_AT_ONCE = 1_000
 LARGEST_CHANGES = 10
-# A step must end well before its lease does.
-SHARE_OF_LEASE = 0.25
 
 
 def check_step(runtime: Runtime, view: RunView) -> Step:
@@ -47,7 +45,7 @@ def check_step(runtime: Runtime, view: RunView) -> Step:
 
 
 def _read_lines(runtime: Runtime, view: RunView, batch: ImportBatch, program: Program) -> Step:
-    until = time.monotonic() + runtime.lease_seconds * SHARE_OF_LEASE
+    until = time.monotonic() + runtime.step_seconds
     layout = Layout.from_json({name: value for name, value in batch.layout.items() if name != "skip"})
     line = int(view.cursor.get("line", batch.layout["skip"]))
     number = int(view.cursor.get("number", 0))

@@ -18,7 +18,6 @@ from loyalty.book import Account, Book
 from loyalty.core.decide.imports import Brought, ImportRefused, decide_import, import_source
 from loyalty.core.standing import Birthday, HandTier
 from loyalty.member_file import FileRow
-from loyalty.member_import.checking import SHARE_OF_LEASE
 from loyalty.member_import.lines import ROWS_AT_ONCE, forget_people, next_lines
 from loyalty.models import ImportBatch, ImportRow, Member, Shop
 from loyalty.points.climbing import climb
@@ -30,7 +29,7 @@ IMPORT = "member_import"
 
 def import_step(runtime: Runtime, view: RunView) -> Step:
     """Take the import further; every transaction is one batch of lines with the cursor behind them."""
-    until = time.monotonic() + runtime.lease_seconds * SHARE_OF_LEASE
+    until = time.monotonic() + runtime.step_seconds
     number = int(view.cursor.get("number", 0))
     while True:
         with runtime.transaction() as session:

@@ -16,7 +16,6 @@ from loyalty.book import Book
 from loyalty.core.decide.imports import decide_import_undone, import_source
 from loyalty.core.ledger import Entry
 from loyalty.ledger.reading import as_entry
-from loyalty.member_import.checking import SHARE_OF_LEASE
 from loyalty.member_import.importing import codes_in_use, give_back
 from loyalty.member_import.lines import ROWS_AT_ONCE, forget_people, next_lines
 from loyalty.models import ImportBatch, ImportRow, LedgerEntry, Shop
@@ -31,7 +30,7 @@ _ENTRY = tuple(table_of(LedgerEntry).columns)
 
 def undo_step(runtime: Runtime, view: RunView) -> Step:
     """Take the undoing further."""
-    until = time.monotonic() + runtime.lease_seconds * SHARE_OF_LEASE
+    until = time.monotonic() + runtime.step_seconds
     number = int(view.cursor.get("number", 0))
     while True:
         with runtime.transaction() as session:

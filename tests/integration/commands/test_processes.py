@@ -45,6 +45,14 @@ class TestBell:
         bell("drain_inbox", "fern")
         assert job_queue(queue).count == 2
 
+    def test_reward_first(self, queue):
+        """What a shopper waits for goes before all that is in the line already."""
+        bell = Bell(queue)
+        bell("advance_run", 1)
+        bell("drain_outbox", 7, "klaviyo")
+        bell("drain_outbox", 7, "rewards")
+        assert [job.args for job in job_queue(queue).jobs] == [[7, "rewards"], [1], [7, "klaviyo"]]
+
     def test_later_once(self, queue):
         """One message that waits for an hour has one ring to come, however often the job runs meanwhile for others."""
         bell, later = Bell(queue), job_queue(queue).scheduled_job_registry

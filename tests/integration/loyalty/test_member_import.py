@@ -606,7 +606,7 @@ class TestUndo:
     def test_half_an_import(self, runtime, shop, monkeypatch):
         """An import that was cancelled half-way can be gone on with, or undone as far as it came."""
         monkeypatch.setattr(importing, "ROWS_AT_ONCE", 4)
-        monkeypatch.setattr(importing, "SHARE_OF_LEASE", 0)
+        monkeypatch.setattr(Runtime, "step_seconds", 0)
         text = "email,points\n" + "".join(f"p{n}@fernandfig.shop,{n}\n" for n in range(1, 11))
         check(runtime, shop, text)
         run_id = start(runtime, shop, "b1", "import")

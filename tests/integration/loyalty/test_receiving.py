@@ -10,7 +10,7 @@ from cryptography.fernet import Fernet
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
-from loyalty import inbox
+from loyalty import inbox, receiving
 from loyalty.core.facts import CustomerSeen, Fact, Identity, ShopMessage
 from loyalty.encryption import Cipher
 from loyalty.inbox import Malformed
@@ -90,6 +90,23 @@ class TestDrain:
         assert entries(runtime) == 5
         with Session(runtime.engine) as session:
             assert {row.body for row in session.exec(select(InboxMessage))} == {b""}
+
+    def test_turn(self, runtime: Runtime, shop: Shop, hands: Hands, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A backlog is not settled in one go: after a moment the others have their turn, and it is said that more is left."""
+        monkeypatch.setattr(receiving, "BATCH", 2)
+
+        def slowly(message: InboxMessage) -> Sequence[Fact]:
+            hands.later(0.5)
+            return translate(message)
+
+        for number in range(1, 8):
+            deliver(runtime, f"d-{number}", number)
+        slow = Reception({"shopify": slowly}, {})
+        drained = drain_inbox(runtime, slow, DOMAIN)
+        assert (drained.messages, drained.more) == (4, True)
+        drained = drain_inbox(runtime, slow, DOMAIN)
+        assert (drained.messages, drained.more) == (3, False)
+        assert set(states(runtime).values()) == {"done"}
 
     def test_unknown_shop(self, runtime: Runtime, shop: Shop) -> None:
         """Deliveries of a shop that has not come yet wait for it."""

@@ -100,6 +100,23 @@ class TestDrain:
         deadly = rows(runtime)["deadly"]
         assert (deadly.state, deadly.error, deadly.lease_until) == ("parked", outbox.NEVER_ENDED, None)
 
+    def test_turn(self, runtime: Runtime, shop: Shop, hands: Hands) -> None:
+        """A long line is not sent in one go: after a moment the others have their turn, and the rest is rung for at once."""
+
+        class Slow(Remote):
+            def send(self, shop_id: int, messages: Sequence[Message]) -> Mapping[int, Outcome]:
+                hands.later(1)
+                return super().send(shop_id, messages)
+
+        put(runtime, shop, *(f"message {number}" for number in range(50)))
+        remote = Slow()
+        sent = drain_outbox(runtime, remote, shop.id or 0)
+        assert (sent.messages, len(remote.got), sent.again_in) == (20, 20, 0.0)
+        while sent.again_in is not None:
+            sent = drain_outbox(runtime, remote, shop.id or 0)
+        assert {row.state for row in rows(runtime).values()} == {"delivered"}
+        assert len(remote.got) == 50
+
     def test_tell_balances(self, runtime: Runtime, shop: Shop) -> None:
         """Every balance that Shopify should know is queued once per occasion, and nobody else's."""
         assert shop.id is not None
