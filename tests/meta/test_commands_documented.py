@@ -50,7 +50,8 @@ class TestCommands:
         words = example.partition(" >")[0].split()
         assert words[: len(name.split())] == name.split()
         monkeypatch.chdir(tmp_path)
-        (tmp_path / "program.toml").touch()
+        for file in ("program.toml", "members.csv"):
+            (tmp_path / file).touch()
         command.make_context(name, words[len(name.split()) :]).close()
         options = {
             option

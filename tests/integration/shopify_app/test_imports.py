@@ -281,7 +281,7 @@ class TestAddresses:
         run = store.advance(begin(store, "order_import"))
         assert (run.state, run.error) == ("failed", "access_denied")
 
-    def test_refused_reading(self, store):
+    def test_refused_reading(self, store, monkeypatch):
         """An order of which nothing is told because of its address is read without it."""
         order = store.buy("30.00", email="a@fernandfig.shop", shipping_address=PLACES[0])
         api = AdminClient(store.runtime, store.config, store.shop().id, store.http)
@@ -294,7 +294,9 @@ class TestAddresses:
         assert (seen.order.name, seen.order.address_mark) == (order["name"], None)
         ask = api.query
         nothing = Answer({"order": None}, ("UNSPECIFIED",))
-        api.query = lambda text, said=None: nothing if "shippingAddress" in text else ask(text, said)
+        monkeypatch.setattr(
+            api, "query", lambda text, said=None: nothing if "shippingAddress" in text else ask(text, said)
+        )
         (seen,) = reread(api, order["id"]).facts
         assert (seen.order.name, seen.order.address_mark) == (order["name"], None)
 
