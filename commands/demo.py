@@ -8,6 +8,7 @@ import fcntl
 import json
 import shutil
 import signal
+import socket
 import sys
 import threading
 import time
@@ -19,10 +20,12 @@ import requests
 
 from demo import story
 from demo.people import NotAnswered
+from demo.ports import HOST
 from demo.stage import ROOT, Addresses, Stage, StageFailed, shifted_ports
 from demo.telling import NotHeld, Teller, table
 
 _MOST_AT_ONCE = 9
+_MARK = 5009
 _PAUSE = threading.Event()
 
 
@@ -92,15 +95,18 @@ def _places(at: Addresses) -> list[tuple[str, str]]:
 
 @contextlib.contextmanager
 def _own_place() -> Iterator[tuple[Path, int]]:
-    """An empty directory that no other demo uses, with a lock that ends with us, and by how much to shift the ports."""
+    """An empty directory that no other demo uses, and by how much to shift the ports; with a lock for each, which end with us. Other
+    checkouts have directories of their own, but the ports are the machine's: demos that met at one would tell each other's stories."""
     var = ROOT / "var"
     var.mkdir(exist_ok=True)
     for number in range(_MOST_AT_ONCE):
         directory = var / (f"demo-{number + 1}" if number else "demo")
-        with (var / f"{directory.name}.lock").open("w") as lock:
+        with (var / f"{directory.name}.lock").open("w") as lock, socket.socket() as mark:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+                # Nobody listens here: that it is taken says that the ports before it are.
+                mark.bind((HOST, _MARK + 10 * number))
+            except OSError:
                 continue
             shutil.rmtree(directory, ignore_errors=True)
             directory.mkdir()

@@ -1,5 +1,6 @@
 """`flask demo`, as somebody types it on a machine that has nothing but the checkout."""
 
+import contextlib
 import json
 import os
 import signal
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import commands.demo
 from demo.stage import ROOT
 from demo.telling import wait_for
 
@@ -52,6 +54,20 @@ def children_of(directory: str) -> list[str]:
         except OSError:  # it ended while we looked
             continue
     return found
+
+
+class TestPlace:
+    def test_two_checkouts(self, tmp_path, monkeypatch):
+        """Demos of two checkouts that begin at the same moment do not meet at one port."""
+        shifts = []
+        with contextlib.ExitStack() as stack:
+            for name in ("one", "other"):
+                (tmp_path / name).mkdir()
+                monkeypatch.setattr(commands.demo, "ROOT", tmp_path / name)
+                directory, shift = stack.enter_context(commands.demo._own_place())
+                assert directory.is_relative_to(tmp_path / name)
+                shifts.append(shift)
+        assert len(set(shifts)) == 2
 
 
 class TestDemo:
