@@ -39,6 +39,13 @@ class Member(SQLModel, table=True):
             postgresql_where=text("calendar_due IS NOT NULL"),
             sqlite_where=text("calendar_due IS NOT NULL"),
         ),
+        # Few are: who became a part of somebody is found without a look at everybody.
+        Index(
+            "ix_member_merged_into",
+            "merged_into",
+            postgresql_where=text("merged_into IS NOT NULL"),
+            sqlite_where=text("merged_into IS NOT NULL"),
+        ),
         Index(
             "ix_member_gone",
             "shop_id",

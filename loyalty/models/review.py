@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Index, UniqueConstraint
+from sqlalchemy import Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from loyalty.models.columns import BigId, UtcDateTime
@@ -19,6 +19,12 @@ class Review(SQLModel, table=True):
         UniqueConstraint("shop_id", "review_id"),
         Index("ix_review_shop_id_email", "shop_id", "email"),
         Index("ix_review_shop_id_id", "shop_id", "id"),
+        Index(
+            "ix_review_member_id",
+            "member_id",
+            postgresql_where=text("member_id IS NOT NULL"),
+            sqlite_where=text("member_id IS NOT NULL"),
+        ),
     )
 
     id: int | None = Field(default=None, primary_key=True, sa_type=BigId)

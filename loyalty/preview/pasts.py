@@ -5,7 +5,7 @@ had, what staff gave, imports of points, referrals) is carried over as it is on 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -16,6 +16,7 @@ from sqlmodel import Session, col
 from loyalty import reviews
 from loyalty.book.reading import AWARD
 from loyalty.book.records import ALIVE
+from loyalty.bulk import among
 from loyalty.core import ledger
 from loyalty.core.decide import signup_source
 from loyalty.core.facts import ActionDone, BirthdayTold, CustomerSeen, Identity, OrderSeen, OrderSnapshot
@@ -31,7 +32,7 @@ _FOLLOWING = frozenset({"signup", "newsletter", "order", "review", "goal", "birt
 _TOLD_BY_THEIR_SOURCE = ("order", "review")
 _CARRIED = (ledger.REDEEM, ledger.RETURN, ledger.ADJUST, ledger.IMPORT, ledger.TRANSFER)
 _GIVEN_BY_RULES = ("birthday", "tier")
-_RANKS = (CustomerSeen, Joined, OrderSeen)
+_RANKS = {CustomerSeen: 0, Joined: 1, OrderSeen: 2}
 # What is asked of a member and of an award; whole rows cost several times as much to make.
 _MEMBER = tuple(
     getattr(Member, name)
@@ -107,7 +108,7 @@ def _owners(session: Session, shop_id: int, batch: Iterable[int]) -> dict[int, i
     fresh = list(owner)
     while fresh:
         merged = select(col(Member.id), col(Member.merged_into)).where(
-            col(Member.shop_id) == shop_id, col(Member.merged_into).in_(fresh)
+            col(Member.shop_id) == shop_id, among(session, Member.merged_into, fresh)
         )
         fresh = []
         for member_id, kept in session.execute(merged):
@@ -123,8 +124,8 @@ def _in_order(
 
     def place(told: tuple[datetime, ReplayedFact]) -> tuple[datetime, int, int]:
         at, fact = told
-        rank = next((n for n, kind in enumerate(_RANKS) if isinstance(fact, kind)), len(_RANKS))
-        return at, rank, fact.order.order_id if isinstance(fact, OrderSeen) else 0
+        order_id = fact.order.order_id if isinstance(fact, OrderSeen) else 0
+        return at, _RANKS.get(type(fact), len(_RANKS)), order_id
 
     return sorted((told for told in facts if told[0] <= until), key=place)
 
@@ -161,10 +162,10 @@ def _customer(
     )
 
 
-def _awards(session: Session, owner: Iterable[int]) -> Iterator[tuple[int, Award]]:
+def _awards(session: Session, owner: Collection[int]) -> Iterator[tuple[int, Award]]:
     """The awards that say more than the orders and reviews behind them."""
     found = select(*AWARD).where(
-        col(AwardRow.member_id).in_(list(owner)), col(AwardRow.source_kind).not_in(_TOLD_BY_THEIR_SOURCE)
+        among(session, AwardRow.member_id, owner), col(AwardRow.source_kind).not_in(_TOLD_BY_THEIR_SOURCE)
     )
     for member_id, kind, ref, *rest in session.execute(found.order_by(col(AwardRow.id))):
         yield member_id, Award(Source(kind, ref), *rest)
@@ -181,9 +182,9 @@ def _of_awards(awards: Sequence[Award]) -> Iterator[tuple[datetime, ReplayedFact
             yield award.occurred_at, award
 
 
-def _orders(session: Session, owner: Iterable[int]) -> Iterator[tuple[int, datetime, ReplayedFact]]:
+def _orders(session: Session, owner: Collection[int]) -> Iterator[tuple[int, datetime, ReplayedFact]]:
     found = select(col(OrderStanding.member_id), col(OrderStanding.snapshot)).where(
-        col(OrderStanding.member_id).in_(list(owner))
+        among(session, OrderStanding.member_id, owner)
     )
     for member_id, snapshot in session.execute(found):
         order = OrderSnapshot.from_json(snapshot)
@@ -193,7 +194,7 @@ def _orders(session: Session, owner: Iterable[int]) -> Iterator[tuple[int, datet
 
 def _reviews(session: Session, batch: Mapping[int, _Person]) -> Iterator[tuple[int, datetime, ReplayedFact]]:
     """Reviews count from when their authors are members. Those of merged accounts belong to the kept one by now."""
-    found = select(Review).where(col(Review.member_id).in_(list(batch))).order_by(col(Review.id))
+    found = select(Review).where(among(session, Review.member_id, batch)).order_by(col(Review.id))
     for row in session.execute(found).scalars():
         joined_at = batch[row.member_id or 0].joined_at
         if joined_at is not None:
@@ -205,7 +206,7 @@ def _carried(session: Session, owner: Mapping[int, int]) -> Iterator[tuple[int, 
     """Movements that no program makes. A transfer between two accounts of one person is none."""
     found = (
         select(LedgerEntry)
-        .where(col(LedgerEntry.member_id).in_(list(owner)), col(LedgerEntry.kind).in_(_CARRIED))
+        .where(among(session, LedgerEntry.member_id, owner), col(LedgerEntry.kind).in_(_CARRIED))
         .order_by(col(LedgerEntry.member_id), col(LedgerEntry.position))
     )
     for row in session.execute(found).scalars():
@@ -232,7 +233,7 @@ def _books(
 ) -> dict[int, Outcome]:
     """What the ledger and the members' rows say."""
     sums: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for member_id, kind, points in session.execute(_sums(owner, counts_from)):
+    for member_id, kind, points in session.execute(_sums(session, owner, counts_from)):
         sums[owner[member_id]][COUNTED_AS[kind]] += int(points)
     gifts = _gifts(session, owner, counts_from)
     return {
@@ -253,9 +254,9 @@ def _ends_soon(member: _Person, until: datetime) -> bool:
     return member.expires_at is not None and member.expires_at <= until + SOON
 
 
-def _sums(owner: Mapping[int, int], counts_from: datetime | None) -> Any:
+def _sums(session: Session, owner: Mapping[int, int], counts_from: datetime | None) -> Any:
     found = select(col(LedgerEntry.member_id), col(LedgerEntry.kind), func.sum(LedgerEntry.points)).where(
-        col(LedgerEntry.member_id).in_(list(owner))
+        among(session, LedgerEntry.member_id, owner)
     )
     if counts_from is not None:
         found = found.where(col(LedgerEntry.occurred_at) >= counts_from)
@@ -271,7 +272,7 @@ def _gifts(session: Session, owner: Mapping[int, int], counts_from: datetime | N
     found = (
         select(col(RewardIssue.member_id), counted)
         .where(
-            col(RewardIssue.member_id).in_(list(owner)),
+            among(session, RewardIssue.member_id, owner),
             col(RewardIssue.given_for).in_(_GIVEN_BY_RULES),
         )
         .group_by(col(RewardIssue.member_id))

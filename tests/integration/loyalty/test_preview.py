@@ -4,6 +4,7 @@ import contextlib
 import copy
 import itertools
 import json
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -15,7 +16,7 @@ import pytest
 from cryptography.fernet import Fernet
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 from sqlmodel import Session, SQLModel, col, select
 
 from loyalty import preview, programs, runs
@@ -311,6 +312,28 @@ class TestPreview:
         found = preview.compare(runtime, shop.id or 0, asked)
         assert found["after"]["earned"] > found["before"]["earned"]
         assert _everything(engine) == before
+
+
+@pytest.mark.postgres
+class TestReading:
+    def test_looks_at_nobody_else(self, postgres_engine: Engine) -> None:
+        """What is asked of a batch of members is found by who they are, however many others there are."""
+        shop, asked = _shop(postgres_engine, DEFAULT_DOCUMENT), []
+        _live(postgres_engine, shop, [(NOW, joined(ADA))])
+
+        def keep(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
+            if "ANY" in statement:
+                asked.append((statement, parameters))
+
+        event.listen(postgres_engine, "before_cursor_execute", keep)
+        _preview(postgres_engine, shop, DEFAULT_DOCUMENT)
+        event.remove(postgres_engine, "before_cursor_execute", keep)
+        assert len(asked) == 7
+        with postgres_engine.connect() as connection:
+            connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+            for statement, parameters in asked:
+                plan = connection.exec_driver_sql(f"EXPLAIN {statement}", parameters).scalars().all()
+                assert re.search(r"(Index|Recheck) Cond: .*ANY", "\n".join(plan)), statement
 
 
 class TestFigures:
