@@ -125,7 +125,7 @@ def decide_expiry(standing: Standing, program: Program, at: datetime) -> Decisio
 
 def decide_warnings(standing: Standing, program: Program, at: datetime) -> Decision:
     """Announce the end of points on the days for it."""
-    if program.expiry is None or not program.expiry.is_told:
+    if program.expiry is None or not program.is_told:
         return NOTHING
     news = []
     for end in ends(standing, program):
@@ -142,10 +142,10 @@ def decide_warnings(standing: Standing, program: Program, at: datetime) -> Decis
 
 def _warnings(end: End, program: Program) -> list[tuple[datetime, str]]:
     """When an end is announced, and how."""
+    if not program.is_told:
+        return []
     expiry, zone = program.expiry, program.timezone
     assert expiry is not None
-    if not expiry.is_told:
-        return []
     day = day_of(end.at, zone)
     days = ((expiry.warning_days, WARNING), (expiry.last_chance_days, LAST_CHANCE))
     return [(start_of(day - timedelta(days=ahead), zone), which) for ahead, which in days if ahead]

@@ -83,6 +83,5 @@ def _is_unknown(order: OrderSnapshot, program: Program) -> bool:
 
 
 def _quiet(program: Program) -> Program:
-    """The same program without what it only says: reminders and warnings. They move no points, and are most of what a calendar does."""
-    expiry = replace(program.expiry, is_told=False) if program.expiry is not None else None
-    return replace(program, balance_reminder=None, expiry=expiry)
+    """The same program without what it only says. It moves no points, and is most of what a calendar does."""
+    return replace(program, balance_reminder=None, is_told=False)

@@ -39,10 +39,12 @@ def decide_tier(
     key = tier.key if tier else None
     if key == standing.tier:
         return gathered.decision()
-    rungs = list(_rungs(climb, standing.tier, tier, at))
-    gathered.news.insert(0, _changed(climb, standing, tier, at, balance=gathered.balance, history=history))
+    if program.is_told:
+        gathered.news.insert(
+            0, _changed(climb, standing, tier, at, balance=gathered.balance, history=history)
+        )
     gifts = []
-    for rung in rungs:
+    for rung in _rungs(climb, standing.tier, tier, at):
         taken = next((award for award in gathered.awards if award.slot == tier_slot(rung.key)), None)
         known = taken or _known(standing, rung)
         if known is not None and (known.worth or not known.why.get("undone")):

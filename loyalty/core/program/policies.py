@@ -21,15 +21,13 @@ class Expiry:
     """How points end: by ``inactivity`` the whole balance, by ``age`` each point for itself, first in, first out.
 
     ``months`` after the last activity or after they could be spent, on the day of the shop's calendar. Members are warned
-    ``warning_days`` and once more ``last_chance_days`` before. ``is_told``: whether anybody is; where nobody is (in a preview), these days
-    say only how soon points may end by surprise.
+    ``warning_days`` and once more ``last_chance_days`` before; points never end by surprise sooner than that.
     """
 
     kind: str
     months: int
     warning_days: int = 30
     last_chance_days: int = 3
-    is_told: bool = True
 
 
 @dataclass(frozen=True, slots=True)
