@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlmodel import Session, col, select
 
 from loyalty import outbox
+from loyalty.core.decide.referrals import OF_ADVOCATE, OF_FRIEND
 from loyalty.models import MemberDevice, Referral
 
 
@@ -14,10 +15,13 @@ def note_device(session: Session, shop_id: int, member_id: int, device: str, *, 
     session.execute(outbox.insert_or_ignore(session, MemberDevice).values(values))
 
 
-def device_matches(session: Session, referral: Referral, *, advocate_id: int, friend_id: int) -> bool | None:
-    """Whether the friend's device is the advocate's own, or that of another friend whom the advocate brought. None: not known."""
+def device_matches(
+    session: Session, referral: Referral, *, advocate_id: int, friend_id: int
+) -> tuple[bool | None, str]:
+    """Whether the friend's device is the advocate's own, or that of another friend whom the advocate brought. None where it cannot be told,
+    and of whom no device is known."""
     if referral.device is None:
-        return None
+        return None, OF_FRIEND
     circle = select(Referral.friend_id).where(Referral.advocate_id == advocate_id)
     found = session.exec(
         select(MemberDevice.id)
@@ -29,4 +33,7 @@ def device_matches(session: Session, referral: Referral, *, advocate_id: int, fr
         )
         .limit(1)
     ).first()
-    return found is not None
+    if found is not None:
+        return True, ""
+    own = session.exec(select(MemberDevice.id).where(MemberDevice.member_id == advocate_id).limit(1)).first()
+    return (False, "") if own is not None else (None, OF_ADVOCATE)

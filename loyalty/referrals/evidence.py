@@ -7,7 +7,15 @@ from sqlmodel import col, select
 
 from loyalty.book import Account, Book, OrderRecord
 from loyalty.core.decide import order_credit
-from loyalty.core.decide.referrals import BLOCKED, COMPLETED, ORDERED, Case, FriendOrder
+from loyalty.core.decide.referrals import (
+    BLOCKED,
+    COMPLETED,
+    OF_ADVOCATE,
+    OF_FRIEND,
+    ORDERED,
+    Case,
+    FriendOrder,
+)
 from loyalty.core.referrals import comparable
 from loyalty.models import Referral
 from loyalty.referrals.devices import device_matches
@@ -35,20 +43,25 @@ def case_of(book: Book, row: Referral) -> Case:
     buyers = {id(friend): friend} | {id(r.account): r.account for r in records if r.account is not None}
     assert advocate.id is not None
     assert friend.id is not None
+    same_person, email_missing = _same_person(advocate, friend)
+    matches, device_missing = device_matches(book.session, row, advocate_id=advocate.id, friend_id=friend.id)
     return Case(
         orders=tuple(_orders(book, row, records, advocate)),
-        same_person=_same_person(advocate, friend),
+        same_person=same_person,
+        email_missing=email_missing,
         was_customer=any(
             _was_customer(book, row, buyer) for buyer in buyers.values() if buyer is not advocate
         ),
         is_taken=_is_taken(book, row, friend.id),
         is_erased="redacted" in (advocate.state, friend.state),
-        device_matches=device_matches(book.session, row, advocate_id=advocate.id, friend_id=friend.id),
+        device_matches=matches,
+        device_missing=device_missing,
         completed_with=row.order_id if row.completed_at is not None else None,
         counts=row.state in (ORDERED, COMPLETED),
         others=_others(book, row, advocate.id),
         ruling=row.ruling,
         findings={each["check"]: each["result"] for each in row.checks},
+        missing={each["check"]: each.get("missing", "") for each in row.checks},
     )
 
 
@@ -68,14 +81,22 @@ def _orders(
     doors = _doors(book, advocate) if any(record.snapshot.address_mark for record in since) else set()
     for record in since:
         order = record.snapshot
+        matches, missing = _same_door(order.address_mark, doors)
         yield FriendOrder(
             order_id=record.order_id,
             placed_at=order.created_at,
             amount=order_credit(order, program).amount,
             is_lost=order.cancelled or order.financial_status in _LOST or order.refunded > 0,
             by_advocate=record.account is advocate,
-            address_matches=order.address_mark in doors if order.address_mark and doors else None,
+            address_matches=matches,
+            address_missing=missing,
         )
+
+
+def _same_door(mark: str | None, doors: set[str]) -> tuple[bool | None, str]:
+    if mark is None:
+        return None, OF_FRIEND
+    return (mark in doors, "") if doors else (None, OF_ADVOCATE)
 
 
 def _began(row: Referral) -> datetime:
@@ -90,11 +111,14 @@ def _doors(book: Book, advocate: Account) -> set[str]:
     return {mark for mark in marks if mark is not None}
 
 
-def _same_person(advocate: Account, friend: Account) -> bool:
+def _same_person(advocate: Account, friend: Account) -> tuple[bool | None, str]:
+    """Whether the two are one account or have one e-mail address; None where one of them has none, and who that is."""
     if advocate is friend:
-        return True
-    address = comparable(friend.email)
-    return address is not None and address == comparable(advocate.email)
+        return True, ""
+    friends, own = comparable(friend.email), comparable(advocate.email)
+    if friends is None or own is None:
+        return None, OF_FRIEND if friends is None else OF_ADVOCATE
+    return friends == own, ""
 
 
 def _was_customer(book: Book, row: Referral, person: Account) -> bool:

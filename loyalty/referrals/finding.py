@@ -2,12 +2,13 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, or_
 from sqlmodel import Session, col, select
 
 from loyalty.book import Book, OrderRecord
-from loyalty.core.decide.referrals import ORDERED
+from loyalty.core.decide.referrals import ADDRESS, OF_ADVOCATE, ORDERED, UNKNOWN
 from loyalty.models import Referral, RewardIssue, Shop
 
 BATCH = 200
@@ -71,6 +72,21 @@ def used_codes(book: Book, advocate_ids: Collection[int]) -> list[int]:
     """The referrals by these members whose friend's code was used."""
     theirs = select(Referral.id, Referral.coupon_orders).where(col(Referral.advocate_id).in_(advocate_ids))
     return [row_id for row_id, orders in book.session.exec(theirs).all() if row_id is not None and orders]
+
+
+def without_door(book: Book, advocate_ids: Collection[int]) -> list[int]:
+    """The referrals on hold by these members of whom no address was known when they were judged."""
+    theirs = select(Referral.id, Referral.checks).where(
+        col(Referral.advocate_id).in_(advocate_ids), Referral.state == ORDERED
+    )
+    found = book.session.exec(theirs).all()
+    return [row_id for row_id, checks in found if row_id is not None and any(map(_lacks_door, checks))]
+
+
+def _lacks_door(told: dict[str, Any]) -> bool:
+    # What was judged long ago does not say of whom none was known.
+    is_blind = (told["check"], told["result"]) == (ADDRESS, UNKNOWN)
+    return is_blind and bool(told.get("missing", OF_ADVOCATE) == OF_ADVOCATE)
 
 
 def is_due(at: datetime) -> tuple[ColumnElement[bool], ...]:

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import and_
+from sqlalchemy import ColumnElement, and_
 from sqlmodel import Session, col
 
 from loyalty import outbox
@@ -16,6 +17,7 @@ from loyalty.core.decide.referrals import (
     ORDERED,
     REVERSED,
     RULE,
+    Finding,
     Verdict,
     decide_referral,
     judge,
@@ -33,6 +35,7 @@ from loyalty.referrals.finding import (
     locked_rows,
     orders_by_code,
     used_codes,
+    without_door,
 )
 from loyalty.referrals.gifts import end_gift, give_friend, reward_advocate
 from loyalty.referrals.telling import tell_accepted, tell_completed
@@ -47,15 +50,19 @@ Ready = Callable[[Book, Sequence[Account], datetime], None]
 
 
 def settle_orders(book: Book, records: Iterable[OrderRecord], ready: Ready) -> None:
-    """Judge the referrals that these orders are about: as a friend's, or by a friend's code."""
+    """Judge the referrals that these orders are about: as a friend's, by a friend's code, or because they are the first to tell of an
+    address of the member's."""
     records = list(records)
     buyers = {r.account.id for r in records if r.account is not None and r.account.id is not None}
     by_code = orders_by_code(book, records)
     if not buyers and not by_code:
         return
-    rows = locked_rows(
-        book, col(Referral.friend_id).in_(buyers), *([keyed(book, by_code)] if by_code else ())
-    )
+    placed = {r.account.id for r in records if r.account is not None and r.snapshot.address_mark}
+    waiting = without_door(book, {one for one in placed if one is not None}) if placed else []
+    about: list[ColumnElement[bool]] = [col(Referral.friend_id).in_(buyers)]
+    about += [keyed(book, by_code)] if by_code else []
+    about += [col(Referral.id).in_(waiting)] if waiting else []
+    rows = locked_rows(book, *about)
     for row in rows:
         fresh = [order_id for order_id in by_code.get(row.key, ()) if order_id not in row.coupon_orders]
         if fresh:
@@ -204,12 +211,15 @@ def _end_without_advocate(book: Book, row: Referral) -> None:
 
 def _note(book: Book, row: Referral, verdict: Verdict) -> None:
     row.state, row.reason, row.updated_at = verdict.state, verdict.reason, book.now
-    row.checks = [
-        {"check": each.check, "result": each.result, "blocks": each.blocks} for each in verdict.findings
-    ]
+    row.checks = [_told(finding) for finding in verdict.findings]
     if row.completed_at is not None:
         return  # it stays with the order that completed it
     order = verdict.order if verdict.is_rewarded else None
     row.order_id = order.order_id if order else None
     row.ordered_at = order.placed_at if order else None
     row.due_at = verdict.due_at if order else None
+
+
+def _told(finding: Finding) -> dict[str, Any]:
+    told = {"check": finding.check, "result": finding.result, "blocks": finding.blocks}
+    return told | ({"missing": finding.missing} if finding.missing else {})

@@ -16,7 +16,8 @@ from loyalty.statement.keyset import Cursor, Page, fetch_page
 
 @dataclass(frozen=True, slots=True)
 class RunView:
-    """One run as a progress bar shows it. ``rate`` is pieces a second since the start."""
+    """One run as a progress bar shows it. ``rate`` is pieces a second since the start; ``asks_less``: it does without delivery addresses,
+    because the app may not see them."""
 
     id: int
     kind: str
@@ -30,6 +31,7 @@ class RunView:
     finished_at: datetime | None
     rate: float
     seconds_left: float | None
+    asks_less: bool = False
 
     @property
     def is_open(self) -> bool:
@@ -65,6 +67,7 @@ def view(run: Run, *, now: datetime) -> RunView:
         finished_at=run.finished_at,
         rate=seen.rate,
         seconds_left=seen.seconds_left,
+        asks_less=bool(run.cursor.get("asks_less")),
     )
 
 
@@ -172,6 +175,8 @@ def _parts(run: RunView, formats: Formats) -> Iterator[str]:
         yield f"{formats.number(round(run.rate) or Decimal(str(round(run.rate, 2))))} per second"
     if run.state == "running" and run.seconds_left is not None:
         yield f"about {formats.span(run.seconds_left)} left"
+    if run.asks_less:
+        yield "without delivery addresses, which Shopify has not approved this app to see"
     if run.error:
         yield _waiting(run.error) if run.is_open else run.error
 

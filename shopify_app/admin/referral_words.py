@@ -33,14 +33,27 @@ _REASONS: Mapping[str, str] = {
     "below_minimum": "The order was too small",
     "advocate_gone": "The member is gone",
 }
-# What each check looks at, as a merchant reads it when it passed, failed, or had nothing to look at.
+# What each check looks at, as a merchant reads it when it passed, failed, or was not made for a reason that nobody wrote down.
 _CHECKS: Mapping[str, tuple[str, str, str]] = {
-    "self": ("Two different people", "One and the same person", "Not looked at"),
-    "duplicate": ("Brought by nobody else", "Brought by somebody else before", "Not looked at"),
-    "existing_customer": ("A new customer", "A customer already", "Not looked at"),
-    "device": ("Another device", "A known device", "Device not known"),
-    "address": ("Another address", "The member's address", "Addresses not known"),
-    "limit": ("Within the limit", "Over the limit", "No limit to keep"),
+    "self": ("Two different people", "One and the same person", "Not checked"),
+    "duplicate": ("Brought by nobody else", "Brought by somebody else before", "Not checked"),
+    "existing_customer": ("A new customer", "A customer already", "Not checked"),
+    "device": ("Another device", "A known device", "Not checked: a device is not known"),
+    "address": ("Another address", "The member's address", "Not checked: an address is not known"),
+    "limit": ("Within the limit", "Over the limit", "Not checked"),
+}
+_NO_ORDER = "no order of the friend's counts so far"
+# What a check had nothing of, and what that means for it.
+_NOT_MADE: Mapping[tuple[str, str], str] = {
+    ("self", "friend"): "E-mail addresses not compared: none is known of the friend",
+    ("self", "advocate"): "E-mail addresses not compared: none is known of the member",
+    ("device", "friend"): "Devices not compared: none is known of the friend",
+    ("device", "advocate"): "Devices not compared: none is known of the member",
+    ("address", "order"): f"Addresses not compared yet: {_NO_ORDER}",
+    ("address", "friend"): "Addresses not compared: the friend's order has none that is known",
+    ("address", "advocate"): "Addresses not compared: none is known of the member's own orders",
+    ("limit", "order"): f"Not counted yet: {_NO_ORDER}",
+    ("limit", "limit"): "No limit to keep",
 }
 _PLACES = {"passed": 0, "failed": 1, "unknown": 2}
 
@@ -54,9 +67,18 @@ def checks(row: Referral) -> list[dict[str, Any]]:
     """What each check said, and whether it would block."""
     return [
         {
-            "text": _CHECKS[each["check"]][_PLACES[each["result"]]],
+            "text": _NOT_MADE.get((each["check"], each.get("missing", "")))
+            or _CHECKS[each["check"]][_PLACES[each["result"]]],
             "result": each["result"],
             "blocks": each["blocks"],
         }
         for each in row.checks
     ]
+
+
+def summary(row: Referral) -> str:
+    """All checks in a line: how many failed, and how many were not made for lack of something to look at."""
+    failed = sum(each["result"] == "failed" for each in row.checks)
+    blind = sum(each["result"] == "unknown" and each.get("missing") != "limit" for each in row.checks)
+    told = f"{failed} of {len(row.checks)} checks failed" if failed else "No check failed"
+    return f"{told}, {blind} not made" if blind else told

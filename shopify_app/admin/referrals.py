@@ -1,7 +1,10 @@
 """Referrals for the merchant: what became of each, what every check said, and the last word of staff."""
 
+from datetime import datetime
+
 from flask import Blueprint, request
 from flask.wrappers import Response
+from sqlmodel import Session
 
 from loyalty import referrals
 from loyalty.core.decide.referrals import (
@@ -17,10 +20,12 @@ from loyalty.database import retry_on_conflict
 from loyalty.points import settle_accounts
 from loyalty.programs import NoProgram
 from loyalty.statement import referrals as statement
+from loyalty.statement import runs
 from loyalty.statement.keyset import parse_cursor
 from shopify_app.admin.answers import done, refused
+from shopify_app.admin.imports import ORDERS
 from shopify_app.admin.page import Pages, points_name, program_in_force
-from shopify_app.admin.referral_words import TONES, WORDS, checks, reason
+from shopify_app.admin.referral_words import TONES, WORDS, checks, reason, summary
 
 _RULINGS = {"approve": APPROVED, "block": BLOCKED}
 _APPROVABLE = frozenset({BLOCKED, REVERSED})
@@ -65,11 +70,18 @@ def _list(pages: Pages) -> Response:
             tones=TONES,
             points_name=points_name(program),
             offered=program is not None and program.referrals is not None,
+            knows_past=_knows_past(session, shop.id, pages.runtime.clock()),
             reason=reason,
             checks=checks,
+            summary=summary,
             may_approve=lambda row: row.state in _APPROVABLE and row.ruling != APPROVED,
             may_block=lambda row: row.state in _BLOCKABLE,
         )
+
+
+def _knows_past(session: Session, shop_id: int, now: datetime) -> bool:
+    """Whether orders from before the installation were brought in, without which a guest of those days is a new customer."""
+    return any(run.state == "done" for run in runs.latest(session, shop_id, (ORDERS,), now=now))
 
 
 def _rule(pages: Pages, referral_id: int, said: str) -> Response | tuple[Response, int]:

@@ -43,22 +43,26 @@ _OF_THAT_DAY = frozenset({DEVICE, ADDRESS, LIMIT})
 APPROVED = "approved"
 PASSED, FAILED, UNKNOWN = "passed", "failed", "unknown"
 BY_STAFF = "staff"
+# What a check had nothing of to look at: of the member (the advocate), of the friend, an order that counts, or a limit to keep.
+OF_ADVOCATE, OF_FRIEND, NO_ORDER, NO_LIMIT = "advocate", "friend", "order", "limit"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one check says: ``passed``, ``failed``, or ``unknown`` where there was nothing to look at. ``blocks``: whether a failure ends
-    the referral; it is shown either way."""
+    """What one check says: ``passed``, ``failed``, or ``unknown`` where there was nothing to look at, and then ``missing`` what there was
+    nothing of. ``blocks``: whether a failure ends the referral; it is shown either way."""
 
     check: str
     result: str
     blocks: bool
+    missing: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class FriendOrder:
     """An order of the friend (or with the friend's code), as it is known now. ``amount`` is what of it counts, ``is_lost`` that it was
-    cancelled or that money of it went back. ``address_matches``: whether it went to an address of the advocate's; None when unknown."""
+    cancelled or that money of it went back. ``address_matches``: whether it went to an address of the advocate's; None when that is not
+    known, and ``address_missing`` of whom no address is."""
 
     order_id: int
     placed_at: datetime
@@ -66,6 +70,7 @@ class FriendOrder:
     is_lost: bool = False
     by_advocate: bool = False
     address_matches: bool | None = None
+    address_missing: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,20 +79,25 @@ class Case:
 
     ``orders`` are those since the claim. ``completed_with`` is the order that it was completed with. ``others`` is when the other
     referrals of the advocate that count were ordered. ``counts``: whether this one counts already. ``is_erased``: one of the two is
-    nobody any more. ``ruling``: what staff said (``approved``, ``blocked`` or nothing). ``findings`` are what the checks said before, by name.
+    nobody any more. ``ruling``: what staff said (``approved``, ``blocked`` or nothing). ``findings`` are what the checks said before, by name,
+    and ``missing`` what they had nothing of. ``same_person`` and ``device_matches`` are None where that cannot be told, for lack of an
+    e-mail address (``email_missing``) or a device (``device_missing``) of one of the two.
     """
 
     orders: tuple[FriendOrder, ...] = ()
-    same_person: bool = False
+    same_person: bool | None = False
+    email_missing: str = ""
     was_customer: bool = False
     is_taken: bool = False
     is_erased: bool = False
     device_matches: bool | None = None
+    device_missing: str = ""
     completed_with: int | None = None
     counts: bool = False
     others: tuple[datetime, ...] = ()
     ruling: str = ""
     findings: Mapping[str, str] = field(default_factory=dict)
+    missing: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,24 +209,41 @@ def _without_order(case: Case, findings: tuple[Finding, ...]) -> Verdict:
 
 
 def _findings(case: Case, program: Program, terms: Referrals, order: FriendOrder | None) -> Iterator[Finding]:
-    buys_for_oneself = any(each.by_advocate for each in case.orders)
-    fits = case.counts or order is None or allows(terms.limit, case.others, order.placed_at, program.timezone)
-    now = {
-        SELF: _result(case.same_person or buys_for_oneself),
-        DUPLICATE: _result(case.is_taken),
-        EXISTING_CUSTOMER: _result(case.was_customer),
-        DEVICE: _result(case.device_matches),
-        ADDRESS: _result(order.address_matches if order else None),
-        LIMIT: UNKNOWN if terms.limit is None or order is None else _result(not fits),
-    }
+    now = _now(case, program, terms, order)
     for check in CHECKS:
+        result, missing = now[check]
         before = case.findings.get(check)
         is_kept = case.completed_with is not None and check in _OF_THAT_DAY
-        # Two people of one mailbox stay one when the mailbox is forgotten.
-        is_proved = check == SELF and before == FAILED and case.is_erased
-        result = before if before and (is_kept or is_proved) else now[check]
-        yield Finding(check, result, check in terms.checks or check in _ALWAYS)
+        # Two people of one mailbox stay one when the mailbox is forgotten, and so do two of two.
+        is_proved = check == SELF and case.is_erased and (before == FAILED or result == UNKNOWN)
+        if before and (is_kept or is_proved):
+            result, missing = before, case.missing.get(check, "")
+        yield Finding(check, result, check in terms.checks or check in _ALWAYS, missing)
 
 
-def _result(failed: bool | None) -> str:  # noqa: FBT001  # an answer, not a switch
-    return UNKNOWN if failed is None else FAILED if failed else PASSED
+def _now(
+    case: Case, program: Program, terms: Referrals, order: FriendOrder | None
+) -> Mapping[str, tuple[str, str]]:
+    """What each check finds now, and what it has nothing of."""
+    buys_for_oneself = any(each.by_advocate for each in case.orders)
+    return {
+        SELF: _result(True if buys_for_oneself else case.same_person, case.email_missing),
+        DUPLICATE: _result(case.is_taken),
+        EXISTING_CUSTOMER: _result(case.was_customer),
+        DEVICE: _result(case.device_matches, case.device_missing),
+        ADDRESS: _result(order.address_matches, order.address_missing) if order else (UNKNOWN, NO_ORDER),
+        LIMIT: _within(case, program, terms, order),
+    }
+
+
+def _within(case: Case, program: Program, terms: Referrals, order: FriendOrder | None) -> tuple[str, str]:
+    if terms.limit is None or order is None:
+        return UNKNOWN, NO_LIMIT if terms.limit is None else NO_ORDER
+    fits = case.counts or allows(terms.limit, case.others, order.placed_at, program.timezone)
+    return _result(not fits)
+
+
+def _result(failed: bool | None, missing: str = "") -> tuple[str, str]:  # noqa: FBT001  # an answer, not a switch
+    if failed is None:
+        return UNKNOWN, missing
+    return (FAILED if failed else PASSED), ""

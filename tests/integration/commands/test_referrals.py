@@ -111,7 +111,7 @@ class TestShow:
         assert by_name["device"]["result"] == "unknown"
         told = run("show", str(number)).stdout
         assert "One and the same person" in told
-        assert "Device not known" in told
+        assert "Devices not compared: none is known of the friend" in told
 
     def test_ruling(self, run):
         """What staff said, who, and when."""

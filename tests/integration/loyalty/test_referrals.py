@@ -278,6 +278,15 @@ class TestClaim:
                 referrals.note_device(session, world.shop.id or 0, ada, "own", now=NOW)
         assert world.state(world.claim(device="own"))[:2] == ("blocked", "device")
         assert world.state(world.claim("di@fernandfig.shop", device="hers"))[0] == "claimed"
+        stranger = world.claim("gus@fernandfig.shop", device="his", of=BO)
+        unseen = world.claim("hal@fernandfig.shop", of=BO)
+        told = [
+            next(each for each in world.referral(row).checks if each["check"] == "device")
+            for row in (stranger, unseen)
+        ]
+        assert [(each["result"], each["missing"]) for each in told] == [
+            ("unknown", "advocate"), ("unknown", "friend"),
+        ]  # fmt: skip
         assert world.state(world.claim("ed@fernandfig.shop", device="hers"))[:2] == ("blocked", "device")
         assert world.state(world.claim("flo@fernandfig.shop", of=BO, device="own"))[0] == "claimed"
 
@@ -410,6 +419,35 @@ class TestOrders:
         di = Identity(None, "di@fernandfig.shop")
         world.hear(bought(di, 6, at=NOW + timedelta(days=1), address_mark="fff000"))
         assert world.state(second)[0] == "ordered"
+
+    def test_unknown_address(self, world: World) -> None:
+        """While no address is known of one of the two, the check says of whom; the first that becomes known is looked at at once."""
+        row = world.claim()
+        assert self._address(world, row) == ("unknown", "order")
+        world.hear(friend_buys(world, read=False))
+        assert self._address(world, row) == ("unknown", "friend")
+        world.hear(friend_buys(world, read=False, told=NOW + timedelta(days=2), address_mark="abc123"))
+        assert self._address(world, row) == ("unknown", "advocate")
+        world.hear(bought(BO, 4, at=NOW - timedelta(days=2), address_mark="abc123"))
+        world.hear(bought(ADA, 5, at=NOW - timedelta(days=2)))
+        assert self._address(world, row) == ("unknown", "advocate")
+        world.hear(bought(ADA, 5, at=NOW - timedelta(days=2), address_mark="abc123"))
+        assert self._address(world, row) == ("failed", None)
+        assert world.state(row) == ("blocked", "address", 0)
+
+    def test_rewarded_before(self, world: World) -> None:
+        """An address that becomes known after the member was rewarded takes nothing back."""
+        row = world.claim()
+        world.hear(friend_buys(world, address_mark="abc123"))
+        world.pass_time(60)
+        world.hear(bought(ADA, 5, at=NOW - timedelta(days=2), address_mark="abc123"))
+        world.hear(friend_buys(world, told=NOW + timedelta(days=61), address_mark="abc123"))
+        assert world.state(row) == ("completed", "", 500)
+        assert self._address(world, row) == ("unknown", "advocate")
+
+    def _address(self, world: World, row: Referral) -> tuple[str, str | None]:
+        told = next(each for each in world.referral(row).checks if each["check"] == "address")
+        return told["result"], told.get("missing")
 
     def test_refund_within(self, world: World) -> None:
         """Money back within the hold: nothing was posted, nothing is taken, and nothing comes later."""

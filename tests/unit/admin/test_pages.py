@@ -8,7 +8,7 @@ from sqlmodel import select
 
 from loyalty import programs
 from loyalty.core.document import DEFAULT_DOCUMENT, read_text
-from loyalty.models import ProgramVersion
+from loyalty.models import ProgramVersion, Run
 from loyalty.runtime import Runtime
 from tests.merchant_pages import ROOT, Door
 from tests.shop_story import Story
@@ -235,6 +235,16 @@ class TestRuns:
     def test_order_imports(self, client: FlaskClient, bare: Story) -> None:
         """Without the scope for all orders the page says how far back an import reaches."""
         assert "the orders of the last 60 days" in text_of(client, "/imports")
+
+    def test_without_addresses(self, client: FlaskClient, story: Story, runtime: Runtime) -> None:
+        """An import that had to do without delivery addresses says so, under way and when it is done."""
+        with runtime.transaction() as session:
+            run = session.get_one(Run, story.run_ids[0])
+            run.kind, run.cursor, run.skipped, run.failed = "order_import", {"asks_less": True}, 0, 0
+        told = client.get(f"/runs/{story.run_ids[0]}.json").json
+        assert told is not None
+        assert "without delivery addresses, which Shopify has not approved" in told["text"]
+        assert "Without delivery addresses" in text_of(client, "/imports")
 
 
 class TestPrivacy:

@@ -9,7 +9,7 @@ from sqlmodel import select
 from loyalty import programs, referrals
 from loyalty.core.document import DEFAULT_DOCUMENT
 from loyalty.core.referrals import own_code
-from loyalty.models import Member, Referral, Shop
+from loyalty.models import Member, Referral, Run, Shop
 from loyalty.runtime import Runtime
 from tests.merchant_pages import NOW, Bell, Door
 from tests.shop_story import Story
@@ -50,6 +50,42 @@ class TestList:
         assert "<strong>One and the same person</strong>" in page
         assert "A new customer" in page
         assert "<i>friend" not in page
+
+    def test_not_made(self, client: FlaskClient, told: list[Referral]) -> None:
+        """What no check could look at is said of each, and counted in the line above them."""
+        page = client.get("/referrals").text
+        assert "Devices not compared: none is known of the friend" in page
+        assert "Addresses not compared yet: no order of the friend&#39;s counts so far" in page
+        assert "No limit to keep" in page
+        assert "<summary>No check failed, 2 not made</summary>" in page
+        assert "<summary>1 of 6 checks failed, 2 not made</summary>" in page
+
+    def test_past_orders(self, client: FlaskClient, runtime: Runtime, told: list[Referral]) -> None:
+        """Until past orders were imported, the page says who cannot be recognised."""
+        assert "Orders from before the installation were not imported" in client.get("/referrals").text
+        with runtime.transaction() as session:
+            session.add(
+                Run(
+                    shop_id=told[0].shop_id,
+                    kind="order_import",
+                    state="done",
+                    params={},
+                    created_at=NOW,
+                    due_at=NOW,
+                )
+            )
+        assert "were not imported" not in client.get("/referrals").text
+
+    def test_judged_long_ago(self, client: FlaskClient, runtime: Runtime, told: list[Referral]) -> None:
+        """A referral of which nobody wrote down what was missing says that the check was not made."""
+        with runtime.transaction() as session:
+            row = session.get_one(Referral, told[0].id)
+            row.checks = [
+                {name: said for name, said in each.items() if name != "missing"} for each in row.checks
+            ]
+        page = client.get("/referrals").text
+        assert "Not checked: an address is not known" in page
+        assert "Not checked: a device is not known" in page
 
     def test_filter(self, client: FlaskClient, told: list[Referral]) -> None:
         """One state alone; what is no state means all of them."""

@@ -53,6 +53,11 @@ def found(verdict) -> dict[str, str]:
     return {finding.check: finding.result for finding in verdict.findings}
 
 
+def missing(verdict) -> dict[str, str]:
+    """What the checks that were not made had nothing of."""
+    return {each.check: each.missing for each in verdict.findings if each.result == "unknown"}
+
+
 class TestStates:
     """What a referral has come to."""
 
@@ -161,6 +166,32 @@ class TestChecks:
             "limit": "unknown",
         }
 
+    def test_missing(self):
+        """A check that was not made says what it had nothing of; one that was made does not."""
+        limited = replace(TERMS, limit=Limit(2, "month"))
+        assert missing(judged(limited)) == {"device": "", "address": "order", "limit": "order"}
+        blind = {
+            "same_person": None,
+            "email_missing": "advocate",
+            "device_missing": "friend",
+            "orders": (bought(address_missing="advocate"),),
+        }
+        assert missing(judged(**blind)) == {
+            "self": "advocate", "device": "friend", "address": "advocate", "limit": "limit",
+        }  # fmt: skip
+        seen = bought(address_matches=False, address_missing="advocate")
+        assert missing(judged(orders=(seen,), device_matches=False, device_missing="friend")) == {
+            "limit": "limit"
+        }
+
+    def test_missing_stays(self):
+        """What could not be looked at on the day of the reward is said of that day, whatever is known since."""
+        was = {"findings": {"address": "unknown", "device": "passed"}, "missing": {"address": "advocate"}}
+        verdict = judged(completed_with=1, orders=(bought(address_matches=True),), at=day(60), **was)
+        assert (verdict.state, found(verdict)["address"], missing(verdict)["address"]) == (
+            "completed", "unknown", "advocate",
+        )  # fmt: skip
+
     def test_first_reason(self):
         """Of several failures the plainest is the reason."""
         verdict = judged(was_customer=True, is_taken=True, device_matches=True)
@@ -169,6 +200,8 @@ class TestChecks:
     def test_self_stays(self):
         """Two people of one mailbox stay one when the address is forgotten, and not when a merge of theirs is undone."""
         assert judged(findings={"self": "failed"}, is_erased=True).reason == "self"
+        erased = judged(findings={"self": "passed"}, is_erased=True, same_person=None, email_missing="friend")
+        assert (found(erased)["self"], missing(erased).get("self")) == ("passed", None)
         assert judged(findings={"self": "failed"}).state == "claimed"
         assert judged(findings={"device": "failed"}).state == "claimed"
 
