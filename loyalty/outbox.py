@@ -5,7 +5,7 @@ not a call to a queue, is why nothing is lost between the two.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -202,6 +202,18 @@ def record(
             execution_options={"synchronize_session": False},
         )
     _forget_addresses(session, messages, outcomes)
+
+
+def hurry(session: Session, shop_id: int, channels: Collection[str], *, now: datetime) -> None:
+    """What it waited for has come: what failed for the time being is due at once. What was never tried keeps its time."""
+    waiting = update(OutboxMessage).where(
+        col(OutboxMessage.shop_id) == shop_id,
+        col(OutboxMessage.channel).in_(channels),
+        col(OutboxMessage.state) == "due",
+        col(OutboxMessage.due_at) > now,
+        col(OutboxMessage.error).is_not(None),
+    )
+    session.execute(waiting.values(due_at=now), execution_options={"synchronize_session": False})
 
 
 def retry(session: Session, shop_id: int, ids: Sequence[int], *, now: datetime) -> int:

@@ -3,7 +3,7 @@ killed goes on where it was, and what a page shows is what is true.
 """
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -138,6 +138,14 @@ def permitted(session: Session, shop_id: int, *, now: datetime) -> None:
     """The shop's permissions changed: runs that wait for one look again."""
     waiting = update(Run).where(
         col(Run.shop_id) == shop_id, col(Run.state) == "running", col(Run.error).startswith(LACKS)
+    )
+    session.execute(waiting.values(due_at=now))
+
+
+def hurry(session: Session, shop_id: int, kinds: Collection[str], *, now: datetime) -> None:
+    """What runs of these kinds waited for has come: their next step is due at once."""
+    waiting = update(Run).where(
+        col(Run.shop_id) == shop_id, col(Run.kind).in_(kinds), col(Run.state).in_(OPEN), col(Run.due_at) > now
     )
     session.execute(waiting.values(due_at=now))
 

@@ -44,6 +44,8 @@ class Installer:
                 )
         if installed.is_new:
             self._welcome(installed, domain)
+        for channel in (outbox.REWARDS, outbox.SHOPIFY):
+            self._runtime.nudge("drain_outbox", installed.shop_id, channel)
         return installed.shop_id
 
     def _welcome(self, installed: lifecycle.Installed, domain: str) -> None:
@@ -53,7 +55,6 @@ class Installer:
             read_details(self._runtime, self._config, installed.shop_id, self._session)
         except ShopifyError as error:
             log.warning("shop_details_postponed", shop=domain, reason=error.reason)
-        self._runtime.nudge("drain_outbox", installed.shop_id, outbox.SHOPIFY)
         self._runtime.nudge("drain_inbox", domain)
         if installed.run_id is not None:
             self._runtime.nudge("advance_run", installed.run_id)

@@ -78,6 +78,9 @@ def install(session: Session, cipher: Cipher, domain: str, *, now: datetime) -> 
         session.flush()
         unique_id = f"balances:{now.isoformat()}"
         outbox.put(session, shop.id, outbox.SHOPIFY, ALL_BALANCES, unique_id, {}, occurred_at=now, now=now)
+        # Without a token it waits for up to an hour.
+        outbox.hurry(session, shop.id, (outbox.REWARDS, outbox.SHOPIFY), now=now)
+        runs.hurry(session, shop.id, IMPORT_KINDS, now=now)
     tell_program(session, shop.id, occasion=f"install:{now.isoformat()}", now=now)
     if is_back:
         missed_orders.begin_anew(session, shop.id)

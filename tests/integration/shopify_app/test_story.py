@@ -6,14 +6,14 @@ from decimal import Decimal
 
 import pytest
 
-from loyalty import inbox, outbox, programs
+from loyalty import inbox, outbox, programs, runs
 from loyalty.core.facts import OrderLine, OrderSeen, OrderUnreadable, RewardRequested
 from loyalty.delivery import Delivered, Dropped, Later
 from loyalty.models import InboxMessage, LedgerEntry, Member, OrderStanding, OutboxMessage, RewardIssue, Run
 from loyalty.points import absorb
 from loyalty.redemption import request_reward
 from loyalty.sending import drain_outbox
-from shopify_app import documents
+from shopify_app import documents, imports
 from shopify_app.admin_api import AdminClient
 from shopify_app.confirming import confirm_installed
 from shopify_app.gids import gid
@@ -504,6 +504,23 @@ class TestReward:
         drain_outbox(store.runtime, store.rewards, store.shop().id)
         assert get(store, issue.id).state == "issued"
         assert {row.state for row in store.outbox("balance_metafield")} == {"delivered", "due"}
+
+    def test_tokens_were_dead(self, store, rich):
+        """What had to wait for the merchant goes as soon as the merchant opens the app, not within the hour."""
+        store.act("POST", "/expire_tokens", refresh=True)
+        issue = redeem(store, rich)
+        with store.runtime.transaction() as session:
+            run_id = runs.start(session, store.shop().id, "order_import", {}, now=store.runtime.clock()).id
+        drain_outbox(store.runtime, store.rewards, store.shop().id)
+        (message,) = store.outbox("issue_reward")
+        assert (message.state, message.attempts, store.shop().needs_reauthorization) == ("due", 0, True)
+        step = imports.steps(store.config, store.http)["order_import"]
+        assert (runs.advance(store.runtime, run_id, step, seconds=0) or 0) > 60
+        assert store.open_app().status_code == 200
+        store.settle()
+        assert get(store, issue.id).state == "issued"
+        (run,) = store.rows(Run, id=run_id)
+        assert run.due_at <= store.runtime.clock()
 
     def test_asked_twice(self, store, rich):
         """Sending the message again finds the first one's code."""

@@ -301,6 +301,7 @@ class TestInstall:
             }
         assert set(bell.rung) == {
             ("drain_outbox", "1", "shopify"),
+            ("drain_outbox", "1", "rewards"),
             ("drain_inbox", DOMAIN),
             ("advance_run", str(run.id)),
         }
