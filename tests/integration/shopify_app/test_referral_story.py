@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import pytest
 from sqlmodel import select
 
-from loyalty import programs, referrals
+from loyalty import programs, referrals, runs
 from loyalty.core.document import DEFAULT_DOCUMENT
 from loyalty.models import KlaviyoConnection, Member, MemberDevice, Referral, RewardIssue, Shop
 from loyalty.points import settle_accounts
@@ -248,6 +248,23 @@ class TestAddress:
         store.act("POST", f"/orders/{order['id']}/refund", amount="1.00")
         store.settle()
         assert states(store) == [("blocked", "address")]
+
+    def test_imported(self, store: Any, shopper: int) -> None:
+        """A member who has bought nothing since the installation is known by the door that an import of past orders tells of."""
+        store.buy("20.00", customer=shopper, shipping_address=HOME, silent=True)
+        claim(store, shopper)
+        store.buy("50.00", email=FRIEND, shipping_address=HOME)
+        store.settle()
+        (row,) = store.rows(Referral)
+        assert (row.state, found(row, "address")) == ("ordered", "unknown")
+        with store.runtime.transaction() as session:
+            run = runs.start(session, row.shop_id, "order_import", {}, now=store.runtime.clock())
+            run_id = run.id
+        assert store.advance(run_id).state == "done"
+        (row,) = store.rows(Referral)
+        assert (row.state, row.reason, found(row, "address")) == ("blocked", "address", "failed")
+        complete(store)
+        assert (store.member(shopper).balance, store.member(shopper).pending) == (0, 0)
 
     def test_next_door(self, store: Any, shopper: int) -> None:
         """An order to another door passes the check."""
