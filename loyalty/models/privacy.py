@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import UniqueConstraint
+from sqlalchemy import Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from loyalty.models.columns import BigId, UtcDateTime
@@ -12,7 +12,10 @@ class PrivacyRequest(SQLModel, table=True):
     """A data request or an erasure. ``kind``: ``data_request`` or ``customer_redact``. It names no person beyond the customer id."""
 
     __tablename__ = "privacy_request"
-    __table_args__ = (UniqueConstraint("shop_id", "kind", "request_ref"),)
+    __table_args__ = (
+        UniqueConstraint("shop_id", "kind", "request_ref"),
+        Index("ix_privacy_request_member_id", "member_id"),
+    )
 
     id: int | None = Field(default=None, primary_key=True, sa_type=BigId)
     shop_id: int = Field(foreign_key="shop.id", sa_type=BigId)

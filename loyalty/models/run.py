@@ -51,7 +51,15 @@ class RunItem(SQLModel, table=True):
     """One member (or line) that a run skipped or could not do, and why. ``outcome`` is ``skipped`` or ``failed``."""
 
     __tablename__ = "run_item"
-    __table_args__ = (Index("uq_run_item_subject", "run_id", "subject", unique=True),)
+    __table_args__ = (
+        Index("uq_run_item_subject", "run_id", "subject", unique=True),
+        Index(
+            "ix_run_item_member_id",
+            "member_id",
+            postgresql_where=text("member_id IS NOT NULL"),
+            sqlite_where=text("member_id IS NOT NULL"),
+        ),
+    )
 
     id: int | None = Field(default=None, primary_key=True, sa_type=BigId)
     run_id: int = Field(foreign_key="run.id", sa_type=BigId)

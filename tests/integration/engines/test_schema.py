@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -45,6 +46,12 @@ def tables(engine: Engine) -> set[str]:
     return set(inspect(engine).get_table_names()) - {"alembic_version"}
 
 
+def _lookups(there, table: str) -> list[Any]:
+    """The indexes of a table, and what it keeps unique, by which rows are found just as well."""
+    key = {"column_names": there.get_pk_constraint(table)["constrained_columns"]}
+    return [*there.get_indexes(table), *there.get_unique_constraints(table), key]
+
+
 class TestUpgrade:
     def test_makes_every_table(self, empty):
         """A fresh database gets exactly the tables of the models, and says that it is current."""
@@ -70,6 +77,19 @@ class TestUpgrade:
         with engine.connect() as connection:
             context = MigrationContext.configure(connection)
             assert compare_metadata(context, SQLModel.metadata) == []
+
+    def test_found_by_the_member(self, engine):
+        """Whatever names a member is found by the member: the database looks for it whenever one is removed, and a shop has a million."""
+        there = inspect(engine)
+        unfindable = [
+            (table, key["constrained_columns"])
+            for table in there.get_table_names()
+            for key in there.get_foreign_keys(table)
+            if key["referred_table"] == "member"
+            and key["constrained_columns"][0]
+            not in {row["column_names"][0] for row in _lookups(there, table)}
+        ]
+        assert unfindable == []
 
     def test_at_once(self, empty_url, empty):
         """Processes that start together and all upgrade take turns, and every one of them succeeds."""
