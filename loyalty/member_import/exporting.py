@@ -28,11 +28,12 @@ _COLUMNS = (
 
 
 def member_lines(session: Session, shop_id: int) -> Iterator[str]:
-    """The lines of the file with their ends, the header first. Flat memory. Merged and erased people are not in it."""
+    """The lines of the file with their ends, the header first. Flat memory. Merged, deleted and erased people are not in it: nobody can
+    spend their points, and whoever reads the file back would owe them again."""
     yield member_line(HEADER)
     statement = (
         select(*(getattr(Member, name) for name in _COLUMNS))
-        .where(col(Member.shop_id) == shop_id, col(Member.state).not_in(("merged", "redacted")))
+        .where(col(Member.shop_id) == shop_id, col(Member.state).not_in(("merged", "deleted", "redacted")))
         .order_by(col(Member.id))
     )
     for row in stream(session, statement):

@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 from sqlmodel import col, select
 
 from loyalty import member_import, runs
-from loyalty.core.facts import CustomersMerged
+from loyalty.core.facts import CustomerDeleted, CustomersMerged
 from loyalty.member_import import STEPS
 from loyalty.models import ImportBatch, Member, MemberMerge, Run, Shop
 from loyalty.points import absorb
@@ -132,6 +132,15 @@ class TestImports:
         assert answer.headers["Cache-Control"] == "no-store"
         assert answer.text.startswith("email,customer_id,")
         assert email_of(0) in answer.text
+
+    def test_export_of_the_deleted(self, client: FlaskClient, story: Story, runtime: Runtime) -> None:
+        """Who was deleted at Shopify is not in it: read back, their points would be owed again."""
+        with runtime.transaction() as session:
+            shop = session.get_one(Shop, story.shop_id)
+            absorb(session, shop, [CustomerDeleted(7001)], now=NOW)
+        text = client.get("/members/export.csv").text
+        assert email_of(0) not in text
+        assert email_of(1) in text
 
 
 class TestMerges:
