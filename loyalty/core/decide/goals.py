@@ -10,8 +10,10 @@ from loyalty.core.decide.decision import Decision
 from loyalty.core.decide.orders import may_earn
 from loyalty.core.decide.posting import Change, Gathered, new_award
 from loyalty.core.ledger import Source
+from loyalty.core.moments import day_of
 from loyalty.core.program import GoalRule, Program
 from loyalty.core.standing import Award, OrderCredit, Standing
+from loyalty.core.tiers import tier_at
 
 _SLOT = "goal:"
 _NOTHING, _ONE = Decimal(0), Decimal(1)
@@ -64,10 +66,25 @@ def _changes(standing: Standing, program: Program, at: datetime) -> Iterator[tup
         if before is not None and before.worth:
             continue
         reached = reached_at(standing, rule.way, rule.goal)
-        if reached is not None and may_earn(standing, rule.guests, program, reached):
+        if reached is not None and _may(standing, rule, program, reached):
             award = _dated(standing, before, rule, program, reached)
             why = {"goal": str(rule.goal), "way": rule.way, "orders": len(standing.orders)}
             yield award, Change(rule.points, reached, why, "")
+
+
+def _may(standing: Standing, rule: GoalRule, program: Program, reached: datetime) -> bool:
+    """Whether this person may have the goal that an order of this moment reached. The tier is the one that the member had with that order, as
+    far as is known now."""
+    if not may_earn(standing, rule.guests, program, reached):
+        return False
+    if not rule.schedule.holds(day_of(reached, program.timezone)):
+        return False
+    return not rule.tiers or _tier_key(standing, program, reached) in rule.tiers
+
+
+def _tier_key(standing: Standing, program: Program, at: datetime) -> str | None:
+    tier = tier_at(standing, program, at)
+    return tier.key if tier else None
 
 
 def _known(standing: Standing) -> dict[str, Award]:

@@ -38,6 +38,8 @@ _LIMIT = Field("limit", LIMIT, "Limit", "How often one person may earn by it", N
 _WHEN = Field("schedule", SCHEDULE, "Schedule", "In the shop's time zone; both days belong to it", Schedule())
 _WHO = Field("tiers", TIERS, "Only for these tiers", "Empty: for everybody", _NONE, "everybody")
 _BOUNDS = (_LIMIT, _WHEN, _GUESTS, _WHO, _HOLD)
+# A goal is had once: nobody needs a limit for it.
+_GOAL_BOUNDS = _BOUNDS[1:]
 
 _ROUNDING = Choice(
     (
@@ -88,10 +90,10 @@ def fields_of(way: str) -> tuple[Field, ...]:
             return (_TITLE, _POINTS, _VALUE, *_ORDER, *_BOUNDS)
         case "order_count_goal":
             goal = Field("goal", Amount(Decimal(100_000), is_money=False), "Number of orders")
-            return (_TITLE, _POINTS, goal, _GUESTS, _HOLD)
+            return (_TITLE, _POINTS, goal, *_GOAL_BOUNDS)
         case "spend_goal":
             goal = Field("goal", Amount(Decimal(100_000_000)), "Amount spent", "On all orders together")
-            return (_TITLE, _POINTS, goal, _GUESTS, _HOLD)
+            return (_TITLE, _POINTS, goal, *_GOAL_BOUNDS)
         case "birthday":
             return (_TITLE, *_BIRTHDAY, *_BOUNDS)
     return (_TITLE, _POINTS, *_BOUNDS)

@@ -117,14 +117,11 @@ def rules(draw: st.DrawFn, key: str, tiers: list[str], rewards: list[str]) -> Ru
         "guests": draw(st.booleans()),
     }
     said["hold_days"] = draw(st.sampled_from([0, 0, 14]))
+    said |= {"schedule": draw(schedules()), "tiers": draw(subsets(tiers))}
     if way in GOAL_WAYS:
         goal = draw(st.integers(1, 50).map(Decimal) if way == "order_count_goal" else amounts())
         return GoalRule(**said, goal=goal, points=draw(POINTS))
-    said |= {
-        "limit": draw(st.none() | limits()),
-        "schedule": draw(schedules()),
-        "tiers": draw(subsets(tiers)),
-    }
+    said["limit"] = draw(st.none() | limits())
     if way in ORDER_WAYS:
         said |= {"goods": draw(goods()), "channels": draw(CHANNELS), "multiplied": draw(st.booleans())}
         said["minimum"] = draw(amounts() if way == "order_value_goal" else st.just(Decimal(0)) | amounts())

@@ -8,7 +8,7 @@ import pytest
 from loyalty.core.calendar import take
 from loyalty.core.decide import Decision, decide_duplicates, decide_goals
 from loyalty.core.decide.separating import decide_given_again
-from loyalty.core.program import GoalRule, Program
+from loyalty.core.program import GoalRule, Program, Schedule, Tier, Tiers
 from loyalty.core.standing import OrderCredit, Standing
 from tests.unit.core.makers import later, program
 
@@ -127,3 +127,24 @@ class TestOnePerson:
         for day in (9, 10):
             look(member, rules(TWO), day)
         assert member.balance == 0
+
+
+class TestBounds:
+    """When a goal holds and for whom, by the order that reaches it."""
+
+    @pytest.mark.parametrize(("begins", "points"), [(2, 200), (3, 0)])
+    def test_schedule(self, begins, points):
+        """The day of the order that reaches it decides, however late somebody looks."""
+        only = replace(TWO, schedule=Schedule(begins=later(days=begins).date(), ends=later(days=5).date()))
+        member = buyer(1, 2, 9)
+        look(member, rules(only), 300)
+        assert member.balance == points
+
+    @pytest.mark.parametrize(("tier", "points"), [("silver", 200), ("gold", 0)])
+    def test_tier(self, tier, points):
+        """The tier that the member had with that order decides, not the one of the day on which somebody looks."""
+        ladder = (Tier("silver", "Silver", Decimal(20)), Tier("gold", "Gold", Decimal(30)))
+        only = rules(replace(TWO, tiers=frozenset({tier})), tiers=Tiers(ladder=ladder))
+        member = buyer(1, 2, 3)
+        look(member, only, 4)
+        assert member.balance == points
