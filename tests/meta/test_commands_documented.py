@@ -50,7 +50,7 @@ class TestCommands:
         words = example.partition(" >")[0].split()
         assert words[: len(name.split())] == name.split()
         monkeypatch.chdir(tmp_path)
-        for file in ("program.toml", "members.csv"):
+        for file in ("program.toml", "members.csv", "shop.jsonl"):
             (tmp_path / file).touch()
         command.make_context(name, words[len(name.split()) :]).close()
         options = {
