@@ -37,12 +37,15 @@ class TestRunning:
         assert not directory.exists()
 
     def test_durable(self):
-        """A server to measure with waits for the disk."""
+        """A server to measure with waits for the disk, and has more memory than the one that PostgreSQL takes for granted."""
         with postgres.running(durable=True) as server:
             engine = create_engine(server.url("postgres"))
             with engine.connect() as connection:
                 assert connection.execute(text("SHOW fsync")).scalar_one() == "on"
                 assert connection.execute(text("SHOW synchronous_commit")).scalar_one() == "on"
+                setting = text("SELECT setting::int > boot_val::int FROM pg_settings WHERE name = :name")
+                for name in ("shared_buffers", "max_wal_size"):
+                    assert connection.execute(setting, {"name": name}).scalar_one(), name
             engine.dispose()
 
     @pytest.mark.skipif(os.getuid() != 0, reason="only root lends the server another user")
