@@ -13,12 +13,13 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 import requests
 
-from demo import story
+from demo import growing, story
 from demo.people import NotAnswered
 from demo.ports import HOST
 from demo.stage import ROOT, Addresses, Stage, StageFailed, shifted_ports
@@ -71,6 +72,7 @@ def _serve(stage: Stage) -> None:
     """Show where everything is, and wait for Ctrl-C; a process that ends meanwhile ends the rest."""
     click.echo("\nHave a look around:\n")
     table(_places(stage.at))
+    click.echo(f"\n{growing.what_was_wound_on(datetime.now(UTC))}")
     click.echo(
         "\nThings to try:\n"
         "    - In the admin, open Laurel: look at Wren's entries under Members, and at why she has them.\n"

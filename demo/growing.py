@@ -44,8 +44,23 @@ def bring_a_friend(cast: Cast) -> None:
 
 def let_time_pass(cast: Cast) -> None:
     """After the hold the points for Juno can be spent: 249 + 150. Letting the same time pass again changes nothing."""
-    then = (datetime.now(UTC) + timedelta(days=HOLD_DAYS + 1)).isoformat(timespec="seconds")
+    now = datetime.now(UTC)
+    then = _wound_on(now).isoformat(timespec="seconds")
     for _ in range(2):
         cast.stage.command("calendar", "run", "--shop", SHOP, "--at", then, "--ahead")
         cast.teller.expect(f"Wren's points after {HOLD_DAYS} days", 399, cast.wren.balance())
     cast.teller.eventually("the points that a theme shows", 399, lambda: cast.shown_points(WREN))
+    cast.teller.say(what_was_wound_on(now))
+
+
+def what_was_wound_on(now: datetime) -> str:
+    """Why the figures of the pages differ after the story: balances have what a report by day does not count yet."""
+    day = _wound_on(now).strftime("%B %d, %Y")
+    return (
+        f"Laurel's calendar now stands at {day}, the clock does not: balances and points outstanding have Wren's 150 for Juno, "
+        "days and months count them as pending until then."
+    )
+
+
+def _wound_on(now: datetime) -> datetime:
+    return now + timedelta(days=HOLD_DAYS + 1)

@@ -13,6 +13,7 @@ import pytest
 import commands.demo
 from demo.stage import ROOT
 from demo.telling import wait_for
+from engines.lifeline import tied_to_us
 
 # The same story in a shop that never had the customer whom the fifth step looks for.
 _WITHOUT_IVY = """
@@ -25,7 +26,7 @@ demo(["--once"])
 
 
 def play(*options: str, output: Path) -> subprocess.Popen[bytes]:
-    """Begin a demo in a process of its own; what it says goes to ``output``."""
+    """Begin a demo in a process of its own, which ends when we do; what it says goes to ``output``."""
     with output.open("wb") as said:
         return subprocess.Popen(
             [sys.executable, "-m", "flask", "demo", *options],
@@ -33,6 +34,7 @@ def play(*options: str, output: Path) -> subprocess.Popen[bytes]:
             stdout=said,
             stderr=said,
             env=os.environ | {"PYTHONUNBUFFERED": "1"},
+            preexec_fn=tied_to_us(signal.SIGTERM),  # noqa: PLW1509  # it only makes two plain calls
         )
 
 
@@ -79,6 +81,7 @@ class TestDemo:
 
         summary = json.loads(output.read_text().splitlines()[-1])
         assert summary.pop("seconds") > 0
+        assert "Laurel's calendar now stands at " in output.read_text()
         assert summary == {
             "shop": "fern-and-fig.myshopify.com",
             "members": 255,
@@ -106,12 +109,16 @@ class TestDemo:
         """A step that does not hold is named with what was expected and found, and where the logs are; the exit code says so."""
         output = tmp_path / "said"
         with output.open("wb") as said:
-            code = subprocess.run(
-                [sys.executable, "-c", _WITHOUT_IVY], cwd=ROOT, stdout=said, stderr=said, check=False
+            process = subprocess.Popen(
+                [sys.executable, "-c", _WITHOUT_IVY],
+                cwd=ROOT,
+                stdout=said,
+                stderr=said,
+                preexec_fn=tied_to_us(signal.SIGTERM),  # noqa: PLW1509  # it only makes two plain calls
             )
 
+        assert process.wait(200) == 1
         text = output.read_text()
-        assert code.returncode == 1
         assert "step 5 did not hold: The merchant presses Sync customer data" in text
         assert "Ivy's balance on her profile\n  expected: 0\n  found:    None" in text
         assert "sandbox.log" in text
