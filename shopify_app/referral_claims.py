@@ -2,6 +2,7 @@
 
 import uuid
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlmodel import Session, select
@@ -9,6 +10,7 @@ from sqlmodel import Session, select
 from loyalty import referrals
 from loyalty.core.decide.referrals import CLAIMED, COMPLETED, ORDERED
 from loyalty.core.email import normal_email
+from loyalty.core.moments import day_of
 from loyalty.core.program import Program, Referrals
 from loyalty.database import retry_on_conflict
 from loyalty.models import Member, Referral, RewardIssue, Shop
@@ -53,6 +55,14 @@ def offer_of(session: Session, visitor: Visitor, code: str) -> Offer:
     if advocate is None:
         refuse("unknown_code")
     return Offer(advocate, program, program.referrals)
+
+
+def open_offer_of(session: Session, visitor: Visitor, code: str, *, now: datetime) -> Offer:
+    """The offer behind a code that can be taken up now. Ends the request when there is none."""
+    offer = offer_of(session, visitor, code)
+    if offer.terms.closed(day_of(now, offer.program.timezone), offer.advocate.tier) is not None:
+        refuse("no_referrals")
+    return offer
 
 
 def take_claim(

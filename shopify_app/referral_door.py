@@ -1,6 +1,7 @@
 """The app proxy's doors for referrals: a member's own link and friends, and the offer that friends take up. See ``docs/storefront.md``."""
 
 import uuid
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -9,6 +10,7 @@ from sqlmodel import Session
 
 from loyalty import referrals
 from loyalty.core.email import normal_email
+from loyalty.core.moments import day_of
 from loyalty.core.program import Program, Referrals
 from loyalty.database import retry_on_conflict
 from loyalty.models import Member, Shop
@@ -16,7 +18,7 @@ from loyalty.runtime import Runtime
 from loyalty.statement.referrals import own_referrals
 from shopify_app.config import ShopifyConfig
 from shopify_app.origins import device_of
-from shopify_app.referral_claims import claim_answer, claim_of, minimum_of, offer_of, take_claim
+from shopify_app.referral_claims import claim_answer, claim_of, minimum_of, open_offer_of, take_claim
 from shopify_app.visitors import Visitor, body_of_request, person_of, program_of, refuse, visitor_of
 
 
@@ -40,6 +42,7 @@ def _add_member_routes(blueprint: Blueprint, runtime: Runtime, config: ShopifyCo
         visitor = visitor_of(runtime, config)
         with runtime.reading() as session:
             person = _member(session, visitor)
+            _refuse_closed(session, visitor, person, now=runtime.clock())
             code = referrals.code_in_use(session, person)
         if code is None:
             with runtime.transaction() as session:
@@ -85,7 +88,7 @@ def _add_friend_routes(blueprint: Blueprint, runtime: Runtime, config: ShopifyCo
     def offer(code: str) -> Response:
         visitor = visitor_of(runtime, config)
         with runtime.reading() as session:
-            offered = offer_of(session, visitor, code)
+            offered = open_offer_of(session, visitor, code, now=runtime.clock())
             terms = offered.terms
             return jsonify(
                 offer={
@@ -127,6 +130,15 @@ def _member(session: Session, visitor: Visitor) -> Member:
     if person is None or person.state != "member":
         refuse("not_available")  # their record is on its way to us
     return person
+
+
+def _refuse_closed(session: Session, visitor: Visitor, person: Member, *, now: datetime) -> None:
+    """Nobody shares a link that nobody can take up."""
+    program = program_of(session, visitor)
+    assert program.referrals is not None
+    closed = program.referrals.closed(day_of(now, program.timezone), person.tier)
+    if closed is not None:
+        refuse(closed)
 
 
 def _addresses(emails: object) -> list[str]:

@@ -20,6 +20,7 @@ from shopify_app.referral_claims import (
     minimum_of,
     nothing_given,
     offer_of,
+    open_offer_of,
     take_claim,
 )
 from shopify_app.visitors import LARGEST_BODY, Visitor, language_of_request, refuse, visitor_of
@@ -68,7 +69,8 @@ def create_blueprint(runtime: Runtime, config: ShopifyConfig) -> Blueprint:
     def show_offer(code: str) -> Response:
         visitor = visitor_of(runtime, config)
         with runtime.reading() as session:
-            return _form(visitor, offer_of(session, visitor, code), code)
+            offered = open_offer_of(session, visitor, code, now=runtime.clock())
+            return _form(visitor, offered, code)
 
     @blueprint.post("/<code>")
     def take_offer(code: str) -> Response:

@@ -9,6 +9,7 @@ from sqlmodel import Session, col, select
 
 from loyalty.book import Account, Book
 from loyalty.core.decide.referrals import CLAIMED, SHARED
+from loyalty.core.moments import day_of
 from loyalty.models import Referral, Shop
 from loyalty.referrals.codes import advocate_of
 from loyalty.referrals.devices import note_device
@@ -41,11 +42,12 @@ def claim(
     """Record a claim and judge it: the friend's reward follows unless a check blocks it. The same friend's claim of the same member's
     offer is the same referral, however often it is made. Returns it with the outbox channels that have something to send.
 
-    Raises ``ReferralRefused`` (no_referrals, unknown_code, too_many).
+    Raises ``ReferralRefused`` (no_referrals, also on days and for members that the program leaves out; unknown_code, too_many).
     """
     assert shop.id is not None
     book = Book(session, shop, now=now)
-    if book.program.referrals is None:
+    terms, today = book.program.referrals, day_of(now, book.program.timezone)
+    if terms is None:
         raise ReferralRefused("no_referrals")
     found = advocate_of(session, shop.id, fact.code)
     if found is None or found.id is None:
@@ -58,6 +60,8 @@ def claim(
     book.ensure_ids()
     row = _known(session, advocate, friend)
     if row is None or row.state == SHARED:
+        if terms.closed(today, advocate.tier) is not None:
+            raise ReferralRefused("no_referrals")
         _refuse_too_many(session, shop.id, advocate, fact, now)
         row = row or _new(book, advocate, friend, fact.key, now=now)
         row.state, row.claimed_at = CLAIMED, _in_turn(session, friend, fact.claimed_at)

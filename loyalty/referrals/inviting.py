@@ -8,6 +8,7 @@ from sqlmodel import Session, col, select
 
 from loyalty.book import Account, Book
 from loyalty.core.decide.referrals import SHARED
+from loyalty.core.moments import day_of
 from loyalty.core.referrals import comparable
 from loyalty.models import Member, Referral, Shop
 from loyalty.referrals.problem import ReferralRefused
@@ -39,6 +40,9 @@ def share(
     advocate = book.account(member.id)
     if advocate.state != "member":
         raise ReferralRefused("not_available")
+    closed = program.referrals.closed(day_of(now, program.timezone), advocate.tier)
+    if closed is not None:
+        raise ReferralRefused(closed)
     if len(emails) > MOST_AT_ONCE or _sent_today(session, advocate, now) + len(emails) > _MOST_PER_DAY:
         raise ReferralRefused("too_many")
     friends = [friend for email in dict.fromkeys(emails) if (friend := _friend(book, advocate, email))]

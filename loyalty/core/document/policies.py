@@ -7,9 +7,9 @@ from typing import Any
 
 from loyalty.core.document.fields import Field, Table
 from loyalty.core.document.kinds import Amount, Choice, Flag, Text, Whole
-from loyalty.core.document.lists import Many, Reference
+from loyalty.core.document.lists import TIERS, Many, Reference
 from loyalty.core.document.mistakes import Notes, join
-from loyalty.core.document.parts import GIFT, LIMIT
+from loyalty.core.document.parts import GIFT, LIMIT, SCHEDULE
 from loyalty.core.moments import is_quiet
 from loyalty.core.program import (
     DISCOUNTS,
@@ -20,6 +20,7 @@ from loyalty.core.program import (
     Gift,
     PointsName,
     Referrals,
+    Schedule,
 )
 
 ENABLED = Field("enabled", Flag(), "Switched on", "", default=True)
@@ -194,6 +195,10 @@ REFERRALS_FIELDS = (
     Field("minimum", Amount(Decimal(10_000_000)), "The friend's first order, at least", "", Decimal(0)),
     Field("hold_days", Whole(0, 365, "days"), "The order must have stood for", "", 14),
     Field("limit", LIMIT, "Limit", "How many friends count", None, "no limit"),
+    Field(
+        "schedule", SCHEDULE, "Schedule", "When friends can be brought; both days belong to it", Schedule()
+    ),
+    Field("tiers", TIERS, "Only by members of these tiers", "Empty: by everybody", frozenset(), "everybody"),
     Field(
         "checks",
         Many(CHECKS, "checks", most=len(CHECKS.words)),

@@ -2,9 +2,12 @@
 reminded."""
 
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 
-from loyalty.core.program.earning import Gift, Limit
+from loyalty.core.program.earning import Gift, Limit, Schedule
+
+_ALWAYS = Schedule()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,8 @@ class BalanceReminder:
 @dataclass(frozen=True, slots=True)
 class Referrals:
     """Members bring friends. ``friend`` is the key of the reward that the friend gets, ``advocate`` what the member gets when the friend's
-    first order of at least ``minimum`` has stood for ``hold_days``. ``checks`` names the checks that block."""
+    first order of at least ``minimum`` has stood for ``hold_days``. ``checks`` names the checks that block. On the days of ``schedule``
+    members of ``tiers`` (all, when empty) may bring friends; who was brought then may order later."""
 
     friend: str
     advocate: Gift
@@ -59,3 +63,11 @@ class Referrals:
     limit: Limit | None = None
     checks: frozenset[str] = frozenset({"self", "existing_customer", "address", "device"})
     title: str = "Refer a friend"
+    schedule: Schedule = _ALWAYS
+    tiers: frozenset[str] = frozenset()
+
+    def closed(self, day: date, tier: str | None) -> str | None:
+        """Why a member of this tier can bring nobody on this day of the shop: ``out_of_schedule`` or ``wrong_tier``. None: they can."""
+        if not self.schedule.holds(day):
+            return "out_of_schedule"
+        return "wrong_tier" if self.tiers and tier not in self.tiers else None

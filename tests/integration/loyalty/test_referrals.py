@@ -318,6 +318,32 @@ class TestClaim:
         world.hear(friend_buys(world))
         assert world.state(row)[0] == "ordered"
 
+    @pytest.mark.parametrize(
+        ("bounds", "why"),
+        [
+            ({"schedule": {"ends": (NOW - timedelta(days=2)).date().isoformat()}}, "out_of_schedule"),
+            ({"tiers": ["gold"]}, "wrong_tier"),
+        ],
+    )
+    def test_bounds(self, world: World, bounds: dict[str, Any], why: str) -> None:
+        """On other days, and by members of other tiers, nobody is brought; who was brought before orders as ever."""
+        row = world.claim()
+        ladder = [{"key": "gold", "title": "Gold", "threshold": "1000.00"}]
+        document = DOCUMENT | {"referrals": DOCUMENT["referrals"] | bounds, "tiers": {"ladder": ladder}}
+        with transaction(world.engine) as session:
+            programs.apply(session, world.shop.id or 0, document, author="t", now=NOW)
+        assert world.claim().id == row.id
+        with pytest.raises(referrals.ReferralRefused) as refused:
+            world.claim("di@fernandfig.shop")
+        assert refused.value.code == "no_referrals"
+        with transaction(world.engine) as session:
+            ada, emails = session.get_one(Member, world.member(ADA).id), ["di@fernandfig.shop"]
+            with pytest.raises(referrals.ReferralRefused) as refused:
+                referrals.share(session, world.shop, ada, emails, new_key=world.keys, now=world.now)
+        assert refused.value.code == why
+        world.hear(friend_buys(world))
+        assert world.state(row)[0] == "ordered"
+
 
 class TestCodes:
     """Whose a code is."""

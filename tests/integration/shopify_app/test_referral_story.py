@@ -312,6 +312,25 @@ class TestOwn:
             answer = ask(store, method, path, shopper, json=body)
             assert (answer.status_code, answer.json["error"]) == (404, "no_referrals"), path
 
+    def test_out_of_schedule(self, store: Any, shopper: int) -> None:
+        """Outside of its days no offer is shown or taken up, and the member reads why there is no link; who was brought before sees the code."""
+        code, claimed = code_of(store, shopper), claim(store, shopper)
+        over = document(schedule={"ends": "2026-01-01"})
+        with store.runtime.transaction() as session:
+            shop = session.exec(select(Shop)).one()
+            programs.apply(session, shop.id, over, author="t", now=store.runtime.clock())
+        for method, path, body, status, error in (
+            ("GET", "/referral", None, 409, "out_of_schedule"),
+            ("POST", "/referral/share", {"emails": ["di@fernandfig.shop"]}, 409, "out_of_schedule"),
+            ("GET", f"/referral/codes/{code}", None, 404, "no_referrals"),
+            ("POST", "/referral/claim", {"code": code, "email": "di@fernandfig.shop"}, 404, "no_referrals"),
+        ):
+            answer = ask(store, method, path, shopper, json=body)
+            assert (answer.status_code, answer.json["error"]) == (status, error), path
+        assert ask(store, "GET", f"/r/{code}").status_code == 404
+        assert coupon(store, claimed)
+        assert coupon(store, claimed) in ask(store, "GET", f"/r/{code}/{claimed['id']}").text
+
     def test_clash(self, store: Any, shopper: int) -> None:
         """Where somebody else was given this member's code, the member is shown another, and it works."""
         code = code_of(store, shopper)

@@ -200,7 +200,7 @@ def campaigns(draw: st.DrawFn, key: str, rules: list[str], tiers: list[str]) -> 
 
 
 @st.composite
-def referrals(draw: st.DrawFn, friends: list[str], rewards: list[str]) -> Referrals:
+def referrals(draw: st.DrawFn, friends: list[str], rewards: list[str], tiers: list[str]) -> Referrals:
     """Any referrals."""
     return Referrals(
         friend=draw(st.sampled_from(friends)),
@@ -210,6 +210,8 @@ def referrals(draw: st.DrawFn, friends: list[str], rewards: list[str]) -> Referr
         limit=draw(st.none() | limits()),
         checks=draw(st.frozensets(st.sampled_from(["self", "existing_customer", "address", "device"]))),
         title=draw(TITLES).strip(),
+        schedule=draw(schedules()),
+        tiers=draw(subsets(tiers)),
     )
 
 
@@ -242,7 +244,7 @@ def programs(draw: st.DrawFn) -> Program:
         ),
         rewards=offered,
         tiers=draw(tier_ladders(tiers, given)) if tiers else None,
-        referrals=draw(st.none() | referrals(friends, given)) if friends else None,
+        referrals=draw(st.none() | referrals(friends, given, tiers)) if friends else None,
         expiry=draw(
             st.none()
             | st.builds(
