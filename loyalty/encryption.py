@@ -34,7 +34,3 @@ class Cipher:
         if owner != row or not separator:
             raise SealBroken(row)
         return secret
-
-    def reseal(self, sealed: str) -> str:
-        """The same secret under the first key (for rotation)."""
-        return self._fernet.rotate(sealed.encode()).decode()

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Insert, Integer, String, and_, cast, literal, or_, update
+from sqlalchemy import BigInteger, Boolean, Insert, Integer, String, and_, cast, literal, or_, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel, col, select
 
@@ -114,7 +114,8 @@ def tell_balances(session: Session, shop_id: int, *, occasion: str, now: datetim
         "member_id": col(Member.id),
         "payload": literal({}, Json),
         "occurred_at": literal(now, UtcDateTime),
-        "backfill": literal(value=False, type_=Boolean),
+        # Nobody waits for these: what changes meanwhile goes before them.
+        "backfill": literal(value=True, type_=Boolean),
         "state": literal("due"),
         "attempts": literal(0, Integer),
         "due_at": literal(now, UtcDateTime),
@@ -146,22 +147,14 @@ def add_once(session: Session, table: type[SQLModel], values: Mapping[str, Any])
 def claim(
     session: Session, shop_id: int, channel: str, *, limit: int, lease: timedelta, now: datetime
 ) -> list[Message]:
-    """Lease up to ``limit`` due messages, oldest first, with their recipients as they are now.
+    """Lease up to ``limit`` due messages with their recipients as they are now: oldest first, and history behind all that happens now.
 
     A message whose lease ran out (its process died) is due again; the attempt has been counted, so a message that kills its worker
     ends up parked like any other poison.
     """
-    due = or_(
-        and_(col(OutboxMessage.state) == "due", col(OutboxMessage.due_at) <= now),
-        and_(col(OutboxMessage.state) == "sending", col(OutboxMessage.lease_until) <= now),
-    )
-    rows = session.exec(
-        select(OutboxMessage)
-        .where(OutboxMessage.shop_id == shop_id, OutboxMessage.channel == channel, due)
-        .order_by(col(OutboxMessage.due_at), col(OutboxMessage.id))
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    ).all()
+    rows = _due(session, shop_id, channel, history=False, limit=limit, now=now)
+    if len(rows) < limit:
+        rows += _due(session, shop_id, channel, history=True, limit=limit - len(rows), now=now)
     rows = _without_worn(session, rows, now)
     if not rows:
         return []
@@ -230,7 +223,28 @@ def retry(session: Session, shop_id: int, ids: Sequence[int], *, now: datetime) 
     return int(result.rowcount)  # type: ignore[attr-defined]
 
 
-def _without_worn(session: Session, rows: Sequence[OutboxMessage], now: datetime) -> Sequence[OutboxMessage]:
+def _due(
+    session: Session, shop_id: int, channel: str, *, history: bool, limit: int, now: datetime
+) -> list[OutboxMessage]:
+    """Lock what is due, passing over what another process holds."""
+    state = col(OutboxMessage.state)
+    due = or_(
+        and_(state == "due", col(OutboxMessage.due_at) <= now),
+        and_(state == "sending", col(OutboxMessage.lease_until) <= now),
+    )
+    mine = (OutboxMessage.shop_id == shop_id, OutboxMessage.channel == channel)
+    found = session.exec(
+        select(OutboxMessage)
+        # Word for word the conditions of the partial indexes, or SQLite does not use them.
+        .where(*mine, due, text("state IN ('due', 'sending')"), col(OutboxMessage.backfill).is_(history))
+        .order_by(col(OutboxMessage.due_at), col(OutboxMessage.id))
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return list(found.all())
+
+
+def _without_worn(session: Session, rows: list[OutboxMessage], now: datetime) -> list[OutboxMessage]:
     """The rows, but those whose every attempt ended with its process: they are parked."""
     worn = {row.id for row in rows if row.state == "sending" and row.attempts >= MOST_ATTEMPTS}
     if not worn:

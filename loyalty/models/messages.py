@@ -73,6 +73,15 @@ class OutboxMessage(SQLModel, table=True):
             postgresql_where=text("state IN ('due', 'sending')"),
             sqlite_where=text("state IN ('due', 'sending')"),
         ),
+        Index(
+            "ix_outbox_live",
+            "shop_id",
+            "channel",
+            "due_at",
+            "id",
+            postgresql_where=text("state IN ('due', 'sending') AND backfill IS false"),
+            sqlite_where=text("state IN ('due', 'sending') AND backfill IS 0"),
+        ),
         Index("ix_outbox_log", "shop_id", "channel", "id"),
         Index(
             "ix_outbox_trouble",

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from sqlmodel import Session, col, select
 
@@ -28,7 +29,14 @@ class Remote:
         return {m.id: self.answers.get(m.kind, Delivered(202)) for m in messages if m.kind != "lost"}
 
 
-def put(runtime: Runtime, shop: Shop, *kinds: str, member_id: int | None = None) -> None:
+def put(
+    runtime: Runtime,
+    shop: Shop,
+    *kinds: str,
+    member_id: int | None = None,
+    backfill: bool = False,
+    at: datetime = NOW,
+) -> None:
     assert shop.id is not None
     with runtime.transaction() as session:
         for kind in kinds:
@@ -40,8 +48,9 @@ def put(runtime: Runtime, shop: Shop, *kinds: str, member_id: int | None = None)
                 f"u-{kind}",
                 {"n": 1},
                 member_id=member_id,
-                occurred_at=NOW,
-                now=NOW,
+                occurred_at=at,
+                now=at,
+                backfill=backfill,
             )
 
 
@@ -116,6 +125,19 @@ class TestDrain:
             sent = drain_outbox(runtime, remote, shop.id or 0)
         assert {row.state for row in rows(runtime).values()} == {"delivered"}
         assert len(remote.got) == 50
+
+    def test_history_last(self, runtime: Runtime, shop: Shop, hands: Hands) -> None:
+        """What happens now is told before what an import has brought of the past, however much of that waits."""
+        put(runtime, shop, *(f"past {number}" for number in range(12)), backfill=True)
+        hands.later(1)
+        put(runtime, shop, "now 1", "now 2", at=hands.now)
+        remote = Remote()
+        drain_outbox(runtime, remote, shop.id or 0)
+        assert [message.kind for message in remote.got] == [
+            "now 1",
+            "now 2",
+            *(f"past {number}" for number in range(12)),
+        ]
 
     def test_tell_balances(self, runtime: Runtime, shop: Shop) -> None:
         """Every balance that Shopify should know is queued once per occasion, and nobody else's."""
