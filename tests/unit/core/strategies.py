@@ -1,6 +1,7 @@
 """Orders, customers and reviews of every kind, for the properties.
 
-How many examples they take is the profile's (``tests/conftest.py``): few while one works, many in ``make test``.
+How many examples they take is the profile's (``tests/conftest.py``): few while one works, many in ``make test``. A strategy that
+depends on nothing that was drawn is made once: making one takes longer than drawing from it.
 """
 
 from datetime import timedelta
@@ -31,19 +32,39 @@ def money(most: int = 30_000) -> st.SearchStrategy[Decimal]:
     return st.integers(0, most).map(lambda cents: Decimal(cents) / 100)
 
 
+CENTS = money()
+TAXES = money(3_000)
+VARIANTS = st.none() | st.just(55)
+CURRENCIES = st.sampled_from(["USD", "JPY", "KWD"])
+PAYMENTS = st.sampled_from(STATUSES)
+SOURCES = st.sampled_from(["web", "pos", "3890849"])
+OUTSTANDING = st.just(Decimal(0)) | CENTS | CENTS.map(lambda amount: -amount)
+REFUNDED = st.just(Decimal(0)) | CENTS
+SHIPPING = st.just(Decimal(0)) | money(1_000)
+CODES = st.sampled_from([(), ("SUMMER",), ("laurel-ü", "B")])
+RECEIVED = st.none() | money(60_000)
+MINUTES = st.lists(st.integers(0, 10_000), min_size=1, max_size=5, unique=True).map(sorted)
+KINDS = st.sampled_from(["review", "review", "rating", "question", "store"])
+RATINGS = st.none() | st.integers(1, 5)
+SHOWN = st.sampled_from(["published", "pending", "featured", "rejected"])
+
+
 @st.composite
 def order_lines(draw: st.DrawFn) -> OrderLine:
     """A line with some of its pieces gone."""
     quantity = draw(st.integers(0, 5))
     return OrderLine(
         draw(st.integers(1, 2**63 - 1)),
-        draw(st.none() | st.just(55)),
+        draw(VARIANTS),
         quantity,
         draw(st.integers(0, quantity)),
-        draw(money()),
-        draw(money(3_000)),
+        draw(CENTS),
+        draw(TAXES),
         draw(st.booleans()),
     )
+
+
+LINES = st.lists(order_lines(), max_size=3).map(tuple)
 
 
 @st.composite
@@ -58,42 +79,40 @@ def snapshots(
         name="#1001",
         created_at=NOON,
         updated_at=NOON + timedelta(minutes=minute),
-        currency=draw(st.sampled_from(["USD", "JPY", "KWD"])),
-        financial_status=draw(st.sampled_from(STATUSES)),
+        currency=draw(CURRENCIES),
+        financial_status=draw(PAYMENTS),
         cancelled=draw(st.integers(0, 9)) == 0,
         test=draw(st.integers(0, 9)) == 0,
-        source=draw(st.sampled_from(["web", "pos", "3890849"])),
-        lines=tuple(draw(st.lists(order_lines(), max_size=3))),
-        outstanding=draw(st.just(Decimal(0)) | money() | money().map(lambda amount: -amount)),
-        refunded=draw(st.just(Decimal(0)) | money()),
-        refunded_shipping=draw(st.just(Decimal(0)) | money(1_000)),
-        discount_codes=draw(st.sampled_from([(), ("SUMMER",), ("laurel-ü", "B")])),
-        received=draw(st.none() | money(60_000)),
+        source=draw(SOURCES),
+        lines=draw(LINES),
+        outstanding=draw(OUTSTANDING),
+        refunded=draw(REFUNDED),
+        refunded_shipping=draw(SHIPPING),
+        discount_codes=draw(CODES),
+        received=draw(RECEIVED),
     )
 
 
 @st.composite
 def histories(draw: st.DrawFn, order_id: int) -> list[OrderSnapshot]:
     """The states that one order went through, oldest first, each at its own minute; the last one is the truth."""
-    minutes = draw(st.lists(st.integers(0, 10_000), min_size=1, max_size=5, unique=True).map(sorted))
-    return [draw(snapshots(order_id, minute)) for minute in minutes]
+    return [draw(snapshots(order_id, minute)) for minute in draw(MINUTES)]
 
 
 @st.composite
 def review_histories(draw: st.DrawFn, review_id: str) -> list[ReviewSeen]:
     """The states that one review went through, oldest first, each at its own minute."""
-    minutes = draw(st.lists(st.integers(0, 10_000), min_size=1, max_size=4, unique=True).map(sorted))
     return [
         ReviewSeen(
             review_id=review_id,
             email=SOMEBODY.email,
-            kind=draw(st.sampled_from(["review", "review", "rating", "question", "store"])),
-            rating=draw(st.none() | st.integers(1, 5)),
+            kind=draw(KINDS),
+            rating=draw(RATINGS),
             verified=draw(st.booleans()),
             has_media=draw(st.booleans()),
-            status=draw(st.sampled_from(["published", "pending", "featured", "rejected"])),
+            status=draw(SHOWN),
             submitted_at=NOON,
             seen_at=NOON + timedelta(minutes=minute),
         )
-        for minute in minutes
+        for minute in draw(MINUTES)
     ]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from loyalty.core.program import CurrencyFormat
 from loyalty.statement.money import Money
-from tests.unit.core.programs import currency_formats
+from tests.unit.core.programs import CURRENCY_FORMATS
 from tests.unit.core.strategies import SETTINGS
 
 GAP = "\u00a0"
@@ -114,7 +114,7 @@ class TestByProgram:
         assert (table, sentence) == written("1234", Money("EUR", "€{{amount_with_comma_separator}}", chosen))
 
     @SETTINGS
-    @given(EVERYWHERE, FORMATS, currency_formats(), st.decimals(-(10**9), 10**9, places=4))
+    @given(EVERYWHERE, FORMATS, CURRENCY_FORMATS, st.decimals(-(10**9), 10**9, places=4))
     def test_readable(self, currency, shop_format, chosen, amount):
         """However money is written, its digits can be told from its marks and give the amount again."""
         money = Money(currency, shop_format, chosen)
