@@ -2,6 +2,8 @@
 
 Databases are made fresh for every test, as copies of one that the migrations built: code under test opens and commits its own
 transactions, as it does in life. Only a shared server is reused, never what is in it.
+
+Every test loads this file, and most by far need none of its parts. What takes long to import is imported by the part that needs it.
 """
 
 import itertools
@@ -13,16 +15,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
-from redis import Redis
-from sqlalchemy import Engine
 
-from engines import postgres, schema
-from engines import valkey as valkey_engine
-from loyalty.database import make_engine
 from tests import patience
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+    from redis import Redis
+    from sqlalchemy import Engine
+
+    from engines.postgres import Postgres
 
 # The examples are the same each time, so that a failure can be repeated. `make test` takes the thorough profile.
 settings.register_profile(
@@ -53,32 +54,38 @@ def free_port() -> int:
 @pytest.fixture(scope="session")
 def valkey() -> Iterator[str]:
     """The address of a real queue server, one per test process. Take ``queue_url`` to find it empty."""
-    with valkey_engine.running() as url:
+    from engines import valkey as engine
+
+    with engine.running() as url:
         yield url
 
 
 @pytest.fixture
 def queue_url(valkey: str) -> str:
     """The address of the queue server, emptied."""
+    from redis import Redis
+
     with Redis.from_url(valkey) as client:
         client.flushall()
     return valkey
 
 
 @pytest.fixture
-def queue(queue_url: str) -> Iterator[Redis]:
+def queue(queue_url: str) -> Iterator["Redis"]:
     """A client of the emptied queue server."""
+    from redis import Redis
+
     with Redis.from_url(queue_url) as client:
         yield client
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[postgres.Postgres]:
+def postgres_server() -> Iterator["Postgres"]:
     """A real PostgreSQL, one per test process, with the migrated template that the tests' databases are copies of."""
+    from engines import postgres
+
     with postgres.running() as server:
-        engine = make_engine(server.create(_TEMPLATE))
-        schema.upgrade(engine)
-        engine.dispose()
+        _migrate(server.create(_TEMPLATE))
         yield server
 
 
@@ -86,14 +93,21 @@ def postgres_server() -> Iterator[postgres.Postgres]:
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated SQLite file that the tests' databases are copies of."""
     path = tmp_path_factory.mktemp("sqlite") / "template.db"
-    engine = make_engine(f"sqlite:///{path}")
-    schema.upgrade(engine)
-    engine.dispose()  # the last connection to close folds the write-ahead log into the file
+    _migrate(f"sqlite:///{path}")
     return path
 
 
+def _migrate(url: str) -> None:
+    from engines import schema
+    from loyalty.database import make_engine
+
+    engine = make_engine(url)
+    schema.upgrade(engine)
+    engine.dispose()  # the last connection to close folds SQLite's write-ahead log into the file
+
+
 @pytest.fixture
-def postgres_url(postgres_server: postgres.Postgres) -> Iterator[str]:
+def postgres_url(postgres_server: "Postgres") -> Iterator[str]:
     """The address of an empty, migrated PostgreSQL database of this test's own."""
     name = f"laurel_{next(_numbers)}"
     yield postgres_server.create(name, template=_TEMPLATE)
@@ -116,24 +130,26 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
+def engine(database_url: str) -> Iterator["Engine"]:
     """An engine on an empty, migrated database; the test runs once on SQLite and once on PostgreSQL."""
     yield from _engine(database_url)
 
 
 @pytest.fixture
-def postgres_engine(postgres_url: str) -> Iterator[Engine]:
+def postgres_engine(postgres_url: str) -> Iterator["Engine"]:
     """An engine on an empty, migrated PostgreSQL database, for what SQLite does otherwise."""
     yield from _engine(postgres_url)
 
 
 @pytest.fixture
-def sqlite_engine(sqlite_url: str) -> Iterator[Engine]:
+def sqlite_engine(sqlite_url: str) -> Iterator["Engine"]:
     """An engine on an empty, migrated SQLite database, for what PostgreSQL does otherwise and for what needs no choice."""
     yield from _engine(sqlite_url)
 
 
-def _engine(url: str) -> Iterator[Engine]:
+def _engine(url: str) -> Iterator["Engine"]:
+    from loyalty.database import make_engine
+
     engine = make_engine(url)
     yield engine
     engine.dispose()
@@ -144,7 +160,7 @@ def chromium() -> Iterator["Browser"]:
     """The machine's own Chromium, headless. Make a ``new_context()`` per test: it shares nothing with the others."""
     found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     assert found, "no Chromium: `make browser` installs it"
-    from playwright.sync_api import expect, sync_playwright  # slow to import, and most tests have no browser
+    from playwright.sync_api import expect, sync_playwright
 
     expect.set_options(timeout=patience.PAGES_MS)
     with sync_playwright() as playwright:

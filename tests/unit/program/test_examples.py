@@ -1,6 +1,7 @@
 """The example programs: complete, right, and together using everything that a document can say."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -10,10 +11,10 @@ from loyalty.core.document.lists import Many
 from loyalty.core.document.program import FIELDS
 from loyalty.core.document.shape import KEYED_PARTS, WHOLE_PARTS, fields_for
 from loyalty.core.program import REWARD_KINDS, WAYS
-from settings import ROOT
 
+EXAMPLES = Path(__file__).parents[3] / "examples"
 NAMES = ("coffee", "fashion", "cosmetics")
-TEXTS = {name: (ROOT / "examples" / f"{name}.toml").read_text(encoding="utf-8") for name in NAMES}
+TEXTS = {name: (EXAMPLES / f"{name}.toml").read_text(encoding="utf-8") for name in NAMES}
 DOCUMENTS = {name: read_text(text) for name, text in TEXTS.items()}
 
 
