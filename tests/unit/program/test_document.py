@@ -96,10 +96,11 @@ CASES = [
 
 
 class TestMistakes:
-    @pytest.mark.parametrize(("path", "value", "where", "found"), CASES)
-    def test_named(self, path, value, where, found):
+    def test_named(self, subtests):
         """A single wrong value is named by its path and shown as it was found."""
-        assert (where, found) in mistakes(changed(path, value))
+        for path, value, where, found in CASES:
+            with subtests.test(path=path, value=value):
+                assert (where, found) in mistakes(changed(path, value))
 
     def test_all_at_once(self):
         """One pass names every mistake, so that nobody mends a document one error at a time."""
