@@ -14,7 +14,7 @@ from loyalty.core.ledger import Source
 from loyalty.core.limits import allows
 from loyalty.core.moments import day_of
 from loyalty.core.orders import Worth, amount_worth, counted_amount, counting_lines, exact, needs_catalogue
-from loyalty.core.program import Basis, Campaign, OrderRule, Program
+from loyalty.core.program import Campaign, OrderRule, Program
 from loyalty.core.stacking import NO_MULTIPLIER, Multiplier, stack
 from loyalty.core.standing import Award, OrderCredit, Standing
 
@@ -74,7 +74,7 @@ def decide_order(
     takes = any(to.worth < award.worth for award, to in changes)
     if not fact.is_last_word and (takes or order.refunded):
         return Decision(reread=True)
-    gathered, said = Gathered(standing.balance), {"order_name": order.name}
+    gathered, said = Gathered(standing.balance, is_told=program.is_told), {"order_name": order.name}
     for award, to in changes:
         gathered.change(award, to, at=at, history=fact.history, extra=said)
     return gathered.decision(pin=pin or Pin(program.version, tier))
@@ -132,7 +132,7 @@ def _claims(
         stacked = _multiplier(rule, campaigns, program, tier)
         counts = counted if rule.goods.is_everything else counted_amount(order, program.basis, rule.goods)
         worth = amount_worth(counts, rule, stacked.factor) if may else _NOTHING
-        yield _Claim(rule, worth.points, _why(order, rule, program.basis, worth, stacked, tier))
+        yield _Claim(rule, worth.points, _why(order, rule, program, worth, stacked, tier))
     yield from _extras(standing, order, program, campaigns, counted)
 
 
@@ -148,7 +148,7 @@ def _extras(
         )
         may = may_earn(standing, rule.guests, program, order.created_at)
         worth = amount_worth(counted, rule) if may else _NOTHING
-        yield _Claim(rule, worth.points, _why(order, rule, program.basis, worth, NO_MULTIPLIER, None))
+        yield _Claim(rule, worth.points, _why(order, rule, program, worth, NO_MULTIPLIER, None))
 
 
 def may_earn(standing: Standing, guests: bool, program: Program, occurred_at: datetime) -> bool:  # noqa: FBT001
@@ -188,13 +188,20 @@ def _multiplier(rule: OrderRule, campaigns: list[Campaign], program: Program, ti
 
 
 def _why(
-    order: OrderSnapshot, rule: OrderRule, basis: Basis, worth: Worth, stacked: Multiplier, tier: str | None
+    order: OrderSnapshot,
+    rule: OrderRule,
+    program: Program,
+    worth: Worth,
+    stacked: Multiplier,
+    tier: str | None,
 ) -> dict[str, Any]:
     """The sum behind the number, for people: basis × rate × multiplier, rounded."""
+    if not program.is_told:
+        return {}
     why: dict[str, Any] = {
         "order": order.name,
         "basis": _money(worth.basis),
-        "lines": counting_lines(order, basis, rule.goods),
+        "lines": counting_lines(order, program.basis, rule.goods),
         "currency": order.currency,
         "status": "cancelled" if order.cancelled else order.financial_status,
     }

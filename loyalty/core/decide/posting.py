@@ -55,9 +55,10 @@ def change(
     at: datetime,
     history: bool = False,
     extra: Mapping[str, Any] | None = None,
+    is_told: bool = True,
 ) -> tuple[Award, tuple[Entry, ...], tuple[News, ...]]:
-    """The award as it is after a change, with the entry (and its news) that brings the ledger to it; none while it is held. ``balance`` is
-    what there is before."""
+    """The award as it is after a change, with the entry (and its news, if anybody ``is_told``) that brings the ledger to it; none while it
+    is held. ``balance`` is what there is before."""
     difference = to.worth - award.posted
     if difference == 0 or award.is_held(at):
         return replace(award, worth=to.worth, why=dict(to.why)), (), ()
@@ -74,6 +75,8 @@ def change(
         occurred_at=to.at,
     )
     changed = replace(award, worth=to.worth, why=dict(to.why), posted=to.worth, postings=award.postings + 1)
+    if not is_told:
+        return changed, (entry,), ()
     said = {"way": award.way, **(extra or {})}
     news = entry_news(entry, balance=balance + difference, extra=said, history=history)
     return changed, (entry,), (news,)
@@ -90,9 +93,11 @@ def release(
 
 @dataclass(slots=True)
 class Gathered:
-    """What was decided so far of several awards, one after the other; ``balance`` is what there is after it."""
+    """What was decided so far of several awards, one after the other; ``balance`` is what there is after it, ``is_told`` whether anybody
+    hears of it."""
 
     balance: int
+    is_told: bool = True
     awards: list[Award] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
     news: list[News] = field(default_factory=list)
@@ -107,7 +112,9 @@ class Gathered:
         extra: Mapping[str, Any] | None = None,
     ) -> None:
         """Bring one more award to another worth."""
-        changed, posted, told = change(self.balance, award, to, at=at, history=history, extra=extra)
+        changed, posted, told = change(
+            self.balance, award, to, at=at, history=history, extra=extra, is_told=self.is_told
+        )
         self.awards.append(changed)
         self.entries.extend(posted)
         self.news.extend(told)

@@ -32,7 +32,7 @@ def decide_tier(
     the orders count now, was not reached. Needs all orders and awards of the member. ``climb`` is for those who have looked already."""
     climb = climb or Climb(standing, program)
     tier = climb.tier(at)
-    gathered = Gathered(standing.balance)
+    gathered = Gathered(standing.balance, is_told=program.is_told)
     for award in _undeserved(standing, climb, at):
         to = Change(0, at, {**award.why, "undone": True}, f"{award.title}: no longer reached")
         gathered.change(award, to, at=at, history=history)

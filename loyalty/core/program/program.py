@@ -34,8 +34,8 @@ class Program:
     without an account ``earn`` at once, ``wait`` (their points are given when they make one) or ``never`` do. ``stacking``: of several
     multipliers that hold for an order the ``highest`` counts, or they ``add`` (2 and 1.5 make 2.5), or they ``multiply``. ``debts``:
     whether taking points back may leave a member with less than nothing (``keep``), or what is missing is written off (``forgive``).
-    ``is_told``: whether anybody hears of what happens by it. Where nobody does (in a preview), warnings and what a new tier means are not
-    put into words; no point depends on them.
+    ``is_told``: whether anybody hears of what happens by it. Where nobody does (in a preview), warnings, news and the sum behind an order's points
+    are not put into words; no point depends on them.
     """
 
     version: int

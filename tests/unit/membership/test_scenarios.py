@@ -1,6 +1,7 @@
 """The scenarios, played in memory: sums that were worked out by hand, and the decisions that have to come to them."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from loyalty.core.decide import (
 )
 from loyalty.core.document import parse_program
 from loyalty.core.facts import ActionDone, PointsAdjusted, RewardRequested
+from loyalty.core.news import EXPIRING, TIER_CHANGED
 from loyalty.core.outlook import outlook
 from loyalty.core.replay import Replay
 from tests.scenarios.scenario import Scenario, Teller, scenarios
@@ -29,8 +31,8 @@ BEGAN = later(days=-3650)
 class Player:
     """Plays the steps of one scenario on a replay."""
 
-    def __init__(self, scenario: Scenario) -> None:
-        program = parse_program(scenario.document, version=1)
+    def __init__(self, scenario: Scenario, *, is_told: bool = True) -> None:
+        program = replace(parse_program(scenario.document, version=1), is_told=is_told)
         self.replay = Replay(program, earning_since=BEGAN)
         self.eras = (Era(BEGAN, program),)
         self.teller = Teller()
@@ -102,6 +104,18 @@ def test_scenario(scenario: Scenario) -> None:
         found = player.found(step["at"])
         expected = step.get("expect", {})
         assert expected == {name: found[name] for name in expected}, f"step {number + 1}"
+
+
+@pytest.mark.parametrize("scenario", ALL, ids=[scenario.title for scenario in ALL])
+def test_nobody_told(scenario: Scenario) -> None:
+    """Where nobody is told, no warning is given, and every number is what it is where somebody is."""
+    told, untold = Player(scenario), Player(scenario, is_told=False)
+    for number, step in enumerate(scenario.steps):
+        told.play(step, number)
+        untold.play(step, number)
+        heard = untold.found(step["at"])["told"]
+        assert not {EXPIRING, TIER_CHANGED}.intersection(heard), f"step {number + 1}"
+        assert untold.found(step["at"]) | {"told": None} == told.found(step["at"]) | {"told": None}
 
 
 def test_enough() -> None:
