@@ -7,6 +7,7 @@ time, and the peak memory.
 import json
 import sys
 import time
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +15,6 @@ from bench.sync_process import peak_mb
 from loyalty import calendar
 from loyalty.database import make_engine
 from loyalty.encryption import Cipher
-from loyalty.models import Shop
 from loyalty.runtime import Runtime
 
 
@@ -29,15 +29,10 @@ def main() -> None:
 
 
 def _night(runtime: Runtime, shop_id: int, at: datetime) -> dict[str, Any]:
-    settled, begun, processor = 0, time.perf_counter(), time.process_time()
-    while True:
-        with runtime.transaction() as session:
-            batch = calendar.settle_batch(session, session.get_one(Shop, shop_id), at=at, now=at)
-        settled += batch.count
-        if batch.count < calendar.BATCH:
-            break
+    begun, processor = time.perf_counter(), time.process_time()
+    ran = calendar.run(replace(runtime, clock=lambda: at), shop_id, at=at)
     return {
-        "settled": settled,
+        "settled": ran.settled,
         "seconds": time.perf_counter() - begun,
         "processor_seconds": time.process_time() - processor,
     }

@@ -4,7 +4,7 @@ A batch is one transaction. It takes the members for whom something is due, whoe
 processes at once, does nothing twice. A member with whom something is wrong is tried alone and holds up nobody else.
 """
 
-from loyalty.calendar.batches import BATCH, Settled, count_behind, settle_batch, shops_with_due
+from loyalty.calendar.batches import BATCH, count_behind, shops_with_due
 from loyalty.calendar.refreshing import (
     REFRESH,
     needs_refresh,
@@ -19,14 +19,12 @@ __all__ = [
     "BATCH",
     "REFRESH",
     "Ran",
-    "Settled",
     "count_behind",
     "needs_refresh",
     "program_applied",
     "refresh_step",
     "resume",
     "run",
-    "settle_batch",
     "shops_with_due",
     "start_refresh",
 ]

@@ -1,7 +1,6 @@
-"""One batch of members, settled in its caller's transaction."""
+"""Who is next, and one batch of members, settled in its caller's transaction."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import func
@@ -17,26 +16,6 @@ from loyalty.points.settling import settle_accounts
 
 BATCH = 500
 _LATE = timedelta(hours=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """How many members a batch settled, and the outbox channels that have something to send because of it."""
-
-    count: int
-    channels: frozenset[str]
-
-
-def settle_batch(session: Session, shop: Shop, *, at: datetime, now: datetime, limit: int = BATCH) -> Settled:
-    """Settle up to ``limit`` members for whom something is due at ``at``, and as many referrals whose hold is over. A count below the
-    limit means that nothing is left."""
-    assert shop.id is not None
-    # A referral is judged before time releases what it earned.
-    completed, channels = referrals.complete_due(session, shop, settle_accounts, at=at, now=now, most=limit)
-    member_ids = due_members(session, shop.id, at=at, limit=limit)
-    if member_ids:
-        channels |= settle_members(session, shop, member_ids, at=at, now=now)
-    return Settled(max(len(member_ids), completed), channels)
 
 
 def due_members(

@@ -36,7 +36,7 @@ def run(runtime: Runtime, shop_id: int, *, at: datetime, most_batches: int | Non
     troubled: tuple[int, ...] = ()
     while most_batches is None or batches < most_batches:
         with runtime.reading() as session:
-            member_ids = due_members(session, shop_id, at=at, without=troubled)
+            member_ids = due_members(session, shop_id, at=at, limit=BATCH, without=troubled)
         if not member_ids:
             return Ran(settled, channels, more=False, troubled=troubled)
         told, failed = settle_carefully(runtime, shop_id, member_ids, at=at)

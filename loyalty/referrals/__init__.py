@@ -15,7 +15,6 @@ from loyalty.referrals.ruling import rule
 from loyalty.referrals.settling import (
     Ready,
     complete,
-    complete_due,
     settle_issues,
     settle_members,
     settle_orders,
@@ -32,7 +31,6 @@ __all__ = [
     "claim",
     "code_in_use",
     "complete",
-    "complete_due",
     "due_referrals",
     "forget",
     "forget_invitations",

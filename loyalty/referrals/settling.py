@@ -28,8 +28,6 @@ from loyalty.core.program import Program, Referrals
 from loyalty.models import Referral, RewardIssue, Shop
 from loyalty.referrals import evidence
 from loyalty.referrals.finding import (
-    BATCH,
-    due_referrals,
     is_due,
     keyed,
     locked_rows,
@@ -115,14 +113,6 @@ def complete(
     book = Book(session, shop, now=now)
     settle(book, locked_rows(book, and_(col(Referral.id).in_(ids), *is_due(at))), ready, at=at)
     return book.write()
-
-
-def complete_due(
-    session: Session, shop: Shop, ready: Ready, *, at: datetime, now: datetime, most: int = BATCH
-) -> tuple[int, frozenset[str]]:
-    """The same for the first ones that are due. Returns how many were (fewer than ``most``: none is left), and the channels."""
-    ids = due_referrals(session, shop.id or 0, at=at, most=most)
-    return len(ids), complete(session, shop, ready, ids, at=at, now=now) if ids else frozenset()
 
 
 def settle(book: Book, rows: Sequence[Referral], ready: Ready, *, at: datetime | None = None) -> None:

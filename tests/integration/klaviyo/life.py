@@ -155,10 +155,8 @@ class Life:
         self.hear(RewardIssued(issue_id, f"gid://shopify/DiscountCodeNode/{code}", self.world.clock()))
 
     def calendar(self) -> None:
-        now = self.world.clock()
-        with self._shop() as (session, shop):
-            settled = calendar.settle_batch(session, shop, at=now, now=now).count
-        if settled:
+        ran = calendar.run(self.world.runtime, self.world.shop.shop_id, at=self.world.clock())
+        if ran.settled:
             self.after()
 
     def hear(self, *facts: Fact) -> None:

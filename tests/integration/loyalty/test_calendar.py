@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
 from loyalty import calendar, programs, runs
-from loyalty.calendar import refreshing
+from loyalty.calendar import refreshing, running
 from loyalty.core.facts import BirthdayTold, Fact, Identity, PointsAdjusted, RewardIssued, RewardRequested
 from loyalty.database import transaction
 from loyalty.ledger.verify import verify
@@ -22,6 +22,7 @@ from loyalty.runtime import Runtime
 from loyalty.staff import TierRefused, adjust, set_tier
 from tests.integration.loyalty.conftest import INSTALLED, NOW, Hands
 from tests.integration.loyalty.story import ADA, BO, CY, bought, joined, member
+from tests.passing_time import pass_time
 
 Apply = Callable[..., int]
 REWARDS = [
@@ -62,17 +63,9 @@ class Days:
         with transaction(self.engine) as session:
             absorb(session, self.shop, facts, now=at)
 
-    def pass_to(self, *until: datetime, limit: int = 500) -> list[int]:
-        """Settle what is due at each instant, batch by batch; how many members each batch settled."""
-        counts = []
-        for at in until:
-            while True:
-                with transaction(self.engine) as session:
-                    settled = calendar.settle_batch(session, self.shop, at=at, now=at, limit=limit)
-                counts.append(settled.count)
-                if settled.count < limit:
-                    break
-        return counts
+    def pass_to(self, *until: datetime, most_batches: int | None = None) -> list[int]:
+        """Settle what is due at each instant; how many members were settled each time."""
+        return [pass_time(self.engine, self.shop, at, most_batches=most_batches).settled for at in until]
 
     def entries(self, who: Identity) -> list[tuple[str, int, datetime]]:
         """Somebody's movements of points."""
@@ -338,28 +331,32 @@ class TestGone:
 
 
 class TestRun:
-    def test_batches(self, days: Days, apply: Apply) -> None:
+    def test_batches(self, days: Days, apply: Apply, monkeypatch: pytest.MonkeyPatch) -> None:
         """A batch takes no more than it is told to, and in the end everybody had their turn; the ledger holds."""
         apply(earn={"order": {"title": "Place an order", "rate": "1", "hold_days": 14}})
         days.tell(
             *(joined(who) for who in (ADA, BO, CY)),
             *(bought(who, n, "80") for n, who in enumerate((ADA, BO, CY))),
         )
-        assert days.pass_to(day(20), limit=2) == [2, 1]
+        monkeypatch.setattr(running, "BATCH", 2)
+        assert days.pass_to(day(20), day(20), day(20), most_batches=1) == [2, 1, 0]
 
         assert {member(days.engine, who).balance for who in (ADA, BO, CY)} == {80}
         with Session(days.engine) as session:
             assert list(verify(session, days.shop.id)) == []
 
-    def test_two_at_once(self, days: Days, apply: Apply, engine: Engine) -> None:
+    def test_two_at_once(
+        self, days: Days, apply: Apply, engine: Engine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """Two runs at the same time do nothing twice, and neither fails."""
         apply(earn={"order": {"title": "Place an order", "rate": "1", "hold_days": 14}}, tiers=TIERS)
         people = [Identity(7100 + number, f"shopper{number}@fernandfig.shop") for number in range(12)]
         days.tell(
             *(joined(who) for who in people), *(bought(who, n, "600") for n, who in enumerate(people, 1))
         )
+        monkeypatch.setattr(running, "BATCH", 3)
         with ThreadPoolExecutor(2) as pool:
-            runs_done = list(pool.map(lambda limit: days.pass_to(day(90), limit=limit), (3, 5)))
+            runs_done = list(pool.map(lambda _: days.pass_to(day(90)), range(2)))
 
         assert sum(map(sum, runs_done)) >= len(people)
         for who in people:

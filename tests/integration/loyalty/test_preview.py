@@ -21,7 +21,7 @@ from sqlmodel import Session, SQLModel, col, select
 
 from loyalty import preview, programs, runs
 from loyalty.book import Book
-from loyalty.calendar import refresh_step, settle_batch, start_refresh
+from loyalty.calendar import refresh_step, start_refresh
 from loyalty.core import ledger
 from loyalty.core.decide import RewardRefused
 from loyalty.core.document import DEFAULT_DOCUMENT, ProgramInvalid
@@ -40,6 +40,7 @@ from loyalty.runtime import Runtime
 from loyalty.staff import adjust
 from tests.integration.loyalty.lives import BEGAN, ENDED, Happening, documents, people
 from tests.integration.loyalty.story import ADA, BO, NOW, bought, joined, play
+from tests.passing_time import pass_time
 
 FEW = settings(
     derandomize=True,
@@ -72,20 +73,13 @@ def _live(engine: Engine, shop: Shop, happenings: Iterable[Happening], *, until:
     """Let everything happen at its moment, and time pass to the end."""
     for at, happened in sorted(happenings, key=lambda each: each[0]):
         _happen(engine, shop, at, happened)
-    _pass_time(engine, shop, until)
-
-
-def _pass_time(engine: Engine, shop: Shop, until: datetime) -> None:
-    """The calendar, as it runs in a shop whose calendar runs."""
-    with transaction(engine) as session:
-        while settle_batch(session, shop, at=until, now=until).count:
-            continue
+    pass_time(engine, shop, until)
 
 
 def _happen(
     engine: Engine, shop: Shop, at: datetime, happened: Fact | PointsAdjusted | RewardRequested
 ) -> None:
-    _pass_time(engine, shop, at)
+    pass_time(engine, shop, at)
     with transaction(engine) as session:
         if isinstance(happened, PointsAdjusted):
             owner = int(happened.key.partition("-")[0])
@@ -224,7 +218,7 @@ def _known(engine: Engine, shop: Shop) -> _Known:
 
 
 def _post(engine: Engine, shop: Shop, name: str, entry: Entry) -> None:
-    _pass_time(engine, shop, entry.occurred_at)
+    pass_time(engine, shop, entry.occurred_at)
     with transaction(engine) as session:
         book = Book(session, shop, now=entry.occurred_at)
         book.load_people((), (name,))

@@ -8,13 +8,14 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
-from loyalty import calendar, programs, redemption, staff
+from loyalty import programs, redemption, staff
 from loyalty.core.decide import AdjustmentRefused, RewardRefused
 from loyalty.core.facts import PointsAdjusted, RewardRequested
 from loyalty.database import transaction
 from loyalty.ledger.verify import verify
 from loyalty.models import Member, Shop
 from loyalty.points import absorb
+from tests.passing_time import pass_time
 from tests.scenarios.scenario import WHO, Scenario, Teller, scenarios
 from tests.unit.core.makers import later
 
@@ -48,9 +49,7 @@ class Player:
         """Let the calendar come up to the step, and then do it."""
         at: datetime = step["at"]
         self.refused = None
-        with transaction(self.engine) as session:
-            while calendar.settle_batch(session, self.shop, at=at, now=at).count:
-                pass
+        pass_time(self.engine, self.shop, at)
         fact = self.teller.fact(step)
         with transaction(self.engine) as session:
             if fact is not None:

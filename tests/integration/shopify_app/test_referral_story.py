@@ -10,11 +10,11 @@ from urllib.parse import urlencode
 import pytest
 from sqlmodel import select
 
-from loyalty import programs, referrals, runs
+from loyalty import programs, runs
 from loyalty.core.document import DEFAULT_DOCUMENT
 from loyalty.models import KlaviyoConnection, Member, MemberDevice, Referral, RewardIssue, Shop
-from loyalty.points import settle_accounts
 from sandbox.shopify import signatures
+from tests.passing_time import end_holds
 
 FRIEND = "rowan@fernandfig.shop"
 TERMS = {"friend": "ten_off", "advocate": {"points": 500}, "minimum": "30", "hold_days": 14}
@@ -78,10 +78,8 @@ def coupon(store: Any, claimed: Any) -> str:
 
 def complete(store: Any) -> None:
     """Let the hold be over."""
-    with store.runtime.transaction() as session:
-        shop = session.exec(select(Shop)).one()
-        now = store.runtime.clock()
-        referrals.complete_due(session, shop, settle_accounts, at=now + AFTER, now=now)
+    now = store.runtime.clock()
+    end_holds(store.runtime.engine, store.shop(), now + AFTER, now=now)
 
 
 def states(store: Any) -> list[tuple[str, str]]:
