@@ -200,9 +200,10 @@ def progress(run: Run, *, now: datetime) -> Progress:
     began = run.started_at or run.created_at
     seconds = max(((run.finished_at or now) - began) / timedelta(seconds=1), 0.001)
     rate = handled / seconds
-    is_open = run.state in OPEN
-    left = max(run.total - handled, 0) / rate if is_open and run.total is not None and handled else None
-    return Progress(run.state, run.total, run.done, run.failed, run.skipped, rate, left, run.error)
+    # Whoever joined since all were counted is one more of them.
+    total = None if run.total is None else max(run.total, handled)
+    left = (total - handled) / rate if run.state in OPEN and total is not None and handled else None
+    return Progress(run.state, total, run.done, run.failed, run.skipped, rate, left, run.error)
 
 
 def _begin_step(session: Session, run_id: int, now: datetime) -> RunView | None:

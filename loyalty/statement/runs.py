@@ -58,7 +58,7 @@ def view(run: Run, *, now: datetime) -> RunView:
         id=run.id,
         kind=run.kind,
         state=run.state,
-        total=run.total,
+        total=seen.total,
         done=run.done,
         failed=run.failed,
         skipped=run.skipped,

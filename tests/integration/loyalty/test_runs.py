@@ -9,6 +9,8 @@ from loyalty import runs
 from loyalty.models import Run, RunItem, Shop
 from loyalty.runs import RunView, Step
 from loyalty.runtime import Runtime
+from loyalty.statement.formats import Formats
+from loyalty.statement.runs import describe, view
 from tests.integration.loyalty.conftest import Hands
 
 
@@ -134,3 +136,14 @@ class TestProgress:
         hands.later(10)
         shown = runs.progress(read(runtime, run_id), now=hands.now)
         assert (shown.rate, shown.seconds_left) == (2.0, 40.0)
+
+    def test_more_than_counted(self, runtime: Runtime, run_id: int, hands: Hands) -> None:
+        """Whoever joins while a run is under way is one more of all, so no run has done more than there was to do."""
+        with runtime.transaction() as session:
+            run = session.get_one(Run, run_id)
+            run.state, run.started_at, run.total, run.done, run.skipped = "running", hands.now, 100, 100, 3
+        hands.later(10)
+        shown = runs.progress(read(runtime, run_id), now=hands.now)
+        assert (shown.total, shown.seconds_left) == (103, 0.0)
+        said = describe(view(read(runtime, run_id), now=hands.now), Formats())
+        assert said.text.startswith("103 of 103, 3 skipped")
