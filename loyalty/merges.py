@@ -4,7 +4,7 @@ What moved goes back, with whatever was posted for it since; what came since (ne
 with the account that was kept, whose balance may go below zero. What has moved on since, or is gone, stays where it is.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -181,8 +181,8 @@ def _two_people(book: Book, record: MemberMerge, source: Account, target: Accoun
         target.birthday = None
     if target.hand_tier == source.hand_tier:
         target.hand_tier = target.hand_tier_by = None
-    if moved.get("joined_at") and target.joined_at == source.joined_at:
-        target.joined_at = datetime.fromisoformat(moved["joined_at"])
+    if target.joined_at == source.joined_at:
+        _member_as_before(target, moved)
     if moved["gives_consent"] and target.subscribed_at == source.subscribed_at:
         target.subscribed_at = None
     if record.email is None:
@@ -194,6 +194,14 @@ def _two_people(book: Book, record: MemberMerge, source: Account, target: Accoun
     book.load_people((), (record.email,))
     if book.by_email(record.email) is None:
         book.rename(source, customer_id=source.shopify_customer_id, email=record.email)
+
+
+def _member_as_before(target: Account, moved: Mapping[str, Any]) -> None:
+    """Since when the kept account is a member again; a guest, if the other one's account made it a member."""
+    if moved.get("joined_at"):
+        target.joined_at = datetime.fromisoformat(moved["joined_at"])
+    elif "joined_at" in moved and target.state == "member" and target.joined_at is not None:
+        target.joined_at, target.state, target.is_guest = None, "guest", True
 
 
 def _born_alike(source: Account, target: Account) -> bool:

@@ -29,12 +29,19 @@ def customer_of_node(person: Mapping[str, Any], *, history: bool = False) -> Cus
         updated_at=reading.instant(person, "updatedAt"),
         history=history,
         subscribed_at=subscribed_since(address, state="marketingState", at="marketingUpdatedAt"),
+        has_account=has_account(person),
     )
 
 
 def is_verified(person: Mapping[str, Any]) -> bool:
     """Whether the customer has shown that the address is theirs. Only who is known not to have shown it, has not."""
     return person.get("verifiedEmail") is not False
+
+
+def has_account(person: Mapping[str, Any]) -> bool:
+    """Whether the customer has an account. Shopify makes a record of everybody who orders with an address, too."""
+    state = reading.optional_text(person, "state")
+    return state is None or state.lower() == "enabled"
 
 
 def subscribed_since(consent: Mapping[str, Any], *, state: str, at: str) -> datetime | None:

@@ -115,7 +115,7 @@ CATALOGUE = (
 MOST_PRODUCTS = 15
 
 _CUSTOMER = """
-id firstName lastName locale createdAt updatedAt
+id firstName lastName locale state createdAt updatedAt
 verifiedEmail defaultEmailAddress { emailAddress marketingState marketingUpdatedAt }
 """
 

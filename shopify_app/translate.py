@@ -23,7 +23,7 @@ from loyalty.models import InboxMessage
 from shopify_app import reading
 from shopify_app.config import canonical_domain
 from shopify_app.consent import CONSENT_TOPIC
-from shopify_app.customer_node import subscribed_since
+from shopify_app.customer_node import has_account, subscribed_since
 from shopify_app.gids import number_of
 from shopify_app.order_payload import snapshot_of_payload
 
@@ -135,6 +135,7 @@ TOPICS: Mapping[str, _Translator] = {
     "refunds/create": order_signal,
     "customers/create": customer,
     "customers/update": customer,
+    "customers/enable": customer,
     "customers/delete": customer,
     "customers/merge": customer_merge,
     CONSENT_TOPIC: consent,
@@ -157,6 +158,7 @@ def _customer_seen(person: _Payload, *, locale: str | None) -> CustomerSeen:
         created_at=reading.instant(person, "created_at"),
         updated_at=reading.instant(person, "updated_at"),
         subscribed_at=_subscribed_since(person),
+        has_account=has_account(person),
     )
 
 

@@ -9,9 +9,12 @@ from flask import abort, jsonify, request
 from sqlmodel import Session, select
 
 from loyalty import programs
+from loyalty.core.facts import CustomerVisited, Identity
 from loyalty.core.program import Program
+from loyalty.database import retry_on_conflict
 from loyalty.inbox import Malformed
 from loyalty.models import Member, Shop
+from loyalty.points import absorb
 from loyalty.programs import NoProgram
 from loyalty.runtime import Runtime
 from shopify_app import reading
@@ -69,7 +72,26 @@ def visitor_of(runtime: Runtime, config: ShopifyConfig) -> Visitor:
     customer = signed.get("logged_in_customer_id", "")
     is_number = customer.isascii() and customer.isdigit() and len(customer) <= 18
     prefix = signed.get("path_prefix", "")
-    return Visitor(shop, int(customer) if is_number else None, prefix if _PREFIX.fullmatch(prefix) else None)
+    visitor = Visitor(
+        shop, int(customer) if is_number else None, prefix if _PREFIX.fullmatch(prefix) else None
+    )
+    _welcome(runtime, visitor)
+    return visitor
+
+
+@retry_on_conflict
+def _welcome(runtime: Runtime, visitor: Visitor) -> None:
+    """Whoever Shopify says is logged in has an account, also where the customer's record does not tell: a guest is a member from now on."""
+    with runtime.reading() as session:
+        person = person_of(session, visitor)
+        if person is None or person.state != "guest":
+            return
+    now = runtime.clock()
+    visited = CustomerVisited(Identity(visitor.customer_id, None), now)
+    with runtime.transaction() as session:
+        channels = absorb(session, session.get_one(Shop, visitor.shop.id), (visited,), now=now)
+    for channel in sorted(channels):
+        runtime.nudge("drain_outbox", visitor.shop.id or 0, channel)
 
 
 def person_of(session: Session, visitor: Visitor) -> Member | None:

@@ -99,6 +99,9 @@ def _join_people(source: Account, target: Account) -> None:
     if source.joined_at is not None and target.joined_at is not None:
         # Somebody has been a member since the first of their accounts: what was bought in between was bought by a member.
         target.joined_at = min(source.joined_at, target.joined_at)
+    elif source.joined_at is not None and target.customer_updated_at is not None:
+        # The record that is kept was a guest's.
+        target.joined_at, target.state, target.is_guest = source.joined_at, "member", False
     if target.hand_tier is None:
         target.hand_tier, target.hand_tier_by = source.hand_tier, source.hand_tier_by
     activities = [at for at in (source.last_activity_at, target.last_activity_at) if at is not None]

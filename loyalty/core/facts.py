@@ -26,7 +26,8 @@ class Identity:
 @dataclass(frozen=True, slots=True)
 class CustomerSeen:
     """A customer record exists and looked like this at ``updated_at``. ``subscribed_at``: since when the customer agrees to marketing
-    e-mail, or None when they do not."""
+    e-mail, or None when they do not. ``has_account``: Shopify keeps a record of everybody who orders with an address, and only whoever
+    has an account is a member."""
 
     identity: Identity
     first_name: str | None
@@ -36,6 +37,15 @@ class CustomerSeen:
     updated_at: datetime
     history: bool = False
     subscribed_at: datetime | None = None
+    has_account: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerVisited:
+    """A customer is logged in at the storefront: whatever the record says, there is an account."""
+
+    identity: Identity
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,6 +337,7 @@ class ShopMessage:
 
 Fact = (
     CustomerSeen
+    | CustomerVisited
     | CustomerDeleted
     | CustomersMerged
     | OrderSeen

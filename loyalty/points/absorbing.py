@@ -15,6 +15,7 @@ from loyalty.core.facts import (
     CustomerDeleted,
     CustomerSeen,
     CustomersMerged,
+    CustomerVisited,
     Fact,
     Identity,
     OrderChanged,
@@ -31,7 +32,7 @@ from loyalty.models import Shop
 from loyalty.points.actions import action_done, birthday_told
 from loyalty.points.climbing import climb
 from loyalty.points.orders import order_seen, order_unreadable, reread_order
-from loyalty.points.people import GONE, customer_deleted, customer_seen, customers_merged
+from loyalty.points.people import GONE, customer_deleted, customer_seen, customer_visited, customers_merged
 from loyalty.points.settling import catch_up, settle_accounts
 from loyalty.redemption import mark_used, reward_deactivated, reward_failed, reward_issued
 
@@ -48,7 +49,7 @@ def absorb(
     met: dict[str, Account] = {}
     for fact in facts:
         _settle(book, fact)
-        if isinstance(fact, CustomerSeen):
+        if isinstance(fact, CustomerSeen | CustomerVisited):
             _meet(book, fact, met)
     for account in reviews.settle_waiting(book, met):
         climb(book, account)
@@ -65,7 +66,7 @@ def _load(book: Book, facts: Sequence[Fact]) -> None:
     sources: set[Source] = set()
     for fact in facts:
         match fact:
-            case CustomerSeen(identity=identity):
+            case CustomerSeen(identity=identity) | CustomerVisited(identity=identity):
                 sources.add(signup_source(identity.customer_id))
                 _name(identity, customer_ids, emails)
             case OrderSeen(order=order, identity=identity):
@@ -100,7 +101,7 @@ def _orders_of(facts: Sequence[Fact]) -> set[int]:
     return seen | {fact.order_id for fact in facts if isinstance(fact, OrderUnreadable)}
 
 
-def _meet(book: Book, fact: CustomerSeen, met: dict[str, Account]) -> None:
+def _meet(book: Book, fact: CustomerSeen | CustomerVisited, met: dict[str, Account]) -> None:
     """Note whose an address is now: what waited for it is theirs, also when the address changes before the batch ends."""
     account = book.by_customer(fact.identity.customer_id)
     if account is not None and account.email and account.state not in GONE:
@@ -112,11 +113,18 @@ def _may_have_had_it(book: Book, facts: Sequence[Fact]) -> list[Account]:
     return [
         account
         for fact in facts
-        if isinstance(fact, CustomerSeen)
-        and fact.created_at >= book.shop.first_installed_at
+        if isinstance(fact, CustomerSeen | CustomerVisited)
         and (account := book.by_customer(fact.identity.customer_id)) is not None
+        and _may_be_new(book, account, fact)
         and not any(account.of_source(signup_source(fact.identity.customer_id)))
     ]
+
+
+def _may_be_new(book: Book, account: Account, fact: CustomerSeen | CustomerVisited) -> bool:
+    """Whether there is an account made since the app came: a guest's is younger than the record."""
+    if account.joined_at is None:
+        return True
+    return isinstance(fact, CustomerSeen) and fact.created_at >= book.shop.first_installed_at
 
 
 def _name(identity: Identity, customer_ids: set[int], emails: set[str]) -> None:
@@ -138,6 +146,7 @@ def _order_changed(book: Book, fact: OrderChanged) -> None:
 
 _SETTLERS: Mapping[type, Callable[[Book, Any], None]] = {
     CustomerSeen: customer_seen,
+    CustomerVisited: customer_visited,
     CustomerDeleted: customer_deleted,
     CustomersMerged: customers_merged,
     OrderSeen: order_seen,

@@ -1,9 +1,11 @@
 """What becomes of accounts: customers that appear, change, merge and go."""
 
+from dataclasses import replace
+
 from loyalty import referrals
 from loyalty.book import Account, Book, merge, was_taken_back
 from loyalty.core.decide import decide_customer, decide_subscription
-from loyalty.core.facts import CustomerDeleted, CustomerSeen, CustomersMerged
+from loyalty.core.facts import CustomerDeleted, CustomerSeen, CustomersMerged, CustomerVisited
 from loyalty.points.climbing import climb
 from loyalty.points.identities import account_for
 from loyalty.points.orders import settle_again
@@ -13,7 +15,7 @@ GONE = ("redacted", "deleted")
 
 
 def customer_seen(book: Book, fact: CustomerSeen) -> None:
-    """A customer exists: the person is a member, and earns for the account if it is new."""
+    """A customer exists: with an account the person is a member, and earns for the account if it is new; without one a guest."""
     account = account_for(book, fact.identity)
     if account is None or account.state in GONE:
         return
@@ -21,6 +23,24 @@ def customer_seen(book: Book, fact: CustomerSeen) -> None:
     known_at = account.customer_updated_at
     if is_own_record and (known_at is None or fact.updated_at >= known_at):
         _take_details(book, account, fact)
+    if known_at is not None and account.joined_at is None:
+        # The record was a guest's: the account is younger than it.
+        fact = replace(fact, created_at=max(fact.created_at, fact.updated_at))
+    _greet(book, account, fact)
+
+
+def customer_visited(book: Book, fact: CustomerVisited) -> None:
+    """Whoever is logged in has an account. Somebody who is not known yet is met when Shopify tells of them."""
+    account = book.by_customer(fact.identity.customer_id)
+    if account is None or account.state in GONE or account.joined_at is not None:
+        return
+    updated_at = account.customer_updated_at or fact.at
+    names = (account.first_name, account.last_name, account.locale)
+    _greet(book, account, CustomerSeen(fact.identity, *names, created_at=fact.at, updated_at=updated_at))
+
+
+def _greet(book: Book, account: Account, fact: CustomerSeen) -> None:
+    """Let somebody join whom this shows to have an account, and give what an account and agreeing to e-mail earn."""
     since, program = book.shop.first_installed_at, book.program
     decision = decide_customer(account, fact, program, earning_since=since, at=book.now)
     if decision.joins:
@@ -30,6 +50,8 @@ def customer_seen(book: Book, fact: CustomerSeen) -> None:
             False,
             True,
         )
+        # A guest who agreed to e-mail earns for it with the account.
+        fact = replace(fact, subscribed_at=fact.subscribed_at or account.subscribed_at)
     book.apply(account, decision)
     if program.actions("newsletter") and fact.subscribed_at is not None:
         book.ensure_ids()

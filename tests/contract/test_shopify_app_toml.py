@@ -34,6 +34,7 @@ TOPICS: dict[str, str | None] = {
     "refunds/create": "read_orders",
     "customers/create": "read_customers",
     "customers/update": "read_customers",
+    "customers/enable": "read_customers",
     "customers/delete": "read_customers",
     "customers/merge": "read_customer_merge",
     "customers/purchasing_summary": "read_customers",
@@ -53,7 +54,7 @@ TOPICS: dict[str, str | None] = {
 }
 NEEDED = {
     "orders/create", "orders/updated", "orders/paid", "orders/cancelled", "orders/edited", "refunds/create",
-    "customers/create", "customers/update", "customers/delete", "customers/merge", "app/uninstalled",
+    "customers/create", "customers/update", "customers/enable", "customers/delete", "customers/merge", "app/uninstalled",
     "customers_email_marketing_consent/update",
     "app/scopes_update", "shop/update", "bulk_operations/finish",
 }  # fmt: skip

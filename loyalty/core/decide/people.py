@@ -30,7 +30,9 @@ def newsletter_source(standing: Standing) -> Source:
 def decide_customer(
     standing: Standing, fact: CustomerSeen, program: Program, *, earning_since: datetime, at: datetime
 ) -> Decision:
-    """A customer joins once. An account made after ``earning_since`` earns the sign-up points; an older one joins in silence."""
+    """Whoever has an account joins once. One made after ``earning_since`` earns the sign-up points; an older one joins in silence."""
+    if not fact.has_account:
+        return NOTHING
     is_new = fact.created_at >= earning_since
     history = fact.history or not is_new
     joins = standing.joined_at is None
@@ -49,8 +51,8 @@ def decide_customer(
 def decide_subscription(
     standing: Standing, fact: CustomerSeen, program: Program, *, earning_since: datetime, at: datetime
 ) -> Decision:
-    """Whoever agrees to marketing e-mail after ``earning_since`` earns for it once in a life, however often they leave and return."""
-    if fact.subscribed_at is None or fact.subscribed_at < earning_since:
+    """A member who agrees to marketing e-mail after ``earning_since`` earns for it once in a life, however often they leave and return."""
+    if standing.joined_at is None or fact.subscribed_at is None or fact.subscribed_at < earning_since:
         return NOTHING
     occasion = Occasion(newsletter_source(standing), fact.subscribed_at)
     return _given(standing, "newsletter", occasion, program, at=at, history=fact.history)

@@ -118,6 +118,17 @@ def who(runtime: Runtime, identity: Identity) -> Member:
 
 
 class TestUnmerge:
+    def test_guests_record(self, runtime, shop):
+        """The record that Shopify keeps may be a guest's: with the other one's account it is a member's, and a guest's again without."""
+        settle(runtime, shop, replace(joined(ADA), has_account=False), joined(BO), bought(ADA, 1, "800"))
+        before = state(runtime)
+        settle(runtime, shop, CustomersMerged(7001, 7002, NOW))
+        kept = who(runtime, ADA)
+        assert (kept.state, kept.joined_at, kept.balance) == ("member", NOW, 900)
+        unmerge(runtime, shop)
+        assert state(runtime) == before
+        assert (who(runtime, ADA).state, who(runtime, BO).state) == ("guest", "member")
+
     def test_as_before(self, runtime, shop):
         """Two customers with orders, a review and a reward each are two again, to the last award."""
         settle(runtime, shop, joined(ADA), joined(BO), bought(ADA, 1, "800"), bought(BO, 2, "600"))

@@ -15,6 +15,7 @@ from loyalty.core.facts import (
     CustomerDeleted,
     CustomerSeen,
     CustomersMerged,
+    CustomerVisited,
     Fact,
     Identity,
     OrderLine,
@@ -196,6 +197,41 @@ class TestAbsorb:
 
         (member,) = members(engine)
         assert (member.shopify_customer_id, member.balance, member.state) == (7001, 200, "member")
+
+    @pytest.mark.parametrize(("guests", "as_guest"), [("earn", 100), ("wait", 0), ("never", 0)])
+    @pytest.mark.parametrize("by_visit", [False, True])
+    def test_record_of_a_guest(
+        self, engine: Engine, shop: Shop, guests: str, as_guest: int, by_visit: bool
+    ) -> None:
+        """A record that Shopify made for a guest's order is no account: the guest is rewarded as the program says, and joins with the
+        account, or by being logged in."""
+        with transaction(engine) as session:
+            programs.apply(
+                session, shop.id or 0, DEFAULT_DOCUMENT | {"guests": guests}, author="staff:1", now=NOW
+            )
+        record = replace(customer(), has_account=False)
+        settle(engine, shop, record, order())
+        (guest,) = members(engine)
+        assert (guest.state, guest.joined_at, guest.balance) == ("guest", None, as_guest)
+
+        days_later = replace(customer(), updated_at=at(9999))
+        visit = CustomerVisited(Identity(7001, None), at(9999))
+        settle(engine, shop, visit if by_visit else days_later)
+        settle(engine, shop, record, visit, days_later)
+        (member,) = members(engine)
+        earned = 100 if guests == "never" else 200
+        assert (member.state, member.joined_at, member.balance) == ("member", at(9999), earned)
+
+    def test_consent_of_a_guest(self, engine: Engine, shop: Shop) -> None:
+        """A guest who agreed to e-mail is rewarded for it with the account."""
+        newsletter = {"title": "Letters", "points": 30}
+        document = DEFAULT_DOCUMENT | {"earn": {**DEFAULT_DOCUMENT["earn"], "newsletter": newsletter}}
+        with transaction(engine) as session:
+            programs.apply(session, shop.id or 0, document, author="staff:1", now=NOW)
+        settle(engine, shop, replace(customer(), has_account=False, subscribed_at=at(1)))
+        assert [member.balance for member in members(engine)] == [0]
+        settle(engine, shop, customer(minute=5))
+        assert [member.balance for member in members(engine)] == [130]
 
     def test_unverified(self, engine: Engine, shop: Shop) -> None:
         """Nobody gets a guest's points by naming the guest's address: they wait until the customer has verified it."""

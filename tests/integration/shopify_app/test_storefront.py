@@ -73,6 +73,17 @@ class TestMember:
         assert answer["member"]["history"] == []
         assert answer["rewards"][0]["missing"] == 500
 
+    def test_guest_logs_in(self, store):
+        """Who bought as a guest is a guest, whatever record Shopify keeps, and a member as soon as Shopify says that they are logged in."""
+        store.buy("40.00", email="fern@fernandfig.shop")
+        store.settle()
+        guest = store.act("GET", "/customers/fern@fernandfig.shop")["id"]
+        assert (store.member(guest).state, store.member(guest).balance) == ("guest", 40)
+
+        answer = ask(store, "GET", "/member", guest).json
+        assert (answer["member"]["state"], answer["member"]["balance"]) == ("member", 140)
+        assert ask(store, "GET", "/member", guest).json["member"]["balance"] == 140
+
     def test_moved_proxy(self, store):
         """Where the merchant moved the proxy, the widget is told."""
         answer = ask(store, "GET", "/member", None, query={"path_prefix": "/a/club"}).json

@@ -327,6 +327,16 @@ class TestOthers:
         assert isinstance(seen, CustomerSeen)
         assert replace(seen, identity=Identity(1, None)).first_name == "Iris"
 
+    @pytest.mark.parametrize(
+        ("state", "has_account"),
+        [("enabled", True), (None, True), ("disabled", False), ("invited", False), ("declined", False)],
+    )
+    def test_account(self, state, has_account):
+        """Shopify keeps a record of every guest who gave an address, and says of each whether there is an account."""
+        (seen,) = translate(message("customers/enable", ORDER["customer"] | {"state": state}))
+        assert isinstance(seen, CustomerSeen)
+        assert seen.has_account is has_account
+
     def test_privacy(self):
         """A compliance request carries ids, and the address that finds a person who never had one."""
         body = {
