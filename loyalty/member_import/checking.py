@@ -11,7 +11,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Select, case, delete, exists, func, insert, select, text, update
+from sqlalchemy import Select, and_, case, delete, exists, func, insert, or_, select, text, update
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
@@ -192,7 +192,7 @@ def _mark(session: Session, batch: ImportBatch, column: Any) -> int:
 def _conclude(runtime: Runtime, view: RunView, batch: ImportBatch) -> Step:
     with runtime.transaction() as session:
         kept = session.get_one(ImportBatch, batch.id, with_for_update=True)
-        unknown = _mark_unknown(session, kept)
+        hopeless = _mark_unknown(session, kept) + _mark_refused(session, kept)
         kept.report = {**kept.report, **_sums(session, kept)}
         now = runtime.clock()
         kept.state, kept.checked_at = "checked", now
@@ -202,7 +202,7 @@ def _conclude(runtime: Runtime, view: RunView, batch: ImportBatch) -> Step:
             ),
             execution_options={"synchronize_session": False},
         )
-        runs.save(session, view.id, cursor={"phase": "over"}, done=-unknown, failed=unknown)
+        runs.save(session, view.id, cursor={"phase": "over"}, done=-hopeless, failed=hopeless)
         runs.finish(session, view.id, now=now)
         if session.get_bind().dialect.name == "postgresql":
             # Of a million rows that are a minute old the planner thinks as of a handful; the import would read them all for each batch.
@@ -229,6 +229,22 @@ def _mark_unknown(session: Session, batch: ImportBatch) -> int:
     )
     changed = session.execute(lost, execution_options={"synchronize_session": False})
     return int(changed.rowcount)  # type: ignore[attr-defined]
+
+
+def _mark_refused(session: Session, batch: ImportBatch) -> int:
+    """Lines that the import would skip as things are: about customers who are gone, or below zero. What changes until then it sees by itself."""
+    matched = _matched(batch).subquery()
+    is_gone = matched.c.state == "deleted"
+    below = and_(matched.c.change < 0, matched.c.balance + matched.c.change < 0)
+    reason = case((is_gone, "customer_deleted"), else_="below_zero")
+    refused = select(matched.c.id, reason.label("reason")).where(or_(is_gone, below))
+    marked = 0
+    with closing(stream(session, refused)) as found:
+        while some := list(islice(found, LINES_AT_ONCE)):
+            marked += len(some)
+            bad = [{"id": row.id, "state": "bad", "reason": row.reason} for row in some]
+            bulk.update_rows(session, ImportRow, bad)
+    return marked
 
 
 def _sums(session: Session, batch: ImportBatch) -> dict[str, Any]:
@@ -270,13 +286,15 @@ def _sums(session: Session, batch: ImportBatch) -> dict[str, Any]:
 
 
 def _matched(batch: ImportBatch) -> Select[Any]:
-    """Every good line with the member that it is about, by customer or else by address, and the change of the balance."""
+    """Every good line with the member that it is about, by customer or else by address, their state, and the change of the balance."""
     by_customer, by_email = aliased(Member), aliased(Member)
     balance = func.coalesce(by_customer.balance, by_email.balance, 0)
     told = col(ImportRow.told_points)
     return (
         select(
+            col(ImportRow.id).label("id"),
             col(ImportRow.line).label("line"),
+            func.coalesce(by_customer.state, by_email.state).label("state"),
             func.coalesce(by_customer.id, by_email.id).label("member_id"),
             balance.label("balance"),
             case(

@@ -251,6 +251,24 @@ class TestDryRun:
             ("", "No member has this customer number: add the e-mail address.")
         ]
 
+    def test_refused(self, runtime, shop):
+        """What the import would have to skip is named beforehand, and no sum counts it: whoever is gone, and balances below zero."""
+        join(runtime, shop, 7001, ADA)
+        bring(runtime, shop, f"email,points\n{BO},30\n", batch="b0")
+        with runtime.transaction() as session:
+            absorb(session, session.get_one(Shop, shop.id), [CustomerDeleted(7001)], now=NOW)
+        batch = check(
+            runtime, shop, f"email,points\n{ADA},5\n{BO},-31\nnew@fernandfig.shop,-1\nx@fernandfig.shop,2\n"
+        )
+        assert [batch.report[name] for name in ("good", "bad", "points", "taken")] == [1, 3, 2, 0]
+        assert trouble(runtime, batch) == [
+            (2, [("", "The customer was deleted in Shopify.")]),
+            (3, [("", "It would take the balance below zero.")]),
+            (4, [("", "It would take the balance below zero.")]),
+        ]
+        enough = check(runtime, shop, f"email,points\n{BO},-30\n", batch="b2")
+        assert (enough.report["good"], enough.report["taken"]) == (1, 30)
+
     def test_set(self, runtime, shop):
         """Where balances are set, the changes are the differences, up and down."""
         join(runtime, shop, 7001, ADA)
@@ -418,9 +436,13 @@ class TestImport:
         assert entries(runtime, BO)[0].why["told_expiry"].startswith("2027-02-07")
 
     def test_below_zero(self, runtime, shop):
-        """A line that would take the balance below zero is skipped with its reason; the others go on."""
+        """A line that would take the balance below zero by the time of the import is skipped with its reason; the others go on."""
         join(runtime, shop, 7001, ADA)
-        batch = bring(runtime, shop, f"email,points\n{ADA},-5\n{BO},7\n")
+        bring(runtime, shop, f"email,points\n{ADA},5\n", batch="b0")
+        check(runtime, shop, f"email,points\n{ADA},-5\n{BO},7\n")
+        bring(runtime, shop, f"email,points\n{ADA},-2\n", batch="b2")
+        follow(runtime, start(runtime, shop, "b1", "import"))
+        batch = of(runtime, shop, "b1")
         assert member(runtime, BO).balance == 7
         assert trouble(runtime, batch) == [(2, [("", "It would take the balance below zero.")])]
 
