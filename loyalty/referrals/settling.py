@@ -11,9 +11,11 @@ from loyalty import outbox
 from loyalty.book import Account, Book, OrderRecord
 from loyalty.book.records import ALIVE
 from loyalty.core.decide.referrals import (
+    BLOCKED,
     CANCELLED,
     CLAIMED,
     COMPLETED,
+    LIMIT,
     ORDERED,
     REVERSED,
     RULE,
@@ -40,6 +42,8 @@ from loyalty.referrals.telling import tell_accepted, tell_completed
 
 # How long an order that has to be read first keeps a referral from being completed.
 _READING = timedelta(hours=1)
+# Who takes up a place within the limit.
+_COUNTS = frozenset({ORDERED, COMPLETED})
 # A code that works was promised in these states only.
 _KEEPS_CODE = frozenset({CLAIMED, ORDERED, COMPLETED, CANCELLED})
 
@@ -128,8 +132,18 @@ def settle(book: Book, rows: Sequence[Referral], ready: Ready, *, at: datetime |
     advocates = {row.advocate_id: book.account(row.advocate_id) for row in claimed}.values()
     due = [one for one in dict.fromkeys(advocates) if one.calendar_due is not None and one.calendar_due <= at]
     ready(book, due, at)
+    counted = {row.id for row in claimed if row.state in _COUNTS}
     for row in claimed:
         _settle(book, row, at)
+    free = {row.advocate_id for row in claimed if row.id in counted and row.state not in _COUNTS}
+    if free:
+        _let_others_in(book, free, ready, at)
+
+
+def _let_others_in(book: Book, advocates: Collection[int], ready: Ready, at: datetime) -> None:
+    """Judge those anew whom only the limit kept out: a place within it is free again."""
+    waiting = (col(Referral.state) == BLOCKED, col(Referral.reason) == LIMIT)
+    settle(book, locked_rows(book, and_(col(Referral.advocate_id).in_(advocates), *waiting)), ready, at=at)
 
 
 def terms_of(book: Book, row: Referral) -> tuple[Program, Referrals]:

@@ -538,6 +538,27 @@ class TestOrders:
         world.pass_time(60)
         assert world.state(rows[1]) == ("completed", "", 1000)
 
+    @pytest.mark.parametrize("lost_first", [True, False])
+    def test_limit_set_free(self, world: World, lost_first: bool) -> None:
+        """A friend whose order is returned takes up no place within the limit, whichever of the two is told first."""
+        terms = DOCUMENT["referrals"] | {"limit": {"times": 1, "per": "month"}}
+        with transaction(world.engine) as session:
+            programs.apply(session, world.shop.id or 0, DOCUMENT | {"referrals": terms}, author="t", now=NOW)
+        rows = [world.claim(f"friend{number}@fernandfig.shop") for number in range(2)]
+        first, second = (Identity(None, f"friend{number}@fernandfig.shop") for number in range(2))
+        day = NOW + timedelta(days=1)
+        world.hear(bought(first, 1, at=day))
+        facts = [
+            bought(first, 1, at=day, refunded="50", told=day + timedelta(hours=2)),
+            bought(second, 2, at=day),
+        ]
+        for fact in facts if lost_first else reversed(facts):
+            world.hear(fact)
+        assert [world.state(row)[:2] for row in rows] == [("cancelled", "refunded"), ("ordered", "")]
+        world.pass_time(60)
+        assert world.state(rows[1]) == ("completed", "", 500)
+        self._sound(world)
+
     def _sound(self, world: World) -> None:
         with world.read() as session:
             assert list(verify(session, world.shop.id or 0)) == []
