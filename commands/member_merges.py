@@ -37,7 +37,7 @@ def unmerge(domain: str, email: str, merge_id: int | None, *, as_json: bool) -> 
                 "merge": row.id,
                 "account": row.source_id,
                 "became_part_of": row.target_id,
-                "points": merges.separation_points(session, row),
+                "points": merges.returning_points(session, row),
                 "merged_at": row.merged_at.isoformat(timespec="seconds"),
                 "taken_back_at": row.undone_at.isoformat(timespec="seconds") if row.undone_at else None,
             }

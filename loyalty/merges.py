@@ -64,6 +64,17 @@ def unmerge(session: Session, shop: Shop, merge_id: int, *, staff: str, now: dat
     return given | parted | _settle(Book(session, shop, now=now), record)
 
 
+def returning_points(session: Session, record: MemberMerge) -> int:
+    """How many points the other account would have back, as it is now, with what would be given again first."""
+    names = {tuple(award) for award in record.moved["awards"]}
+    again = 0
+    for kind, ref, rule, worth in record.moved.get("twice", ()):
+        award = (AwardRow.source_kind == kind, AwardRow.source_ref == ref, AwardRow.rule == rule)
+        now = session.exec(select(AwardRow.worth).where(AwardRow.shop_id == record.shop_id, *award)).first()
+        again += int(worth) if now == 0 and (kind, ref, rule) in names else 0
+    return separation_points(session, record) + again
+
+
 def separation_points(session: Session, record: MemberMerge) -> int:
     """How many points would go back, as it is now: what was carried over, and what was posted since for what goes back with it; debts that
     were forgiven for that are its own too."""

@@ -87,7 +87,7 @@ def _rows(session: Session, shop: Shop, member_id: int) -> list[MergeRow]:
                 other=names[other].title if other in names else f"Member {other}",
                 is_kept=row.target_id == member_id,
                 orders=len(row.moved["orders"]),
-                points=merges.separation_points(session, row),
+                points=merges.returning_points(session, row),
                 merged_at=row.merged_at,
                 undone_at=row.undone_at,
             )

@@ -138,6 +138,9 @@ class TestUnmerge:
         settle(runtime, shop, CustomersMerged(7001, 7002, NOW))
         assert state(runtime) != before
         assert who(runtime, ADA).balance == 800 + 100 + 600 + 50 - 500  # one of the two sign-ups went
+        with runtime.reading() as session:
+            foretold = [merges.returning_points(session, row) for row in session.exec(select(MemberMerge))]
+        assert foretold == [600 + 100 + 50 - 500]
         unmerge(runtime, shop)
         assert state(runtime) == before
         assert books(runtime) == []
