@@ -7,8 +7,8 @@ from loyalty.core.facts import OrderSeen, OrderUnreadable
 from loyalty.delivery import Delivered, Dropped, Later, Outcome, Refused
 from loyalty.inbox import Malformed
 from shopify_app import documents
-from shopify_app.admin_api import AdminClient, Answer
-from shopify_app.errors import RequestInvalid, Unreachable
+from shopify_app.admin_api import ACCESS_DENIED, AdminClient, Answer
+from shopify_app.errors import AccessDenied, RequestInvalid, Unreachable
 from shopify_app.gids import gid
 from shopify_app.order_node import identity_of_node, snapshot_of_node
 from shopify_app.reward_outcomes import later_by
@@ -16,6 +16,7 @@ from shopify_app.reward_outcomes import later_by
 NOT_SHOWN = "order_not_shown"
 # Half a minute, with the waits of ``later_by``.
 ATTEMPTS_TO_SEE = 5
+_UNTIL_ALLOWED = 3600.0
 # Of ten lines each: a page also carries what its products are of.
 _MOST_PAGES = 100
 
@@ -24,9 +25,13 @@ def reread(api: AdminClient, order_id: int, *, history: bool = False, attempt: i
     """The order as a fact; ``history`` if an import asked. Raises ``ShopifyError``.
 
     Shopify shows no order that was deleted, none older than sixty days unless the shop has granted ``read_all_orders``, and for a moment
-    none that has just been placed: only after the last attempt is it taken for one that cannot be read.
+    none that has just been placed: only after the last attempt is it taken for one that cannot be read. An app that may read no orders
+    at all waits until it may.
     """
-    order, lines = _read(api, order_id)
+    try:
+        order, lines = _read(api, order_id)
+    except AccessDenied as denied:
+        return Later(_UNTIL_ALLOWED, denied.reason.lower(), denied.status, counts=False)
     if order is None and attempt < ATTEMPTS_TO_SEE:
         return Later(later_by(attempt), NOT_SHOWN)
     if order is None:
@@ -46,6 +51,8 @@ def _read(api: AdminClient, order_id: int) -> tuple[Mapping[str, Any] | None, li
     for _ in range(_MOST_PAGES):
         answer = _ask(api, {"id": gid("Order", order_id), "after": after})
         order = answer.data.get("order")
+        if order is None and ACCESS_DENIED in answer.errors:
+            raise AccessDenied(ACCESS_DENIED, status=200)
         if order is None and answer.errors:
             raise Unreachable(",".join(answer.errors), status=200)
         if order is None:

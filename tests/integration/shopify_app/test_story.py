@@ -444,6 +444,25 @@ class TestReread:
         assert isinstance(reread(api, 1, attempt=ATTEMPTS_TO_SEE - 1), Later)
         assert reread(api, 1, attempt=ATTEMPTS_TO_SEE) == Dropped("order_not_shown", (OrderUnreadable(1),))
 
+    def test_no_orders_at_all(self, store):
+        """Without the right to read orders the reading waits for it, however long, and is carried out when it is there again."""
+        customer = store.sign_up()
+        order = store.buy(customer=customer)
+        store.settle()
+        store.act("POST", f"/orders/{order['id']}/cancel")
+        store.receive()
+        store.act("POST", "/scopes", remove=["read_orders"])
+        store.settle()
+        assert store.member(customer).balance == 200
+        rows = store.outbox("reread_order")
+        assert {(row.state, row.attempts, row.error) for row in rows} == {("due", 0, "access_denied")}
+        store.act("POST", "/scopes", add=["read_orders"])
+        with store.runtime.transaction() as session:
+            for row in rows:
+                session.get_one(OutboxMessage, row.id).due_at = store.runtime.clock()
+        store.settle()
+        assert store.member(customer).balance == 100
+
     def test_without_personal_data(self, store):
         """Where the app may not see who bought, the order still counts for the customer's id."""
         customer = store.sign_up()
