@@ -29,7 +29,7 @@ from loyalty.runs import RunView, Step, StepFunction
 from loyalty.runtime import Runtime
 
 KIND = "klaviyo_check"
-_PAGES_A_STEP = 20
+_PAGES_A_STEP = 8
 
 
 def start_check(session: Session, shop_id: int, *, repair: bool, now: datetime) -> Run:

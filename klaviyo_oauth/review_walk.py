@@ -12,7 +12,7 @@ from klaviyo_oauth.paging import next_cursor
 
 _PAGE = 100
 # One job's worth. Where it stopped is kept, so that a shop that imports its reviews into Klaviyo is polled to the end.
-_MOST_PAGES = 100
+_MOST_PAGES = 10
 _BETWEEN_JOBS = 1.0
 
 
