@@ -34,7 +34,7 @@ from loyalty.core.ledger import Entry
 from loyalty.core.news import News, entry_news
 from loyalty.core.orders import counted_amount, is_newer, keep_catalogue
 from loyalty.core.program import Program
-from loyalty.core.standing import Award, Birthday, HandTier, Standing
+from loyalty.core.standing import Award, Birthday, HandTier, OrderCredit, Standing
 from loyalty.core.tiers import Climb
 
 
@@ -126,7 +126,7 @@ class Replay:
     def _take(self, decision: Decision, program: Program) -> None:
         if decision is NOTHING:
             return
-        if decision.awards:
+        if decision.awards and self._seen is not None and self._seen.asks_awards:
             self._seen = None
         for award in decision.awards:
             self.standing.put(award)
@@ -202,10 +202,18 @@ class Replay:
             order_credit(known.order, program, counted=counted),
             self.standing.orders.get(order_id),
         )
-        self.standing.orders[order_id], self._seen = credit, None
+        self.standing.orders[order_id] = credit
+        self._count(before, credit)
         if self.standing.last_order_at is None or credit.placed_at > self.standing.last_order_at:
             self.standing.last_order_at = credit.placed_at
         self._climb(at, counts_less=before is not None and credit.amount < before.amount)
+
+    def _count(self, before: OrderCredit | None, credit: OrderCredit) -> None:
+        """Let the last look at the way up take in one more order. An order that counts otherwise than before needs a new look."""
+        if self._seen is None or credit == before:
+            return
+        if before is not None or not self._seen.goes_on(credit):
+            self._seen = None
 
     def _review(self, fact: ReviewSeen, at: datetime) -> None:
         known = self.reviews.get(fact.review_id)

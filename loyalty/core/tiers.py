@@ -5,7 +5,7 @@ the shop's calendar count: what a day brought is worth the same in the morning a
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from loyalty.core.moments import add_months, day_of, start_of
 from loyalty.core.program import Program, Tier, Tiers
-from loyalty.core.standing import Standing
+from loyalty.core.standing import OrderCredit, Standing
 
 # The way of awards that a tier itself gives: what was given for climbing is no step up.
 TIER_ENTRY = "tier_entry"
@@ -70,7 +70,8 @@ def takes_part(standing: Standing, program: Program) -> bool:
 class Climb:
     """One member's way up and down the ladder (the program's, or that of an earlier day), for several questions about it.
 
-    It is a look at the standing as it is: once orders, awards or the tier given by hand have changed, one has to look anew.
+    It is a look at the standing as it is: once orders, awards or the tier given by hand have changed, one has to look anew. One more order
+    than there was can be counted instead (``goes_on``).
     """
 
     def __init__(
@@ -93,6 +94,16 @@ class Climb:
     def by(self, tiers: Tiers) -> "Climb":
         """The same member's way up another ladder."""
         return Climb(self._standing, self.program, tiers, counted=self._credits)
+
+    @property
+    def asks_awards(self) -> bool:
+        """Whether it depends on what awards are worth."""
+        return self._credits.metric == "points"
+
+    def goes_on(self, order: OrderCredit) -> bool:
+        """Count one more order, if it is the newest of all. Otherwise it says False, and one has to look anew."""
+        counted = _of_orders((order,), self._credits.metric, self.zone)
+        return not self.asks_awards and all(self._credits.append(credit) for credit in counted)
 
     def tier(self, at: datetime) -> Tier | None:
         """See ``tier_at``."""
@@ -195,7 +206,26 @@ class _Credits:
         self.metric = metric
         self._all = sorted(_counting(standing, metric, zone), key=itemgetter(0))
         self.since = [credit.since for credit in self._all]
+        # Where clocks are set back over midnight, a later instant may be of an earlier day.
+        self._last_day = max((credit.day for credit in self._all), default=date.min)
         self._sums: dict[tuple[int, str, int], _Sums] = {}
+
+    def append(self, credit: _Credit) -> bool:
+        """Add one that is certain after all others, and of no earlier day. Sums of all of them are carried on; False when it is not so."""
+        number = len(self._all)
+        if number and (credit.since < self.since[-1] or credit.day < self._last_day):
+            return False
+        self._sums = {
+            (number + 1, window, months): sums
+            for (known, window, months), sums in self._sums.items()
+            if known == number
+        }
+        for sums in self._sums.values():
+            sums.append(credit)
+        self._all.append(credit)
+        self.since.append(credit.since)
+        self._last_day = credit.day
+        return True
 
     def at(self, at: datetime, tiers: Tiers) -> "_Sums":
         """What was certain at an instant, added up by the window of the tiers."""
@@ -219,9 +249,16 @@ class _Sums:
 
     def __init__(self, counting: list[_Credit], tiers: Tiers) -> None:
         ordered = sorted(counting, key=itemgetter(1))
-        self._window, self._days = tiers.window, [credit.day for credit in ordered]
+        self._tiers, self._window, self._days = tiers, tiers.window, [credit.day for credit in ordered]
         self._sums = [_NOTHING, *accumulate(credit.amount for credit in ordered)]
         self._ends = [_end_day(day, tiers) for day in self._days] if tiers.window != "lifetime" else []
+
+    def append(self, credit: _Credit) -> None:
+        """Add one of no earlier day than all others."""
+        self._days.append(credit.day)
+        self._sums.append(self._sums[-1] + credit.amount)
+        if self._window != "lifetime":
+            self._ends.append(_end_day(credit.day, self._tiers))
 
     def on(self, day: date) -> Decimal:
         """What holds on a day: of calendar years the better one of this one so far and the one before."""
@@ -261,17 +298,19 @@ def _end_day(day: date, tiers: Tiers) -> date:
 
 
 def _counting(standing: Standing, metric: str | None, zone: ZoneInfo) -> Iterator[_Credit]:
-    match metric:
-        case "points":
-            for award in standing.awards.values():
-                if award.worth > 0 and award.way != TIER_ENTRY:
-                    since = award.release_at or award.occurred_at
-                    yield _Credit(since, day_of(award.occurred_at, zone), Decimal(award.worth))
-        case "orders":
-            for order in standing.orders.values():
-                if order.amount > 0:
-                    yield _Credit(order.placed_at, day_of(order.placed_at, zone), _ONE)
-        case "spent":
-            for order in standing.orders.values():
-                if order.amount > 0:
-                    yield _Credit(order.placed_at, day_of(order.placed_at, zone), order.amount)
+    if metric == "points":
+        for award in standing.awards.values():
+            if award.worth > 0 and award.way != TIER_ENTRY:
+                since = award.release_at or award.occurred_at
+                yield _Credit(since, day_of(award.occurred_at, zone), Decimal(award.worth))
+    else:
+        yield from _of_orders(standing.orders.values(), metric, zone)
+
+
+def _of_orders(orders: Iterable[OrderCredit], metric: str | None, zone: ZoneInfo) -> Iterator[_Credit]:
+    if metric not in ("orders", "spent"):
+        return
+    for order in orders:
+        if order.amount > 0:
+            counts = _ONE if metric == "orders" else order.amount
+            yield _Credit(order.placed_at, day_of(order.placed_at, zone), counts)

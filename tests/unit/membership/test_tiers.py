@@ -349,6 +349,20 @@ class TestProperties:
             before = then
 
     @SETTINGS
+    @given(ORDERS, RULES, DAYS, st.booleans())
+    def test_goes_on(self, orders, rules, at, in_order):
+        """A look that has counted one order after the other says what a new one says; it counts the newest, and no other."""
+        member, kept = spender(), Climb(spender(), rules)
+        for number, (placed, amount) in enumerate(sorted(orders) if in_order else orders):
+            is_newest = all(placed >= one.placed_at for one in member.orders.values() if one.amount)
+            member.orders[number] = OrderCredit(placed, Decimal(amount))
+            counted = kept.goes_on(member.orders[number])
+            assert counted == (is_newest or amount == "0")
+            kept = kept if counted else Climb(member, rules)
+            for moment in (at, placed):
+                assert _answers(kept, moment) == _answers(Climb(member, rules), moment)
+
+    @SETTINGS
     @given(ORDERS, RULES, DAYS)
     def test_naive(self, orders, rules, at):
         """The quick sums agree with adding up every day of the grace, one by one."""
@@ -360,6 +374,13 @@ class TestProperties:
         )
 
         assert expected == tier_at(member, rules, at)
+
+
+def _answers(climb, at):
+    """Whatever a look can be asked."""
+    changes = [(moment, tier and tier.key) for moment, tier in climb.changes(at)]
+    reached = climb.ever_reached(Decimal(100), at - timedelta(days=60), at)
+    return climb.tier(at), climb.towards(at), climb.ahead(at), climb.falls(at), changes, reached
 
 
 def _value(orders, tiers, day, at):
