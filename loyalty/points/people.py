@@ -88,10 +88,12 @@ def customers_merged(book: Book, fact: CustomersMerged) -> None:
 
 def _join(book: Book, source: Account, kept: Account, *, history: bool) -> None:
     """Make one of two. What the one had bought as a guest is a member's if the other is one."""
-    was_guest = source.is_guest and not kept.is_guest
+    was_guest, kept_was_guest = source.is_guest and not kept.is_guest, kept.is_guest
     bought = {record.order_id for record in book.load_orders_of(source)} if was_guest else set()
     merge(book, source, kept)
-    if bought:
+    if kept_was_guest and not kept.is_guest:
+        settle_again(book, kept, history=history)
+    elif bought:
         settle_again(book, kept, history=history, only=bought)
     referrals.settle_members(book, (kept,), settle_accounts)
 

@@ -118,6 +118,15 @@ def who(runtime: Runtime, identity: Identity) -> Member:
 
 
 class TestUnmerge:
+    def test_guest_waited(self, runtime, shop):
+        """Where guests wait, what the kept one bought as a guest is a member's by the other one's account."""
+        program(runtime, shop, guests="wait")
+        settle(runtime, shop, replace(joined(ADA), has_account=False), joined(BO), bought(ADA, 1, "800"))
+        assert (who(runtime, ADA).balance, who(runtime, BO).balance) == (0, 100)
+        settle(runtime, shop, CustomersMerged(7001, 7002, NOW))
+        assert who(runtime, ADA).balance == 900
+        assert books(runtime) == []
+
     def test_guests_record(self, runtime, shop):
         """The record that Shopify keeps may be a guest's: with the other one's account it is a member's, and a guest's again without."""
         settle(runtime, shop, replace(joined(ADA), has_account=False), joined(BO), bought(ADA, 1, "800"))
