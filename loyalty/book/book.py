@@ -139,8 +139,9 @@ class Book(People):
         *,
         delay: timedelta = timedelta(),
         channel: str = outbox.SHOPIFY,
+        history: bool = False,
     ) -> None:
-        """Queue a message to Shopify, to be sent after ``delay``."""
+        """Queue a message to Shopify, to be sent after ``delay``; what is ``history`` lets everything else go before it."""
         member_id = account.id if account else None
         message = outbox.row(
             self.shop_id,
@@ -151,6 +152,7 @@ class Book(People):
             member_id=member_id,
             occurred_at=self.now,
             now=self.now,
+            backfill=history,
         )
         self.messages.append(message | {"due_at": self.now + delay})
 
@@ -174,7 +176,8 @@ class Book(People):
         for account in insert_entries(self.session, self.shop_id, accounts, self.now):
             if account.shopify_customer_id is not None:
                 unique_id = f"balance:{account.id}:{account.entry_count}"
-                self.tell_shopify("balance_metafield", unique_id, {}, account)
+                history = bool(account.news) and all(news.history for news in account.news)
+                self.tell_shopify("balance_metafield", unique_id, {}, account, history=history)
         silent.want(self.session, self.shop_id, self._tell_klaviyo(accounts), now=self.now)
         self._forget_former(accounts)
         update_accounts(self.session, self.shop_id, accounts, self.now)

@@ -52,7 +52,9 @@ def reread_order(
 ) -> None:
     """Ask Shopify for an order, once per occasion."""
     payload = {"order_id": order_id, "history": history}
-    book.tell_shopify(outbox.REREAD_ORDER, f"reread:{order_id}:{occasion}", payload, delay=delay)
+    book.tell_shopify(
+        outbox.REREAD_ORDER, f"reread:{order_id}:{occasion}", payload, delay=delay, history=history
+    )
 
 
 def _settle(book: Book, record: OrderRecord, *, history: bool) -> None:

@@ -151,6 +151,14 @@ class TestAbsorb:
         with Session(engine) as session:
             told = session.exec(select(OutboxMessage).where(OutboxMessage.kind == "points_earned")).all()
             assert {message.backfill for message in told if message.payload["source"] == "order"} == {True}
+            # Nobody waits for what Shopify is asked and told of it either, as somebody does for the points of the account.
+            queued = select(OutboxMessage).where(OutboxMessage.channel == "shopify")
+            found = session.exec(queued.order_by(col(OutboxMessage.id))).all()
+            assert [(message.kind, message.backfill) for message in found] == [
+                ("reread_order", True),
+                ("balance_metafield", False),
+                ("balance_metafield", True),
+            ]
 
     def test_same_second(self, engine: Engine, shop: Shop) -> None:
         """Two webhooks of one second that differ settle nothing between them: the order is read, and that decides."""
