@@ -17,6 +17,7 @@ import klaviyo_oauth.goodbye
 import klaviyo_oauth.registration
 import klaviyo_oauth.reviews
 import klaviyo_oauth.tokens
+import shopify_app.lifecycle
 import shopify_app.missed_orders
 import shopify_app.tokens
 from loyalty import calendar, outbox, pruning, redemption, referrals, runs
@@ -108,9 +109,12 @@ def advance_run(run_id: int) -> None:
 
 @job
 def keep_tokens_alive(shop_id: int) -> None:
-    """Refresh a shop's tokens, so that none dies of disuse."""
+    """Refresh a shop's tokens, so that none dies of disuse, and look what the shop says of itself by now."""
     shopify_app.tokens.keep_alive(house().runtime, house().shopify, shop_id, session=house().http)
     klaviyo_oauth.tokens.keep_alive(house().runtime, house().klaviyo, shop_id)
+    with house().runtime.transaction() as session:
+        shopify_app.lifecycle.look_again(session, shop_id, now=house().runtime.clock())
+    house().bell("drain_outbox", shop_id, outbox.SHOPIFY)
 
 
 @job

@@ -39,7 +39,8 @@ def is_verified(person: Mapping[str, Any]) -> bool:
 
 
 def has_account(person: Mapping[str, Any]) -> bool:
-    """Whether the customer has an account. Shopify makes a record of everybody who orders with an address, too."""
+    """Whether the customer has an account, as the record says; it means something in shops with classic accounts only. There Shopify makes a
+    record of everybody who orders with an address, too."""
     state = reading.optional_text(person, "state")
     return state is None or state.lower() == "enabled"
 

@@ -2,7 +2,10 @@
 
 SHOP = """
 query Shop {
-  shop { id name contactEmail currencyCode currencyFormats { moneyFormat } ianaTimezone plan { publicDisplayName } }
+  shop {
+    id name contactEmail currencyCode currencyFormats { moneyFormat } ianaTimezone plan { publicDisplayName }
+    customerAccountsV2 { customerAccountsVersion }
+  }
   currentAppInstallation { id accessScopes { handle } }
 }
 """

@@ -58,6 +58,7 @@ def install(session: Session, cipher: Cipher, domain: str, *, now: datetime) -> 
             "money_format": "",
             "timezone": "UTC",
             "plan": "",
+            "classic_accounts": False,
             "scopes": "",
             "needs_reauthorization": False,
             "code_key": cipher.seal(secrets.token_urlsafe(32), row=f"shop:{domain}"),
@@ -158,6 +159,12 @@ def changed(session: Session, shop: Shop, message: ShopMessage, now: datetime) -
     if shop.uninstalled_at is None:
         unique_id = f"details:{message.payload['delivery']}"
         outbox.put(session, shop.id, outbox.SHOPIFY, SHOP_DETAILS, unique_id, {}, occurred_at=now, now=now)
+
+
+def look_again(session: Session, shop_id: int, *, now: datetime) -> None:
+    """Have the shop's details read once a day: Shopify sends no message of everything that they say."""
+    unique_id = f"details:{now.date().isoformat()}"
+    outbox.put(session, shop_id, outbox.SHOPIFY, SHOP_DETAILS, unique_id, {}, occurred_at=now, now=now)
 
 
 def read_the_unreadable(session: Session, shop: Shop, *, now: datetime) -> None:

@@ -1,4 +1,4 @@
-"""Reads what a shop says of itself (name, currency and how it is written, time zone, plan, granted scopes) and keeps it."""
+"""Reads what a shop says of itself (name, currency and how it is written, time zone, plan, customer accounts, granted scopes) and keeps it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,6 +13,8 @@ from shopify_app.admin_api import AdminClient
 from shopify_app.config import ShopifyConfig
 from shopify_app.gids import number_of
 from shopify_app.lifecycle import read_the_unreadable, take_details
+
+_CLASSIC = "CLASSIC"
 
 
 def read_details(runtime: Runtime, config: ShopifyConfig, shop_id: int, session: requests.Session) -> None:
@@ -39,6 +41,7 @@ def read_details(runtime: Runtime, config: ShopifyConfig, shop_id: int, session:
             now=runtime.clock(),
         )
         shop.scopes = ",".join(scopes)
+        shop.classic_accounts = found["customerAccountsV2"]["customerAccountsVersion"] == _CLASSIC
         database.add(shop)
         read_the_unreadable(database, shop, now=runtime.clock())
         runs.permitted(database, shop_id, now=runtime.clock())

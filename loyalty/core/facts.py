@@ -26,8 +26,8 @@ class Identity:
 @dataclass(frozen=True, slots=True)
 class CustomerSeen:
     """A customer record exists and looked like this at ``updated_at``. ``subscribed_at``: since when the customer agrees to marketing
-    e-mail, or None when they do not. ``has_account``: Shopify keeps a record of everybody who orders with an address, and only whoever
-    has an account is a member."""
+    e-mail, or None when they do not. ``has_account``: where accounts are classic ones, Shopify keeps a record of everybody who
+    orders with an address too, and only whoever has an account is a member."""
 
     identity: Identity
     first_name: str | None

@@ -15,7 +15,8 @@ class Shop(SQLModel, table=True):
     ``shop:{domain}``. ``installed_at`` is the start of the latest installation, or the visit that renewed tokens which had died; ``first_installed_at`` never moves and is the
     moment from which new customer accounts earn. ``erasing_at`` is set only while ``shop/redact`` removes the rows of the shop:
     the append-only guard of the ledger lets go of them then and at no other time. ``money_format`` is how Shopify writes the shop's
-    money (``{{amount}} kr``), empty while it is not known.
+    money (``{{amount}} kr``), empty while it is not known. ``classic_accounts``: customers log in with a password, and only then does a
+    customer's record say whether there is an account; elsewhere whoever has a record has one.
     """
 
     id: int | None = Field(default=None, primary_key=True, sa_type=BigId)
@@ -27,6 +28,7 @@ class Shop(SQLModel, table=True):
     money_format: str = ""
     timezone: str = "UTC"
     plan: str = ""
+    classic_accounts: bool = False
     access_token: str | None = None
     access_token_expires_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     refresh_token: str | None = None

@@ -163,6 +163,8 @@ class Shop:
     locale: str = "en"
     plan: str = "Basic"
     owner: str = "Willow Hart"
+    # CLASSIC or NEW_CUSTOMER_ACCOUNTS.
+    accounts: str = "CLASSIC"
     taxes_included: bool = False
     tax_rate: Decimal = ZERO
     rates: dict[str, Decimal] = field(

@@ -44,6 +44,7 @@ CHANGEABLE = {
     "plan",
     "owner",
     "locale",
+    "accounts",
 }
 PERSONAL_FIELDS = {"name", "address", "email", "phone"}
 

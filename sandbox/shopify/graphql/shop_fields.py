@@ -134,6 +134,7 @@ fields(
         "billingAddress": _address,
         "shopAddress": _address,
         "currencyFormats": _formats,
+        "customerAccountsV2": lambda s, c: {"customerAccountsVersion": s.accounts},
         "createdAt": lambda s, c: zulu(s.created_at),
         "updatedAt": lambda s, c: zulu(s.updated_at or s.created_at),
         "shopOwnerName": lambda s, c: s.owner,

@@ -49,7 +49,9 @@ def _runtime(engine: Engine, hands: Hands) -> Runtime:
 @pytest.fixture(name="shop")
 def _shop(engine: Engine) -> Shop:
     with transaction(engine) as session:
-        shop = Shop(domain=DOMAIN, first_installed_at=INSTALLED, installed_at=INSTALLED)
+        shop = Shop(
+            domain=DOMAIN, first_installed_at=INSTALLED, installed_at=INSTALLED, classic_accounts=True
+        )
         session.add(shop)
         session.flush()
         assert shop.id is not None

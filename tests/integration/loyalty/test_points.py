@@ -230,6 +230,12 @@ class TestAbsorb:
         earned = 100 if guests == "never" else 200
         assert (member.state, member.joined_at, member.balance) == ("member", at(9999), earned)
 
+    def test_record_is_account(self, engine: Engine, shop: Shop) -> None:
+        """Where customers log in with a code, whoever has a record has an account, whatever the record says of it."""
+        shop.classic_accounts = False
+        settle(engine, shop, replace(customer(), has_account=False))
+        assert [(member.state, member.balance) for member in members(engine)] == [("member", 100)]
+
     def test_consent_of_a_guest(self, engine: Engine, shop: Shop) -> None:
         """A guest who agreed to e-mail is rewarded for it with the account."""
         newsletter = {"title": "Letters", "points": 30}

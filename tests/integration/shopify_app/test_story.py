@@ -17,6 +17,7 @@ from shopify_app import documents, imports
 from shopify_app.admin_api import AdminClient
 from shopify_app.confirming import confirm_installed
 from shopify_app.gids import gid
+from shopify_app.lifecycle import look_again
 from shopify_app.order_node import snapshot_of_node
 from shopify_app.reread import ATTEMPTS_TO_SEE, reread
 from shopify_app.reward_codes import reward_code, title_of
@@ -156,6 +157,20 @@ class TestInstall:
         store.settle()
         assert "read_all_orders" in store.shop().scopes.split(",")
         assert (store.shop().name, store.shop().timezone) == ("Fern, Fig & Sons", "Europe/Berlin")
+
+    def test_another_kind_of_accounts(self, store):
+        """A shop that lets its customers log in with a code is noticed by itself within a day, and whoever buys there is a member."""
+        assert store.shop().classic_accounts
+        with store.sandbox.state.lock:
+            store.sandbox.state.shop(store.domain).accounts = "NEW_CUSTOMER_ACCOUNTS"
+        with store.runtime.transaction() as session:
+            look_again(session, store.shop().id, now=store.runtime.clock())
+        store.settle()
+        assert not store.shop().classic_accounts
+        store.buy("40.00", email="fern@fernandfig.shop")
+        store.settle()
+        buyer = store.act("GET", "/customers/fern@fernandfig.shop")["id"]
+        assert (store.member(buyer).state, store.member(buyer).balance) == ("member", 140)
 
 
 class TestPoints:
