@@ -38,6 +38,7 @@ DETAILS = {
             "currencyFormats": {"moneyFormat": "€{{amount_with_comma_separator}}"},
             "ianaTimezone": "Europe/Berlin",
             "plan": {"publicDisplayName": "Basic"},
+            "customerAccountsV2": {"customerAccountsVersion": "CLASSIC"},
         },
         "currentAppInstallation": {
             "id": "gid://shopify/AppInstallation/1",
@@ -291,6 +292,7 @@ class TestInstall:
                 "Europe/Berlin",
                 77,
             )
+            assert shop.classic_accounts
             assert shop.installed_at == shop.first_installed_at == clock()
             assert session.exec(select(ProgramVersion)).one().version == 1
             run = session.exec(select(Run)).one()
