@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,19 @@ demo(["--once"])
 """
 
 
+def as_typed() -> Callable[[], None]:
+    """A ``preexec_fn``: Ctrl-C ends what is typed, and it ends with us. What a script starts in the background is deaf to Ctrl-C, and so is
+    all that it starts."""
+    tie = tied_to_us(signal.SIGTERM)
+
+    def prepare() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        if tie is not None:
+            tie()
+
+    return prepare
+
+
 def play(*options: str, output: Path) -> subprocess.Popen[bytes]:
     """Begin a demo in a process of its own, which ends when we do; what it says goes to ``output``."""
     with output.open("wb") as said:
@@ -34,7 +48,7 @@ def play(*options: str, output: Path) -> subprocess.Popen[bytes]:
             stdout=said,
             stderr=said,
             env=os.environ | {"PYTHONUNBUFFERED": "1"},
-            preexec_fn=tied_to_us(signal.SIGTERM),  # noqa: PLW1509  # it only makes two plain calls
+            preexec_fn=as_typed(),  # noqa: PLW1509  # it only makes plain calls
         )
 
 
