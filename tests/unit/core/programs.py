@@ -45,8 +45,8 @@ KEYS = st.builds(
     st.sampled_from(string.ascii_lowercase),
     st.text(string.ascii_lowercase + string.digits + "_", max_size=11),
 ).filter(lambda key: not key.startswith("campaign_"))
-# Without spaces, so that none stands at an end.
-TITLES = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=40)
+# Letters of several scripts and what somewhere means something; without spaces, so that none stands at an end.
+TITLES = st.text("aZ09éßשيनि日本🌿\"'\\<>&{}[]%$#=.,;:-_–’", min_size=1, max_size=12)
 FLAGS = st.booleans()
 POINTS = st.integers(1, 1_000_000)
 ANY_POINTS = st.just(0) | POINTS
@@ -59,8 +59,8 @@ PLACES = st.integers(0, 59)
 WAY = st.sampled_from([*sorted(WAYS), *sorted(ORDER_WAYS) * 4])
 KIND = st.sampled_from(sorted(REWARD_KINDS))
 TIER_KEYS = st.lists(KEYS, max_size=3, unique=True)
-REWARD_KEYS = st.lists(KEYS, max_size=4, unique=True)
-RULE_KEYS = st.lists(KEYS | WAY, max_size=6, unique=True)
+REWARD_KEYS = st.lists(KEYS, max_size=3, unique=True)
+RULE_KEYS = st.lists(KEYS | WAY, max_size=4, unique=True)
 CAMPAIGN_KEYS = st.lists(KEYS, max_size=2, unique=True)
 
 
@@ -112,6 +112,13 @@ PERKS = st.lists(TITLES, max_size=2).map(tuple)
 METRICS = st.sampled_from(["points", "spent", "orders"])
 WINDOWS = st.sampled_from(["lifetime", "calendar_year", "rolling"])
 THRESHOLDS = st.integers(0, 100_000)
+STEPS_UP = st.integers(1, 50_000)
+MONTHS = st.integers(1, 24)
+GOALS = st.integers(1, 50)
+STEPS = st.integers(1, 1000)
+VARIANTS = st.integers(1, 2**53)
+SOME_DAYS = st.integers(0, 60)
+REMINDER_DAYS = st.integers(1, 30)
 GRACE = st.sampled_from([0, 30])
 MULTIPLIERS = st.sampled_from([Decimal(1), Decimal(2), Decimal("1.5")])
 CHECKS = st.frozensets(st.sampled_from(["self", "existing_customer", "address", "device"]))
@@ -150,14 +157,13 @@ def gift(draw: st.DrawFn, rewards: list[str], *, empty: bool = False) -> Gift:
     return Gift(draw(POINTS if reward is None and not empty else ANY_POINTS), reward)
 
 
-@st.composite
-def rules(draw: st.DrawFn, key: str, tiers: list[str], rewards: list[str]) -> Rule:
+def rule(draw: st.DrawFn, key: str, tiers: list[str], rewards: list[str]) -> Rule:
     """A rule of any way."""
     way = key if key in WAYS else draw(WAY)
     said: dict[str, Any] = {"key": key, "way": way, "title": draw(TITLES), "guests": draw(FLAGS)}
     said |= {"hold_days": draw(HOLDS), "schedule": draw(SCHEDULES), "tiers": some(draw, tiers)}
     if way in GOAL_WAYS:
-        goal = Decimal(draw(st.integers(1, 50))) if way == "order_count_goal" else draw(AMOUNTS)
+        goal = Decimal(draw(GOALS)) if way == "order_count_goal" else draw(AMOUNTS)
         return GoalRule(**said, goal=goal, points=draw(POINTS))
     said["limit"] = draw(LIMITS)
     if way in ORDER_WAYS:
@@ -168,24 +174,23 @@ def rules(draw: st.DrawFn, key: str, tiers: list[str], rewards: list[str]) -> Ru
         return OrderRule(**said, points=draw(POINTS))
     if way == "birthday":
         given = gift(draw, rewards)
-        blackout = draw(st.integers(0, 60))
+        blackout = draw(SOME_DAYS)
         return BirthdayRule(**said, points=given.points, reward=given.reward, blackout_days=blackout)
     return ActionRule(**said, points=draw(POINTS))
 
 
-@st.composite
-def rewards(draw: st.DrawFn, key: str, tiers: list[str]) -> Reward:
+def reward(draw: st.DrawFn, key: str, tiers: list[str]) -> Reward:
     """A reward of any kind."""
     kind = draw(KIND)
     listed = kind == "incremental" or draw(FLAGS)
     said: dict[str, Any] = {"key": key, "kind": kind, "title": draw(TITLES), "listed": listed}
     said |= {"limit": draw(LIMITS), "tiers": some(draw, tiers)}
-    said["points"] = step = draw(st.integers(1, 1000)) if listed else 0
+    said["points"] = step = draw(STEPS) if listed else 0
     said["expires_after_days"] = draw(VALID_DAYS)
     if kind == "percentage_off":
         said["percentage"] = draw(RATES)
     elif kind == "free_product":
-        said["variant_id"] = draw(st.integers(1, 2**53))
+        said["variant_id"] = draw(VARIANTS)
     elif kind != "free_shipping":
         said["amount"] = draw(PRICES)
     if kind == "incremental":
@@ -203,19 +208,17 @@ def rewards(draw: st.DrawFn, key: str, tiers: list[str]) -> Reward:
     return Reward(**said)
 
 
-@st.composite
-def tier_ladders(draw: st.DrawFn, keys: list[str], rewards: list[str]) -> Tiers:
+def ladder(draw: st.DrawFn, keys: list[str], rewards: list[str]) -> Tiers:
     """A ladder with these tiers."""
-    ladder: list[Tier] = []
+    tiers: list[Tier] = []
     for key in keys:
-        threshold = draw(st.integers(1, 50_000)) + ladder[-1].threshold if ladder else draw(THRESHOLDS)
+        threshold = draw(STEPS_UP) + tiers[-1].threshold if tiers else draw(THRESHOLDS)
         multiplier, perks, entry = draw(FACTORS), draw(PERKS), gift(draw, rewards, empty=True)
-        ladder.append(Tier(key, draw(TITLES), Decimal(threshold), multiplier, perks, entry))
-    return Tiers(draw(METRICS), draw(WINDOWS), draw(st.integers(1, 24)), draw(GRACE), tuple(ladder))
+        tiers.append(Tier(key, draw(TITLES), Decimal(threshold), multiplier, perks, entry))
+    return Tiers(draw(METRICS), draw(WINDOWS), draw(MONTHS), draw(GRACE), tuple(tiers))
 
 
-@st.composite
-def campaigns(draw: st.DrawFn, key: str, rules: list[str], tiers: list[str]) -> Campaign:
+def campaign(draw: st.DrawFn, key: str, rules: list[str], tiers: list[str]) -> Campaign:
     """A campaign that does something."""
     multiplier = draw(MULTIPLIERS)
     extra = draw(POINTS if multiplier == 1 else ANY_POINTS)
@@ -223,14 +226,13 @@ def campaigns(draw: st.DrawFn, key: str, rules: list[str], tiers: list[str]) -> 
     return Campaign(key, draw(TITLES), draw(BOUNDED), multiplier, extra, *scope)
 
 
-@st.composite
-def referrals(draw: st.DrawFn, friends: list[str], rewards: list[str], tiers: list[str]) -> Referrals:
+def referral(draw: st.DrawFn, friends: list[str], rewards: list[str], tiers: list[str]) -> Referrals:
     """Any referrals."""
     return Referrals(
         friend=one(draw, friends),
         advocate=gift(draw, rewards),
         minimum=draw(MINIMUMS),
-        hold_days=draw(st.integers(0, 60)),
+        hold_days=draw(SOME_DAYS),
         limit=draw(LIMITS),
         checks=draw(CHECKS),
         title=draw(TITLES),
@@ -240,14 +242,20 @@ def referrals(draw: st.DrawFn, friends: list[str], rewards: list[str], tiers: li
 
 
 @st.composite
+def rewards(draw: st.DrawFn) -> Reward:
+    """A reward of any kind, for silver and gold."""
+    return reward(draw, "cake", ["silver", "gold"])
+
+
+@st.composite
 def programs(draw: st.DrawFn) -> Program:
     """Any program that a document can say."""
     tiers = draw(TIER_KEYS)
-    offered = tuple(draw(rewards(key, tiers)) for key in draw(REWARD_KEYS))
-    given = [reward.key for reward in offered if reward.kind != "incremental"]
-    friends = [reward.key for reward in offered if reward.kind in DISCOUNTS - {"incremental"}]
-    earning = tuple(draw(rules(key, tiers, given)) for key in draw(RULE_KEYS))
-    about = [rule.key for rule in earning if rule.way in ORDER_WAYS]
+    offered = tuple(reward(draw, key, tiers) for key in draw(REWARD_KEYS))
+    given = [one.key for one in offered if one.kind != "incremental"]
+    friends = [one.key for one in offered if one.kind in DISCOUNTS - {"incremental"}]
+    earning = tuple(rule(draw, key, tiers, given) for key in draw(RULE_KEYS))
+    about = [one.key for one in earning if one.way in ORDER_WAYS]
     return Program(
         version=3,
         points_name=PointsName(draw(TITLES), draw(TITLES)),
@@ -259,11 +267,11 @@ def programs(draw: st.DrawFn) -> Program:
         stacking=draw(STACKING),
         debts=draw(DEBTS),
         earning=earning,
-        campaigns=tuple(draw(campaigns(key, about, tiers)) for key in draw(CAMPAIGN_KEYS)),
+        campaigns=tuple(campaign(draw, key, about, tiers) for key in draw(CAMPAIGN_KEYS)),
         rewards=offered,
-        tiers=draw(tier_ladders(tiers, given)) if tiers else None,
-        referrals=draw(referrals(friends, given, tiers)) if friends and draw(FLAGS) else None,
+        tiers=ladder(draw, tiers, given) if tiers else None,
+        referrals=referral(draw, friends, given, tiers) if friends and draw(FLAGS) else None,
         expiry=draw(EXPIRIES),
         balance_reminder=draw(REMINDERS),
-        reward_reminder_days=draw(st.integers(1, 30)),
+        reward_reminder_days=draw(REMINDER_DAYS),
     )

@@ -34,6 +34,11 @@ def money(most: int = 30_000) -> st.SearchStrategy[Decimal]:
 
 CENTS = money()
 TAXES = money(3_000)
+FLAGS = st.booleans()
+ONE_IN_TEN = st.integers(0, 9).map(lambda number: number == 0)
+LINE_IDS = st.integers(1, 2**63 - 1)
+QUANTITIES = st.integers(0, 5)
+REMAINING = [st.integers(0, quantity) for quantity in range(6)]
 VARIANTS = st.none() | st.just(55)
 CURRENCIES = st.sampled_from(["USD", "JPY", "KWD"])
 PAYMENTS = st.sampled_from(STATUSES)
@@ -52,27 +57,22 @@ SHOWN = st.sampled_from(["published", "pending", "featured", "rejected"])
 @st.composite
 def order_lines(draw: st.DrawFn) -> OrderLine:
     """A line with some of its pieces gone."""
-    quantity = draw(st.integers(0, 5))
+    quantity = draw(QUANTITIES)
     return OrderLine(
-        draw(st.integers(1, 2**63 - 1)),
+        draw(LINE_IDS),
         draw(VARIANTS),
         quantity,
-        draw(st.integers(0, quantity)),
+        draw(REMAINING[quantity]),
         draw(CENTS),
         draw(TAXES),
-        draw(st.booleans()),
+        draw(FLAGS),
     )
 
 
 LINES = st.lists(order_lines(), max_size=3).map(tuple)
 
 
-@st.composite
-def snapshots(
-    draw: st.DrawFn,
-    order_id: int = 9001,
-    minute: int = 0,
-) -> OrderSnapshot:
+def snapshot(draw: st.DrawFn, order_id: int, minute: int) -> OrderSnapshot:
     """Any state of an order, likely or not."""
     return OrderSnapshot(
         order_id=order_id,
@@ -81,8 +81,8 @@ def snapshots(
         updated_at=NOON + timedelta(minutes=minute),
         currency=draw(CURRENCIES),
         financial_status=draw(PAYMENTS),
-        cancelled=draw(st.integers(0, 9)) == 0,
-        test=draw(st.integers(0, 9)) == 0,
+        cancelled=draw(ONE_IN_TEN),
+        test=draw(ONE_IN_TEN),
         source=draw(SOURCES),
         lines=draw(LINES),
         outstanding=draw(OUTSTANDING),
@@ -94,9 +94,15 @@ def snapshots(
 
 
 @st.composite
+def snapshots(draw: st.DrawFn, order_id: int = 9001) -> OrderSnapshot:
+    """Any state of an order by itself."""
+    return snapshot(draw, order_id, 0)
+
+
+@st.composite
 def histories(draw: st.DrawFn, order_id: int) -> list[OrderSnapshot]:
     """The states that one order went through, oldest first, each at its own minute; the last one is the truth."""
-    return [draw(snapshots(order_id, minute)) for minute in draw(MINUTES)]
+    return [snapshot(draw, order_id, minute) for minute in draw(MINUTES)]
 
 
 @st.composite
@@ -108,8 +114,8 @@ def review_histories(draw: st.DrawFn, review_id: str) -> list[ReviewSeen]:
             email=SOMEBODY.email,
             kind=draw(KINDS),
             rating=draw(RATINGS),
-            verified=draw(st.booleans()),
-            has_media=draw(st.booleans()),
+            verified=draw(FLAGS),
+            has_media=draw(FLAGS),
             status=draw(SHOWN),
             submitted_at=NOON,
             seen_at=NOON + timedelta(minutes=minute),

@@ -500,13 +500,12 @@ class TestRefundsInSteps:
         for left, money in ((3, "0"), (2, "11"), (1, "22"), (0, "33"))
     )
 
-    def test_any_arrival(self, subtests):
-        """An order refunded in three steps, each told five times in any order, ends at nothing and is never below it."""
+    def test_any_arrival(self):
+        """An order refunded in three steps, each told twice in any order, ends at nothing and is never below it."""
         for arrival in itertools.permutations(range(4)):
-            with subtests.test(arrival=arrival):
-                recorder = Recorder(program())
-                recorder.absorb(seen(self.STEPS[n], authoritative=True) for n in arrival for _ in range(5))
-                assert 0 == recorder.balance == recorder.worth()
+            recorder = Recorder(program())
+            recorder.absorb(seen(self.STEPS[n], authoritative=True) for n in arrival for _ in range(2))
+            assert 0 == recorder.balance == recorder.worth(), arrival
 
     def test_one_by_one(self):
         """In the order of events each step takes its own third back, once."""

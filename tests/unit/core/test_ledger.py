@@ -32,10 +32,12 @@ class TestEntryId:
         assert "5206912bd65008cf9ca92621d6078133" == entry_id(1, ENTRY)
         assert entry_id(1, ENTRY) == entry_id(1, replace(ENTRY, points=99, reason="Other", kind="adjust"))
 
-    @pytest.mark.parametrize("name", ["source", "rule", "sequence"])
-    def test_business_key(self, name):
-        """Another source, rule or sequence is another entry."""
-        assert entry_id(1, ENTRY) != entry_id(1, replace(ENTRY, **{name: CHANGED[name]}))
+    def test_business_key(self):
+        """Another source, rule or sequence is another entry, and nothing else is."""
+        ids = {name: entry_id(1, replace(ENTRY, **{name: value})) for name, value in CHANGED.items()}
+        assert {"source", "rule", "sequence"} == {
+            name for name, of in ids.items() if of != entry_id(1, ENTRY)
+        }
 
     def test_shop(self):
         """The same order number in another shop is another entry."""
@@ -52,15 +54,15 @@ class TestChainHash:
         """There is a changed value for every field that an entry has, so none can be left out of the hash unseen."""
         assert {field.name for field in fields(Entry)} == CHANGED.keys()
 
-    @pytest.mark.parametrize("name", sorted(CHANGED))
-    def test_covers(self, name):
+    def test_covers(self):
         """A change of any field changes the hash."""
-        assert chain_hash("", 5, 1, ENTRY) != chain_hash("", 5, 1, replace(ENTRY, **{name: CHANGED[name]}))
+        hashes = {chain_hash("", 5, 1, replace(ENTRY, **{name: value})) for name, value in CHANGED.items()}
+        assert len(CHANGED) == len(hashes - {chain_hash("", 5, 1, ENTRY)})
 
-    @pytest.mark.parametrize(("previous", "member_id", "position"), [("x", 5, 1), ("", 6, 1), ("", 5, 2)])
-    def test_place(self, previous, member_id, position):
+    def test_place(self):
         """The entry before it, the member and the position are part of the claim."""
-        assert chain_hash("", 5, 1, ENTRY) != chain_hash(previous, member_id, position, ENTRY)
+        places = ("", 5, 1), ("x", 5, 1), ("", 6, 1), ("", 5, 2)
+        assert len(places) == len({chain_hash(*place, ENTRY) for place in places})
 
     def test_known(self):
         """The formula never changes: this hash is what is stored in databases."""
@@ -86,24 +88,16 @@ class TestChainHash:
 
 
 class TestLifetime:
-    @pytest.mark.parametrize(
-        ("kind", "points", "expected"),
-        [
-            (ledger.EARN, 10, (10, 0)),
-            (ledger.REVERSE, -4, (-4, 0)),
-            (ledger.REDEEM, -500, (0, 500)),
-            (ledger.RETURN, 500, (0, -500)),
-            (ledger.ADJUST, 30, (0, 0)),
-            (ledger.TRANSFER, -30, (0, 0)),
-            (ledger.EXPIRE, -30, (0, 0)),
-            (ledger.FORGIVE, 30, (0, 0)),
-            (ledger.IMPORT, 30, (0, 0)),
-        ],
-    )
-    def test_kinds(self, kind, points, expected):
+    def test_kinds(self):
         """What is earned and taken back is earnings, what is spent and returned is spending, the rest is neither."""
-        assert expected == lifetime(kind, points)
-
-    def test_all_kinds(self):
-        """No kind of entry is forgotten."""
-        assert 9 == len(set(ledger.KINDS))
+        assert {
+            ledger.EARN: (10, 0),
+            ledger.REVERSE: (10, 0),
+            ledger.REDEEM: (0, -10),
+            ledger.RETURN: (0, -10),
+            ledger.ADJUST: (0, 0),
+            ledger.TRANSFER: (0, 0),
+            ledger.EXPIRE: (0, 0),
+            ledger.FORGIVE: (0, 0),
+            ledger.IMPORT: (0, 0),
+        } == {kind: lifetime(kind, 10) for kind in ledger.KINDS}

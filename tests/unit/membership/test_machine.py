@@ -240,4 +240,4 @@ class Life(RuleBasedStateMachine):
 
 TestLife = Life.TestCase
 # A life is as much work as a dozen of other examples.
-TestLife.settings = settings(max_examples=max(3, settings().max_examples // 4), stateful_step_count=25)
+TestLife.settings = settings(max_examples=max(2, settings().max_examples // 4), stateful_step_count=25)

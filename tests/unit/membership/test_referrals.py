@@ -10,30 +10,25 @@ from loyalty.core.referrals import comparable, masked, member_of, own_code, read
 class TestOwnCode:
     """The code that every member has from the start."""
 
-    @given(st.integers(1, 2**35 - 1))
-    def test_returns(self, member_id):
-        """Every id has a code of eight characters, and the code names the id again."""
-        code = own_code(member_id)
-        assert len(code) == 8
-        assert member_of(code) == member_id
-
     def test_distinct(self):
         """No two members share a code, and neighbours' codes do not count up."""
-        codes = [own_code(member_id) for member_id in range(1, 5000)]
+        codes = [own_code(member_id) for member_id in range(1, 1000)]
         assert len(set(codes)) == len(codes)
         assert len({code[:2] for code in codes[:50]}) > 25
 
     @given(st.integers(1, 2**35 - 1), st.integers(0, 7), st.sampled_from("0123456789ABCDEFGHJKMNPQRSTVWXYZ"))
     def test_slip(self, member_id, place, other):
-        """One wrong character makes it nobody's code."""
+        """Every id has a code of eight characters that names the id again; with one wrong character it is nobody's."""
         code = own_code(member_id)
+        assert len(code) == 8
+        assert member_of(code) == member_id
         wrong = code[:place] + other + code[place + 1 :]
         assert wrong == code or member_of(wrong) is None
 
-    @pytest.mark.parametrize("code", ["", "0", "HF7VTRH", "HF7VTRHDX", "HF7VTRHU", "ÄF7VTRHD", "00000000"])
-    def test_nobody(self, code):
+    def test_nobody(self):
         """What is no code at all is nobody's."""
-        assert member_of(code) is None
+        texts = ["", "0", "HF7VTRH", "HF7VTRHDX", "HF7VTRHU", "ÄF7VTRHD", "00000000"]
+        assert dict.fromkeys(texts) == {text: member_of(text) for text in texts}
 
     @pytest.mark.parametrize("member_id", [0, -1, 2**35])
     def test_no_id(self, member_id):
@@ -50,10 +45,10 @@ class TestReadCode:
         assert read_code(" hf7v-trhd ") == ("hf7v-trhd", "HF7V-TRHD", "HF7VTRHD")
         assert read_code("OIL5OIL5") == ("OIL5OIL5", "01150115")
 
-    @pytest.mark.parametrize("text", ["", "ab", "a b c d", "x" * 65, "<script>", "Ärger", "../x"])
-    def test_refused(self, text):
+    def test_refused(self):
         """What cannot be a code is none."""
-        assert read_code(text) == ()
+        texts = ["", "ab", "a b c d", "x" * 65, "<script>", "Ärger", "../x"]
+        assert dict.fromkeys(texts, ()) == {text: read_code(text) for text in texts}
 
 
 class TestComparable:

@@ -133,15 +133,12 @@ minimum = 100
 """)
 
 
-def with_change(path, value):
-    """The whole document with one value put in place of another."""
-    document = copy.deepcopy(WHOLE)
-    *way, last = path
-    place = document
-    for step in way:
-        place = place[step]
-    place[last] = value
-    return document
+def with_change(path, value, document=WHOLE):
+    """A document with one value put in place of another. What is beside the path is the document's own."""
+    key, *rest = path
+    changed = document.copy()
+    changed[key] = with_change(rest, value, document[key]) if rest else value
+    return changed
 
 
 def mistakes(document):
@@ -230,11 +227,14 @@ CASES = [
 
 
 class TestWholeMistakes:
-    def test_named(self, subtests):
+    def test_named(self):
         """What is wrong, alone or beside the rest of the document, is named by its path."""
-        for path, value, where in CASES:
-            with subtests.test(path=path, value=value):
-                assert where in [path for path, _ in mistakes(with_change(path, value))]
+        unnamed = [
+            (path, value)
+            for path, value, where in CASES
+            if where not in [path for path, _ in mistakes(with_change(path, value))]
+        ]
+        assert not unnamed
 
     def test_meant(self):
         """The nearest name is suggested for one that is not known."""
@@ -244,9 +244,9 @@ class TestWholeMistakes:
     def test_one_pass(self):
         """Mistakes of shape and of sense are told together."""
         document = with_change(["earn", "order", "tiers"], ["platinum"])
-        document["earn"]["order"]["rate"] = 1.5
-        document["tiers"]["ladder"][1]["threshold"] = 0
-        document["referrals"]["friend"] = "pie"
+        document = with_change(["earn", "order", "rate"], 1.5, document)
+        document = with_change(["tiers", "ladder", 1, "threshold"], 0, document)
+        document = with_change(["referrals", "friend"], "pie", document)
         assert {
             "earn.order.tiers[0]",
             "earn.order.rate",
@@ -325,8 +325,7 @@ class TestWhole:
             program.reward_reminder_days,
         )
 
-    @pytest.mark.parametrize("way", sorted(WAYS))
-    def test_every_way(self, way):
+    def test_every_way(self):
         """Every way to earn may stand under any key, also more than once."""
         more: dict[str, dict[str, Any]] = {
             "order": {"rate": 1},
@@ -334,10 +333,11 @@ class TestWhole:
             "order_count_goal": {"points": 1, "goal": 3},
             "spend_goal": {"points": 1, "goal": "99.5"},
         }
-        rule: dict[str, Any] = {"way": way, "title": "x", **more.get(way, {"points": 1})}
-        earn = {way: {name: value for name, value in rule.items() if name != "way"}, "again": rule}
-        program = parse_program({"points": WHOLE["points"], "earn": earn}, version=1)
-        assert [(way, way), ("again", way)] == [(rule.key, rule.way) for rule in program.earning]
+        rules = {way: {"title": "x", **more.get(way, {"points": 1})} for way in sorted(WAYS)}
+        again = {f"{way}_again": {"way": way, **rule} for way, rule in rules.items()}
+        program = parse_program({"points": WHOLE["points"], "earn": rules | again}, version=1)
+        ways = [*((way, way) for way in rules), *((f"{way}_again", way) for way in rules)]
+        assert ways == [(rule.key, rule.way) for rule in program.earning]
 
     def test_shop_zone(self):
         """A program that names no time zone lives in the shop's; without one, in UTC."""
@@ -370,7 +370,7 @@ class TestRendering:
         assert document == json.loads(json.dumps(document)) == read_text(write_text(document))
 
     @SETTINGS
-    @given(rewards("cake", ["silver", "gold"]))
+    @given(rewards())
     def test_rewards(self, reward):
         """A reward by itself comes back too."""
         assert reward == read_reward(render_reward(reward))
@@ -387,19 +387,17 @@ class TestRendering:
             read_reward({"key": "a", "title": "x", "points": 1, "amount": "-1"})
 
 
+NAMES = st.text(max_size=9)
 VALUES = st.recursive(
-    st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text(st.characters(exclude_categories=["Cs"])),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"]), max_size=9), inner, max_size=4)
-    ),
+    st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4),
     max_leaves=12,
 )
 
 
 class TestText:
     @SETTINGS
-    @given(st.dictionaries(st.text(st.characters(exclude_categories=["Cs"]), max_size=9), VALUES, max_size=5))
+    @given(st.dictionaries(NAMES, VALUES, max_size=5))
     def test_toml(self, document):
         """Whatever tables, lists and texts a document holds, its TOML reads back to it."""
         assert document == read_text(write_text(document))
