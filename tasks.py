@@ -110,11 +110,12 @@ def advance_run(run_id: int) -> None:
 @job
 def keep_tokens_alive(shop_id: int) -> None:
     """Refresh a shop's tokens, so that none dies of disuse, and look what the shop says of itself by now."""
-    shopify_app.tokens.keep_alive(house().runtime, house().shopify, shop_id, session=house().http)
-    klaviyo_oauth.tokens.keep_alive(house().runtime, house().klaviyo, shop_id)
+    # First, and with whatever token there is: a renewal that fails must not cost the look.
     with house().runtime.transaction() as session:
         shopify_app.lifecycle.look_again(session, shop_id, now=house().runtime.clock())
     house().bell("drain_outbox", shop_id, outbox.SHOPIFY)
+    shopify_app.tokens.keep_alive(house().runtime, house().shopify, shop_id, session=house().http)
+    klaviyo_oauth.tokens.keep_alive(house().runtime, house().klaviyo, shop_id)
 
 
 @job

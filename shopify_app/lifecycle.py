@@ -13,10 +13,9 @@ from loyalty import calendar, outbox, programs, runs
 from loyalty.core.document import DEFAULT_DOCUMENT
 from loyalty.core.facts import ShopMessage
 from loyalty.encryption import Cipher
-from loyalty.models import OrderStanding, Run, Shop
+from loyalty.models import Run, Shop
 from loyalty.receiving import ShopHandler
 from shopify_app import erasure, missed_orders, privacy
-from shopify_app.config import ALL_ORDERS
 from shopify_app.consent import CONSENT_TOPIC, consent_changed
 from shopify_app.errors import BeingErased
 
@@ -165,18 +164,6 @@ def look_again(session: Session, shop_id: int, *, now: datetime) -> None:
     """Have the shop's details read once a day: Shopify sends no message of everything that they say."""
     unique_id = f"details:{now.date().isoformat()}"
     outbox.put(session, shop_id, outbox.SHOPIFY, SHOP_DETAILS, unique_id, {}, occurred_at=now, now=now)
-
-
-def read_the_unreadable(session: Session, shop: Shop, *, now: datetime) -> None:
-    """Where the app may see all orders: have those read that were believed because Shopify did not show them."""
-    assert shop.id is not None
-    if ALL_ORDERS not in shop.scopes.split(","):
-        return
-    mine = OrderStanding.shop_id == shop.id
-    order_ids = session.exec(select(OrderStanding.order_id).where(mine, col(OrderStanding.unreadable))).all()
-    occasion = f"granted:{now.isoformat()}"
-    rows = [outbox.rereading(shop.id, order_id, occasion, now=now) for order_id in order_ids]
-    outbox.put_many(session, rows)
 
 
 def take_details(session: Session, shop: Shop, details: Mapping[str, Any], *, now: datetime) -> None:

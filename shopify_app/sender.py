@@ -6,9 +6,11 @@ When the trouble is the shop's or the network's and not a message's, the rest of
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 import requests
 import structlog
+from sqlmodel import Session
 
 from loyalty import outbox
 from loyalty.delivery import Delivered, Dropped, Later, Message, Outcome, Refused
@@ -29,6 +31,7 @@ from shopify_app.errors import (
     Throttled,
     TokenBusy,
 )
+from shopify_app.granting import READ_UNREADABLE, read_unreadable
 from shopify_app.lifecycle import ALL_BALANCES, CONFIRM_INSTALLED, SHOP_DETAILS
 from shopify_app.reread import reread
 from shopify_app.reward_outcomes import later_by
@@ -43,6 +46,7 @@ _ORDER = (
     CONFIRM_INSTALLED,
     SHOP_DETAILS,
     "program_metafield",
+    READ_UNREADABLE,
     ALL_BALANCES,
     "balance_metafield",
 )
@@ -115,10 +119,9 @@ class ShopifySender:
                 return reread_customer(api, int(message.payload["customer_id"]))
             case "program_metafield":
                 return metafields.write_program(api, self._runtime, shop_id, attempt=message.attempts)
-            case kind if kind == ALL_BALANCES:
+            case kind if kind in (ALL_BALANCES, READ_UNREADABLE):
                 with self._runtime.transaction() as session:
-                    occasion, now = f"all:{message.id}", self._runtime.clock()
-                    outbox.tell_balances(session, shop_id, occasion=occasion, now=now)
+                    _queue_more(session, shop_id, message, now=self._runtime.clock())
                 return Delivered()
             case kind if kind == SHOP_DETAILS:
                 read_details(self._runtime, self._config, shop_id, self._session)
@@ -127,6 +130,15 @@ class ShopifySender:
                 erase = bool(message.payload.get("erase", False))
                 return confirm_installed(api, self._runtime, shop_id, erase=erase)
         return Refused(f"unknown kind {message.kind}")
+
+
+def _queue_more(session: Session, shop_id: int, message: Message, *, now: datetime) -> None:
+    """What stands for many messages becomes them."""
+    if message.kind == ALL_BALANCES:
+        outbox.tell_balances(session, shop_id, occasion=f"all:{message.id}", now=now)
+    else:
+        occasion, after = str(message.payload["occasion"]), int(message.payload["after"])
+        read_unreadable(session, shop_id, occasion, after=after, now=now)
 
 
 def outcome_of(error: ShopifyError, attempt: int) -> Outcome:

@@ -12,7 +12,8 @@ from shopify_app import documents
 from shopify_app.admin_api import AdminClient
 from shopify_app.config import ShopifyConfig
 from shopify_app.gids import number_of
-from shopify_app.lifecycle import read_the_unreadable, take_details
+from shopify_app.granting import take_scopes
+from shopify_app.lifecycle import take_details
 
 _CLASSIC = "CLASSIC"
 
@@ -21,7 +22,6 @@ def read_details(runtime: Runtime, config: ShopifyConfig, shop_id: int, session:
     """Ask and keep. Raises ``ShopifyError``."""
     data = AdminClient(runtime, config, shop_id, session).query(documents.SHOP).data
     found = data["shop"]
-    scopes = granted(data)
     with runtime.transaction() as database:
         shop = database.get(Shop, shop_id, with_for_update=True)
         if shop is None:
@@ -40,10 +40,9 @@ def read_details(runtime: Runtime, config: ShopifyConfig, shop_id: int, session:
             },
             now=runtime.clock(),
         )
-        shop.scopes = ",".join(scopes)
+        take_scopes(database, shop, ",".join(granted(data)), now=runtime.clock())
         shop.classic_accounts = found["customerAccountsV2"]["customerAccountsVersion"] == _CLASSIC
         database.add(shop)
-        read_the_unreadable(database, shop, now=runtime.clock())
         runs.permitted(database, shop_id, now=runtime.clock())
 
 

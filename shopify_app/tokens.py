@@ -20,6 +20,7 @@ from loyalty.runtime import Runtime
 from shopify_app import token_endpoint
 from shopify_app.config import ShopifyConfig
 from shopify_app.errors import NeedsReauthorization, NotInstalled, ShopifyError, TokenBusy
+from shopify_app.granting import take_scopes
 from shopify_app.token_endpoint import TokenPair
 
 RENEW_BEFORE = timedelta(minutes=5)
@@ -133,7 +134,7 @@ def store(runtime: Runtime, database: Session, shop_id: int, pair: TokenPair) ->
     shop.refresh_token_expires_at = pair.refresh_token_expires_at
     shop.needs_reauthorization = False
     if pair.scopes:
-        shop.scopes = pair.scopes
+        take_scopes(database, shop, pair.scopes, now=runtime.clock())
     database.add(shop)
 
 

@@ -65,27 +65,26 @@ def visitor_of(runtime: Runtime, config: ShopifyConfig) -> Visitor:
     if any("\x00" in str(name) for name in (request.view_args or {}).values()):
         refuse("not_found")
     domain = canonical_domain(signed.get("shop"))
-    with runtime.reading() as session:
-        shop = session.exec(select(Shop).where(Shop.domain == domain)).first() if domain else None
-    if shop is None or shop.uninstalled_at is not None:
-        refuse("not_installed")
     customer = signed.get("logged_in_customer_id", "")
     is_number = customer.isascii() and customer.isdigit() and len(customer) <= 18
     prefix = signed.get("path_prefix", "")
-    visitor = Visitor(
-        shop, int(customer) if is_number else None, prefix if _PREFIX.fullmatch(prefix) else None
-    )
-    _welcome(runtime, visitor)
+    with runtime.reading() as session:
+        shop = session.exec(select(Shop).where(Shop.domain == domain)).first() if domain else None
+        if shop is None or shop.uninstalled_at is not None:
+            refuse("not_installed")
+        visitor = Visitor(
+            shop, int(customer) if is_number else None, prefix if _PREFIX.fullmatch(prefix) else None
+        )
+        person = person_of(session, visitor)
+        is_guest = person is not None and person.state == "guest"
+    if is_guest:
+        _welcome(runtime, visitor)
     return visitor
 
 
 @retry_on_conflict
 def _welcome(runtime: Runtime, visitor: Visitor) -> None:
     """Whoever Shopify says is logged in has an account, also where the customer's record does not tell: a guest is a member from now on."""
-    with runtime.reading() as session:
-        person = person_of(session, visitor)
-        if person is None or person.state != "guest":
-            return
     now = runtime.clock()
     visited = CustomerVisited(Identity(visitor.customer_id, None), now)
     with runtime.transaction() as session:

@@ -7,6 +7,8 @@ import pytest
 
 from loyalty.models import LedgerEntry, OrderStanding
 from loyalty.statement.home import unreadable_orders
+from shopify_app import granting, tokens
+from shopify_app.lifecycle import look_again
 from shopify_app.reread import ATTEMPTS_TO_SEE
 from shopify_app.sender import ShopifySender
 
@@ -145,6 +147,58 @@ class TestGranted:
         store.settle()
         assert store.member(customer).balance == 170
         assert {row.state for row in store.outbox("reread_order")} == {"delivered"}
+
+    def test_when_it_is_new(self, store, customer, order):
+        """The right is noticed by whatever tells of it first; an order that is not shown even then is not asked for again every day."""
+        refund(store, order, amount="25.00")
+        settle(store)
+        asked = len(store.outbox("reread_order"))
+        store.switch("/webhooks/modes", hold=True)
+        store.act("DELETE", f"/orders/{order}")
+        store.act("POST", "/scopes", add=["read_all_orders"])
+        tokens.keep_alive(store.runtime, store.config, store.shop().id, session=store.http)
+        settle(store)
+        assert len(store.outbox("reread_order")) == asked + 1
+        for _ in range(2):
+            store.switch("/clock", advance=DAY)
+            with store.runtime.transaction() as session:
+                look_again(session, store.shop().id, now=store.runtime.clock())
+            settle(store)
+        assert {row.state for row in store.outbox("shop_details")} == {"delivered"}
+        assert len(store.outbox("reread_order")) == asked + 1
+        assert store.member(customer).balance == 175
+
+    def test_many(self, store, customer, monkeypatch):
+        """However many they are, each is asked for once, and a part of them in each transaction."""
+        monkeypatch.setattr(granting, "ORDERS_AT_ONCE", 2)
+        orders = [store.buy(customer=customer)["id"] for _ in range(5)]
+        store.settle()
+        store.switch("/clock", advance=61 * DAY)
+        for placed in orders:
+            refund(store, placed, full=True)
+        settle(store)
+        with store.runtime.reading() as session:
+            assert unreadable_orders(session, store.shop().id) == 5
+        before = {row.id for row in store.outbox("reread_order")}
+        store.act("POST", "/scopes", add=["read_all_orders"])
+        settle(store)
+        again = [row for row in store.outbox("reread_order") if row.id not in before]
+        assert sorted(row.payload["order_id"] for row in again) == sorted(orders)
+        assert all(row.backfill for row in again)
+        assert [row.state for row in store.outbox(granting.READ_UNREADABLE)] == ["delivered"] * 3
+        assert store.member(customer).balance == 100
+
+    def test_twice(self, store, customer, order):
+        """Whoever dies after it has queued them queues nothing twice."""
+        refund(store, order, full=True)
+        settle(store)
+        before = len(store.outbox("reread_order"))
+        for _ in range(2):
+            with store.runtime.transaction() as session:
+                granting.read_unreadable(
+                    session, store.shop().id, "granted:x", after=0, now=store.runtime.clock()
+                )
+        assert len(store.outbox("reread_order")) == before + 1
 
 
 class TestUnknown:
