@@ -87,13 +87,20 @@ def family(pid: int) -> list[int]:
     """A process and its children, theirs included."""
     found = [pid]
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child_pid in task.read_text().split():
+        try:
+            children = task.read_text().split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # a thread or a child that ended since it was listed
+        for child_pid in children:
             found.extend(family(int(child_pid)))
     return found
 
 
 def _ticks(pid: int) -> int:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0  # a child that ended since it was listed: its parent has its time
     return sum(
         map(int, fields[11:15])
     )  # in user and kernel mode, its own and that of children that have ended
