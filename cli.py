@@ -15,9 +15,24 @@ from commands.processes import cron, db, worker
 from commands.program import program
 from commands.referrals import referrals
 from commands.reports import reports
+from commands.secrets import secrets
 from commands.shops import shops
 
-COMMANDS = (calendar, db, doctor, klaviyo, ledger, members, program, referrals, reports, shops, worker, cron)
+COMMANDS = (
+    calendar,
+    cron,
+    db,
+    doctor,
+    klaviyo,
+    ledger,
+    members,
+    program,
+    referrals,
+    reports,
+    secrets,
+    shops,
+    worker,
+)
 
 
 def register(app: Flask) -> None:

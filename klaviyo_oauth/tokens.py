@@ -145,22 +145,26 @@ def _refresh(runtime: Runtime, config: KlaviyoConfig, held: Credentials) -> Cred
             # Somebody was faster: refreshed, reconnected or disconnected since we looked.
             leases.release(session, lease, holder=holder)
             return now_held or NotConnected(row.problem if row else None)
-        sealed = row.refresh_token
-    answer: oauth.TokenAnswer = GrantDead()
-    if sealed is not None:
-        token = runtime.cipher.open(sealed, row=connections.seal_row(held.shop_id))
-        answer = oauth.refresh(config, token)
+        token = _refresh_token(runtime, row)
+    answer: oauth.TokenAnswer = GrantDead() if token is None else oauth.refresh(config, token)
     with runtime.transaction() as session:
         leases.release(session, lease, holder=holder)
-        return _record(runtime, session, held, sealed, answer)
+        return _record(runtime, session, held, token, answer)
+
+
+def _refresh_token(runtime: Runtime, row: KlaviyoConnection) -> str | None:
+    if row.refresh_token is None:
+        return None
+    return runtime.cipher.open(row.refresh_token, row=connections.seal_row(row.shop_id))
 
 
 def _record(
-    runtime: Runtime, session: Session, held: Credentials, sealed: str | None, answer: oauth.TokenAnswer
+    runtime: Runtime, session: Session, held: Credentials, token: str | None, answer: oauth.TokenAnswer
 ) -> Credentials | Wait | NotConnected:
     now = runtime.clock()
     row = connections.load(session, held.shop_id, lock=True)
-    if row is None or row.state != connections.CONNECTED or row.refresh_token != sealed:
+    # The tokens themselves are compared: one that was sealed anew meanwhile is still the same.
+    if row is None or row.state != connections.CONNECTED or _refresh_token(runtime, row) != token:
         # The link was replaced while we asked: what we were told is about a grant that is no longer ours to judge.
         return _held(runtime, row) or NotConnected(row.problem if row else None)
     match answer:

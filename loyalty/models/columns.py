@@ -58,6 +58,13 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+class Sealed(TypeDecorator[str]):
+    """A secret in its seal (see ``loyalty.encryption``). The type is how ``loyalty.resealing`` finds every one of them."""
+
+    impl = String
+    cache_ok = True
+
+
 class Money(TypeDecorator[Decimal]):
     """An exact amount of money, kept as text so that no database turns it into a binary float."""
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlmodel import Field, SQLModel
 
-from loyalty.models.columns import BigId, Json, UtcDateTime
+from loyalty.models.columns import BigId, Json, Sealed, UtcDateTime
 
 
 class KlaviyoConnection(SQLModel, table=True):
@@ -27,15 +27,15 @@ class KlaviyoConnection(SQLModel, table=True):
     account_id: str | None = Field(default=None, unique=True)
     last_account_id: str | None = None
     account_name: str = ""
-    access_token: str | None = None
+    access_token: str | None = Field(default=None, sa_type=Sealed)
     access_token_expires_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
-    refresh_token: str | None = None
-    api_key: str | None = None
+    refresh_token: str | None = Field(default=None, sa_type=Sealed)
+    api_key: str | None = Field(default=None, sa_type=Sealed)
     scopes: str = ""
     dialects: str = "laurel"
     webhook_key: str | None = Field(default=None, unique=True)
     webhook_id: str | None = None
-    webhook_secret: str | None = None
+    webhook_secret: str | None = Field(default=None, sa_type=Sealed)
     review_cursor: datetime | None = Field(default=None, sa_type=UtcDateTime)
     details: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
     connected_at: datetime = Field(sa_type=UtcDateTime)
@@ -57,8 +57,8 @@ class OAuthState(SQLModel, table=True):
     state_hash: str = Field(primary_key=True)
     shop_id: int = Field(foreign_key="shop.id", sa_type=BigId, index=True)
     user_id: str = ""
-    verifier: str
-    code: str | None = None
+    verifier: str = Field(sa_type=Sealed)
+    code: str | None = Field(default=None, sa_type=Sealed)
     ticket_hash: str | None = None
     return_to: str
     expires_at: datetime = Field(sa_type=UtcDateTime)
@@ -78,8 +78,8 @@ class KlaviyoFarewell(SQLModel, table=True):
     shop_id: int = Field(foreign_key="shop.id", sa_type=BigId, index=True)
     account_id: str = Field(index=True)
     road: str
-    access_token: str | None = None
-    refresh_token: str | None = None
+    access_token: str | None = Field(default=None, sa_type=Sealed)
+    refresh_token: str | None = Field(default=None, sa_type=Sealed)
     webhook_id: str | None = None
     webhook_name: str | None = None
     attempts: int = 0

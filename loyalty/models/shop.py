@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import String
 from sqlmodel import Field, SQLModel
 
-from loyalty.models.columns import BigId, UtcDateTime
+from loyalty.models.columns import BigId, Sealed, UtcDateTime
 
 
 class Shop(SQLModel, table=True):
@@ -29,13 +29,13 @@ class Shop(SQLModel, table=True):
     timezone: str = "UTC"
     plan: str = ""
     classic_accounts: bool = False
-    access_token: str | None = None
+    access_token: str | None = Field(default=None, sa_type=Sealed)
     access_token_expires_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
-    refresh_token: str | None = None
+    refresh_token: str | None = Field(default=None, sa_type=Sealed)
     refresh_token_expires_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     scopes: str = ""
     needs_reauthorization: bool = False
-    code_key: str = ""
+    code_key: str = Field(default="", sa_type=Sealed)
     first_installed_at: datetime = Field(sa_type=UtcDateTime)
     installed_at: datetime = Field(sa_type=UtcDateTime)
     uninstalled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
