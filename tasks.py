@@ -31,9 +31,6 @@ P = ParamSpec("P")
 
 log = structlog.get_logger(__name__)
 
-# After so many batches others have their turn.
-_CALENDAR_BATCHES = 20
-
 _built: list[House] = []
 
 
@@ -237,9 +234,9 @@ def settle_calendars() -> None:
 
 @job
 def settle_calendar(shop_id: int) -> None:
-    """Do what is due for a shop's members, a batch at a time; ring again rather than keep others waiting for long."""
+    """Do what is due for a shop's members for a turn; ring again rather than keep others waiting for long."""
     parts = house()
-    ran = calendar.run(parts.runtime, shop_id, at=parts.runtime.clock(), most_batches=_CALENDAR_BATCHES)
+    ran = calendar.run(parts.runtime, shop_id, at=parts.runtime.clock(), seconds=parts.runtime.step_seconds)
     for channel in ran.channels:
         parts.bell("drain_outbox", shop_id, channel)
     if ran.more:

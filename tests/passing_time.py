@@ -14,9 +14,9 @@ from loyalty.runtime import Runtime
 _CIPHER = Cipher([Fernet.generate_key().decode()])
 
 
-def pass_time(engine: Engine, shop: Shop, at: datetime, *, most_batches: int | None = None) -> calendar.Ran:
+def pass_time(engine: Engine, shop: Shop, at: datetime, *, seconds: float | None = None) -> calendar.Ran:
     """Settle everybody for whom something is due at an instant, which is also what the clock shows. Nobody may be in trouble."""
-    ran = calendar.run(_at(engine, at), shop.id or 0, at=at, most_batches=most_batches)
+    ran = calendar.run(_at(engine, at), shop.id or 0, at=at, seconds=seconds)
     assert ran.troubled == ()
     return ran
 

@@ -1,5 +1,6 @@
 """Works through everything that is due in a shop, batch by batch."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,13 +29,14 @@ class Ran:
     troubled: tuple[int, ...]
 
 
-def run(runtime: Runtime, shop_id: int, *, at: datetime, most_batches: int | None = None) -> Ran:
-    """Settle everybody for whom something is due at ``at``, in at most so many batches."""
-    settled, batches = 0, 0
+def run(runtime: Runtime, shop_id: int, *, at: datetime, seconds: float | None = None) -> Ran:
+    """Settle everybody for whom something is due at ``at``; given some seconds, begin no other batch after them. A batch in which nobody
+    could be settled does not count: those in trouble come first each time, and would be all that anybody ever comes to."""
+    settled, began = 0, time.monotonic()
     # A referral is judged before time releases what it earned.
     channels = complete_referrals(runtime, shop_id, at=at)
     troubled: tuple[int, ...] = ()
-    while most_batches is None or batches < most_batches:
+    while True:
         with runtime.reading() as session:
             member_ids = due_members(session, shop_id, at=at, limit=BATCH, without=troubled)
         if not member_ids:
@@ -43,10 +45,10 @@ def run(runtime: Runtime, shop_id: int, *, at: datetime, most_batches: int | Non
         settled += len(member_ids) - len(failed)
         channels |= told
         troubled += failed
-        batches += 1
         if len(member_ids) < BATCH:
             return Ran(settled, channels, more=False, troubled=troubled)
-    return Ran(settled, channels, more=True, troubled=troubled)
+        if seconds is not None and settled and time.monotonic() - began >= seconds:
+            return Ran(settled, channels, more=True, troubled=troubled)
 
 
 def complete_referrals(runtime: Runtime, shop_id: int, *, at: datetime) -> frozenset[str]:

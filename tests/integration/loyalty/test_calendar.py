@@ -63,9 +63,9 @@ class Days:
         with transaction(self.engine) as session:
             absorb(session, self.shop, facts, now=at)
 
-    def pass_to(self, *until: datetime, most_batches: int | None = None) -> list[int]:
+    def pass_to(self, *until: datetime, seconds: float | None = None) -> list[int]:
         """Settle what is due at each instant; how many members were settled each time."""
-        return [pass_time(self.engine, self.shop, at, most_batches=most_batches).settled for at in until]
+        return [pass_time(self.engine, self.shop, at, seconds=seconds).settled for at in until]
 
     def entries(self, who: Identity) -> list[tuple[str, int, datetime]]:
         """Somebody's movements of points."""
@@ -332,14 +332,14 @@ class TestGone:
 
 class TestRun:
     def test_batches(self, days: Days, apply: Apply, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A batch takes no more than it is told to, and in the end everybody had their turn; the ledger holds."""
+        """A turn that is over begins no other batch, and in the end everybody had theirs; the ledger holds."""
         apply(earn={"order": {"title": "Place an order", "rate": "1", "hold_days": 14}})
         days.tell(
             *(joined(who) for who in (ADA, BO, CY)),
             *(bought(who, n, "80") for n, who in enumerate((ADA, BO, CY))),
         )
         monkeypatch.setattr(running, "BATCH", 2)
-        assert days.pass_to(day(20), day(20), day(20), most_batches=1) == [2, 1, 0]
+        assert days.pass_to(day(20), day(20), day(20), seconds=0) == [2, 1, 0]
 
         assert {member(days.engine, who).balance for who in (ADA, BO, CY)} == {80}
         with Session(days.engine) as session:
@@ -364,8 +364,10 @@ class TestRun:
         with Session(engine) as session:
             assert list(verify(session, days.shop.id)) == []
 
-    def test_poison(self, days: Days, apply: Apply, runtime: Runtime, hands: Hands) -> None:
-        """A member with whom something is wrong is named and holds up nobody else, neither in the night nor in a run."""
+    def test_poison(
+        self, days: Days, apply: Apply, runtime: Runtime, hands: Hands, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A member with whom something is wrong is named and holds up nobody else, however short the turns are, neither in the night nor in a run."""
         apply(earn={"order": {"title": "Place an order", "rate": "1", "hold_days": 14}})
         days.tell(
             *(joined(who) for who in (ADA, BO, CY)),
@@ -382,8 +384,10 @@ class TestRun:
                 "order": {"title": "Place an order", "rate": "1"},
             }
         run_id = apply(at=day(19), earn=earn)
-        ran = calendar.run(runtime, days.shop.id or 0, at=day(20))
-        assert (ran.settled, ran.more, ran.troubled) == (2, False, (poisoned,))
+        monkeypatch.setattr(running, "BATCH", 1)
+        turns = [calendar.run(runtime, days.shop.id or 0, at=day(20), seconds=0) for _ in range(3)]
+        assert [(ran.settled, ran.more) for ran in turns] == [(1, True), (1, True), (0, False)]
+        assert turns[-1].troubled == (poisoned,)
         assert [member(days.engine, who).balance for who in (ADA, BO, CY)] == [80, 0, 80]
 
         assert runs.advance(runtime, run_id, calendar.refresh_step) is None
