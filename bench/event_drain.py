@@ -16,7 +16,7 @@ from bench.local_klaviyo import ACCOUNT, KEY, LocalKlaviyo, serving
 from bench.report import Budget, Report
 from bench.scale import Scale
 from klaviyo_oauth import limits
-from klaviyo_oauth.payloads import MOST_EVENTS, MOST_PROFILES
+from klaviyo_oauth.payloads import MOST_EVENTS
 from klaviyo_oauth.sender import KlaviyoSender
 from loyalty.runtime import Runtime
 from loyalty.sending import drain_outbox
@@ -41,7 +41,7 @@ def measure(ground: Ground, scale: Scale) -> Report:
     report.add("processor time of ours", "ms each", processor / count * 1000)
     count = scale.real_limits_events
     seconds, _ = _drain(ground, count, limits_of_klaviyo="real")
-    floor = limits_floor(count // MOST_EVENTS * MOST_PROFILES)
+    floor = limits_floor(count // MOST_EVENTS)
     report.add(f"{count:,} events under the real limits", "s", seconds)
     report.add("the shortest time that the limits allow for them", "s", floor)
     report.add("that is", "/s", count / seconds)

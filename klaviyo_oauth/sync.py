@@ -66,7 +66,8 @@ def create_step(
 @dataclass(slots=True)
 class _Cursor:
     """Where a sync is. ``account``: whom it is shown to; ``dialects``: under which names; ``sent_all``: every member was read; ``jobs``:
-    what Klaviyo has not finished; ``size``: how many members a batch may have, where that has proved to be too many."""
+    what Klaviyo has not finished; ``size``: how many members a batch may have, where that has proved to be too many; ``fits``: how many
+    of them fitted into the request before."""
 
     account: str | None = None
     dialects: str | None = None
@@ -74,6 +75,7 @@ class _Cursor:
     sent_all: bool = False
     jobs: list[Job] = field(default_factory=list)
     size: int | None = None
+    fits: int | None = None
 
     @staticmethod
     def read(value: dict[str, Any]) -> "_Cursor":
@@ -85,6 +87,7 @@ class _Cursor:
             value.get("sent_all", False),
             jobs,
             value.get("size"),
+            value.get("fits"),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -96,6 +99,7 @@ class _Cursor:
             "sent_all": self.sent_all,
             "jobs": jobs,
             "size": self.size,
+            "fits": self.fits,
         }
 
 
@@ -162,15 +166,25 @@ class _Sync:
         return None
 
     def _batches(self) -> Iterator[Batch]:
-        after, size = self._cursor.after, self._cursor.size or self._batch_size
+        """Batches of which each fills a request: what does not fit into it is read with the next one. Where Klaviyo's bytes run out before its
+        number of profiles does, half of the requests would otherwise be scraps, and a minute has only so many."""
+        after, most = self._cursor.after, self._cursor.size or self._batch_size
         until = self._runtime.clock() + timedelta(seconds=self._runtime.step_seconds)
         for number in range(_BATCHES_A_STEP):
             if number and self._runtime.clock() >= until:
                 return
-            batch = sync_batches.read(self._runtime, self._run.shop_id, self._choice, after=after, size=size)
-            if batch is None:
+            # A little more than what fitted before: the next profiles may be shorter.
+            size = (
+                most
+                if self._cursor.fits is None
+                else min(most, self._cursor.fits + self._cursor.fits // 50 + 1)
+            )
+            read = sync_batches.read(self._runtime, self._run.shop_id, self._choice, after=after, size=size)
+            if read is None:
                 self._at_the_end = True
                 return
+            batch = sync_batches.fitting(read)
+            self._cursor.fits = size if batch is read else len(batch.sendable)
             after = batch.last_id
             yield batch
 

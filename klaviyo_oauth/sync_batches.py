@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import func, select
 from sqlmodel import Session, col
 
-from klaviyo_oauth import addresses, payloads
+from klaviyo_oauth import addresses, bulk_profiles, payloads
 from klaviyo_oauth.bulk_profiles import Pair
 from klaviyo_oauth.dialects import Choice
 from klaviyo_oauth.standing import COLUMNS, NO_REWARDS, Standing, rewards_in, shop_view
@@ -49,6 +49,15 @@ def count(session: Session, shop_id: int) -> int:
 def read(runtime: Runtime, shop_id: int, choice: Choice, *, after: int, size: int) -> Batch | None:
     """The next batch after the member ``after``, or None at the end."""
     return _batch(runtime, shop_id, choice, _MEMBER.id > after, size=size)
+
+
+def fitting(batch: Batch) -> Batch:
+    """The beginning of a batch, as far as one request to Klaviyo can carry it; the batch itself where that is all of it."""
+    first = next(bulk_profiles.parts_of(batch.sendable), batch.sendable)
+    if len(first) == len(batch.sendable):
+        return batch
+    last_id = first[-1][0]
+    return Batch(batch.read_at, last_id, first, [skip for skip in batch.skipped if skip[0] < last_id])
 
 
 def of(runtime: Runtime, shop_id: int, choice: Choice, ids: Sequence[int]) -> Batch | None:

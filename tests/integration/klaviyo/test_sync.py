@@ -1,13 +1,15 @@
 """Sync customer data against the local Klaviyo: everybody arrives, whoever cannot is named, and a kill costs nothing."""
 
+import math
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from sqlmodel import select
 
-from klaviyo_oauth import connections, limits, payloads, pointers, sync, wording
+from klaviyo_oauth import connections, limits, payloads, pointers, sync, sync_batches, wording
 from klaviyo_oauth.bulk_profiles import Taken
+from klaviyo_oauth.dialects import OURS
 from klaviyo_oauth.disconnecting import disconnect
 from klaviyo_oauth.resync import resync_if_due
 from klaviyo_oauth.sync_jobs import Job
@@ -223,6 +225,23 @@ class TestSync:
         assert _counts(run) == {"state": "done", "total": 60, "done": 60, "failed": 0, "skipped": 0}
         assert 2 < connected.counts()["imports"]["jobs"] < 10
         assert connected.counts()["profiles"] == 60
+
+    def test_full_requests(self, connected: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Where bytes are what is scarce every request is filled with them, across the batches in which members are read; nobody is left out,
+        sent twice or skipped twice."""
+        monkeypatch.setattr(payloads, "MOST_BYTES", 20_000)
+        for number in range(120):
+            email = None if number % 7 == 6 else f"m{number}@fernandfig.shop"
+            connected.add_member(email, first_name="\N{HERB}" * (number % 60))
+        shop_id = connected.shop.shop_id
+        everybody = sync_batches.read(connected.runtime, shop_id, OURS, after=0, size=1000)
+        assert everybody is not None
+        weight = sum(len(profile) + 1 for _, profile in everybody.sendable)
+        run = _finish(connected, _start(connected), size=50)
+        assert _counts(run) == {"state": "done", "total": 120, "done": 103, "failed": 0, "skipped": 17}
+        assert len(_items(connected)) == 17
+        assert math.ceil(weight / 20_000) <= connected.counts()["imports"]["jobs"] <= weight / 18_000 + 1
+        assert connected.counts()["profiles"] == 103
 
     def test_overtaken(self, connected: World) -> None:
         """An import job that Klaviyo comes to late overwrites what an event has written meanwhile. Whoever changed since the job was made is
