@@ -174,17 +174,14 @@ class _Sync:
             if number and self._runtime.clock() >= until:
                 return
             # A little more than what fitted before: the next profiles may be shorter.
-            size = (
-                most
-                if self._cursor.fits is None
-                else min(most, self._cursor.fits + self._cursor.fits // 50 + 1)
-            )
+            fits = self._cursor.fits or most
+            size = min(most, fits + fits // 50 + 1)
             read = sync_batches.read(self._runtime, self._run.shop_id, self._choice, after=after, size=size)
             if read is None:
                 self._at_the_end = True
                 return
             batch = sync_batches.fitting(read)
-            self._cursor.fits = size if batch is read else len(batch.sendable)
+            self._cursor.fits = size if batch is read else len(batch.sendable) + len(batch.skipped)
             after = batch.last_id
             yield batch
 

@@ -19,8 +19,9 @@ class Cipher:
     """Fernet keys; the first seals, all open (so keys can be rotated)."""
 
     def __init__(self, keys: Sequence[str]) -> None:
-        self._first = Fernet(keys[0])
-        self._fernet = MultiFernet([Fernet(key) for key in keys])
+        fernets = [Fernet(key) for key in keys]
+        self._fernet = MultiFernet(fernets)
+        self._first = fernets[0]
 
     def seal(self, secret: str, *, row: str) -> str:
         """Encrypt ``secret`` for ``row``, for example ``shop:fern.myshopify.com``."""

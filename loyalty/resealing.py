@@ -13,7 +13,7 @@ from loyalty.models.columns import Sealed, table_of
 from loyalty.runtime import Runtime
 
 _AT_ONCE = 200
-# Addresses of people who are to be forgotten stand in messages, sealed, under this name.
+# An address that a message is about, and that is not a member's, stands in it under this name.
 _IN_MESSAGES = "sealed"
 
 
