@@ -15,6 +15,9 @@ from loyalty.models import Shop
 from loyalty.points import settle_accounts
 from loyalty.runtime import Runtime
 
+# Whom a turn goes past to find somebody whom it can settle. With more of them everything is wrong, and trying on helps nobody.
+MOST_TROUBLED = 5_000
+
 log = structlog.get_logger(__name__)
 
 
@@ -30,8 +33,9 @@ class Ran:
 
 
 def run(runtime: Runtime, shop_id: int, *, at: datetime, seconds: float | None = None) -> Ran:
-    """Settle everybody for whom something is due at ``at``; given some seconds, begin no other batch after them. A batch in which nobody
-    could be settled does not count: those in trouble come first each time, and would be all that anybody ever comes to."""
+    """Settle everybody for whom something is due at ``at``; given some seconds, begin no other batch after them. Batches in which nobody could
+    be settled do not count, up to a number: those in trouble come first each time, and would be all that anybody ever comes to. Where even
+    so nobody was settled, there is no ``more`` to do at once."""
     settled, began = 0, time.monotonic()
     # A referral is judged before time releases what it earned.
     channels = complete_referrals(runtime, shop_id, at=at)
@@ -47,8 +51,9 @@ def run(runtime: Runtime, shop_id: int, *, at: datetime, seconds: float | None =
         troubled += failed
         if len(member_ids) < BATCH:
             return Ran(settled, channels, more=False, troubled=troubled)
-        if seconds is not None and settled and time.monotonic() - began >= seconds:
-            return Ran(settled, channels, more=True, troubled=troubled)
+        is_over = seconds is not None and time.monotonic() - began >= seconds
+        if is_over and (settled or len(troubled) >= MOST_TROUBLED):
+            return Ran(settled, channels, more=settled > 0, troubled=troubled)
 
 
 def complete_referrals(runtime: Runtime, shop_id: int, *, at: datetime) -> frozenset[str]:

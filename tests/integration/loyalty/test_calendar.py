@@ -388,6 +388,9 @@ class TestRun:
         turns = [calendar.run(runtime, days.shop.id or 0, at=day(20), seconds=0) for _ in range(3)]
         assert [(ran.settled, ran.more) for ran in turns] == [(1, True), (1, True), (0, False)]
         assert turns[-1].troubled == (poisoned,)
+        monkeypatch.setattr(running, "MOST_TROUBLED", 1)
+        given_up = calendar.run(runtime, days.shop.id or 0, at=day(20), seconds=0)
+        assert (given_up.settled, given_up.more, given_up.troubled) == (0, False, (poisoned,))
         assert [member(days.engine, who).balance for who in (ADA, BO, CY)] == [80, 0, 80]
 
         assert runs.advance(runtime, run_id, calendar.refresh_step) is None
