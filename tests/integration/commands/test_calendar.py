@@ -8,14 +8,12 @@ import pytest
 from sqlmodel import select
 
 import tasks
-from app import create_app
 from loyalty import programs
 from loyalty.core.document import DEFAULT_DOCUMENT
 from loyalty.database import transaction
 from loyalty.models import Member, Shop
 from loyalty.points import absorb
 from queues import job_queue
-from settings import load_settings
 from tests.integration.loyalty.story import ADA, bought, joined
 from tests.shop_story import tell_story
 
@@ -23,7 +21,7 @@ HELD = {"order": {"title": "Place an order", "rate": "1", "hold_days": 1}}
 
 
 @pytest.fixture(name="app")
-def _app(sqlite_engine, sqlite_url, queue_url, tmp_path):
+def _app(sqlite_engine, open_app, tmp_path):
     """A shop in which somebody's points are to be released since yesterday."""
     then = datetime.now(UTC) - timedelta(days=3)
     order = bought(ADA, 1, "80")
@@ -34,16 +32,7 @@ def _app(sqlite_engine, sqlite_url, queue_url, tmp_path):
         document = DEFAULT_DOCUMENT | {"earn": HELD}
         programs.apply(session, story.shop_id, document, author="test", now=then - timedelta(hours=1))
         absorb(session, shop, [joined(ADA), order], now=then)
-    settings = load_settings(
-        laurel_var=tmp_path,
-        database_url=sqlite_url,
-        redis_url=queue_url,
-        shopify_api_key="laurel",
-        shopify_api_secret="not-a-secret-at-all",
-    )
-    app = create_app(settings)
-    yield app
-    app.extensions["laurel"].runtime.engine.dispose()
+    return open_app()
 
 
 @pytest.fixture(name="run")

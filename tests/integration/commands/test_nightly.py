@@ -6,36 +6,26 @@ import pytest
 from sqlmodel import select
 
 import tasks
-from app import create_app
 from loyalty.database import transaction
 from loyalty.models import OutboxMessage, Shop
 from queues import job_queue
-from settings import load_settings
 from shopify_app.lifecycle import SHOP_DETAILS
 from tests.shop_story import tell_story
 
 
 @pytest.fixture(name="house")
-def _house(sqlite_engine, sqlite_url, queue_url, tmp_path):
+def _house(sqlite_engine, open_app, tmp_path):
     """The app's parts, with a shop whose token no key opens any more."""
     with transaction(sqlite_engine) as session:
         story = tell_story(session, now=datetime.now(UTC), lived=False)
         shop = session.get_one(Shop, story.shop_id)
         shop.access_token, shop.refresh_token = "sealed-by-a-key-that-is-gone", "and-so-is-this"
         session.add(shop)
-    settings = load_settings(
-        laurel_var=tmp_path,
-        database_url=sqlite_url,
-        redis_url=queue_url,
-        shopify_api_key="laurel",
-        shopify_api_secret="not-a-secret-at-all",
-    )
-    house = create_app(settings).extensions["laurel"]
+    house = open_app().extensions["laurel"]
     before = list(tasks._built)
     tasks.use(house)
     yield house
     tasks._built[:] = before
-    house.runtime.engine.dispose()
 
 
 class TestKeepTokensAlive:

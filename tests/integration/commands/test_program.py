@@ -4,29 +4,20 @@ import json
 
 import pytest
 
-from app import create_app
 from loyalty.core.document import DEFAULT_DOCUMENT
 from loyalty.database import transaction
 from loyalty.program_text import write_text
-from settings import ROOT, load_settings
+from settings import ROOT
 from tests.merchant_pages import NOW
 from tests.shop_story import tell_story
 
 
 @pytest.fixture(name="runner")
-def _runner(sqlite_engine, sqlite_url, queue_url, tmp_path):
+def _runner(sqlite_engine, open_app, tmp_path):
     with transaction(sqlite_engine) as session:
         tell_story(session, now=NOW, lived=False)
-    settings = load_settings(
-        laurel_var=tmp_path,
-        database_url=sqlite_url,
-        redis_url=queue_url,
-        shopify_api_key="laurel",
-        shopify_api_secret="not-a-secret-at-all",
-    )
-    app = create_app(settings)
-    yield app.test_cli_runner()
-    app.extensions["laurel"].runtime.engine.dispose()
+    app = open_app()
+    return app.test_cli_runner()
 
 
 @pytest.fixture(name="say")

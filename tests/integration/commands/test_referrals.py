@@ -5,14 +5,12 @@ from datetime import timedelta
 
 import pytest
 
-from app import create_app
 from loyalty import programs, referrals
 from loyalty.core.document import DEFAULT_DOCUMENT
 from loyalty.core.referrals import own_code
 from loyalty.database import transaction
 from loyalty.models import Member, Shop
 from loyalty.points import settle_accounts
-from settings import load_settings
 from tests.merchant_pages import NOW
 from tests.shop_story import tell_story
 
@@ -26,7 +24,7 @@ DOCUMENT = DEFAULT_DOCUMENT | {
 
 
 @pytest.fixture(name="run")
-def _run(sqlite_engine, sqlite_url, queue_url, tmp_path):
+def _run(sqlite_engine, open_app, tmp_path):
     """Run a command for a shop whose first member brought two friends and herself; the second friend was blocked by staff."""
     with transaction(sqlite_engine) as session:
         story = tell_story(session, now=NOW)
@@ -44,20 +42,12 @@ def _run(sqlite_engine, sqlite_url, queue_url, tmp_path):
                 referrals.rule(
                     session, shop, settle_accounts, claimed.id, "blocked", staff="Staff member 7", now=NOW
                 )
-    settings = load_settings(
-        laurel_var=tmp_path,
-        database_url=sqlite_url,
-        redis_url=queue_url,
-        shopify_api_key="laurel",
-        shopify_api_secret="not-a-secret-at-all",
-    )
-    app = create_app(settings)
+    app = open_app()
 
     def run(*words):
         return app.test_cli_runner().invoke(args=["referrals", *words, "--shop", "fern-and-fig"])
 
-    yield run
-    app.extensions["laurel"].runtime.engine.dispose()
+    return run
 
 
 def listed(told):

@@ -6,11 +6,9 @@ import json
 
 import pytest
 
-from app import create_app
 from loyalty.core.document import DEFAULT_DOCUMENT
 from loyalty.database import transaction
 from loyalty.program_text import write_text
-from settings import load_settings
 from tests.merchant_pages import NOW
 from tests.shop_story import tell_story
 
@@ -19,18 +17,11 @@ DEARER = DEFAULT_DOCUMENT | {"earn": EARN | {"order": EARN["order"] | {"rate": "
 
 
 @pytest.fixture(name="run")
-def _run(sqlite_engine, sqlite_url, queue_url, tmp_path):
+def _run(sqlite_engine, open_app, tmp_path):
     """Run a command for a shop after a month of life; ``file`` is written first and given to it."""
     with transaction(sqlite_engine) as session:
         tell_story(session, now=NOW, lived=True)
-    settings = load_settings(
-        laurel_var=tmp_path,
-        database_url=sqlite_url,
-        redis_url=queue_url,
-        shopify_api_key="laurel",
-        shopify_api_secret="not-a-secret-at-all",
-    )
-    app = create_app(settings)
+    app = open_app()
 
     def run(*words, file=None):
         arguments = [*words, "--shop", "fern-and-fig"]
@@ -40,8 +31,7 @@ def _run(sqlite_engine, sqlite_url, queue_url, tmp_path):
             arguments.append(str(path))
         return app.test_cli_runner().invoke(args=arguments)
 
-    yield run
-    app.extensions["laurel"].runtime.engine.dispose()
+    return run
 
 
 class TestPreview:

@@ -7,29 +7,19 @@ import pytest
 from cryptography.fernet import Fernet
 from sqlmodel import col, update
 
-from app import create_app
 from loyalty.database import transaction
 from loyalty.encryption import Cipher
 from loyalty.models import Shop
-from settings import load_settings
 from tests.shop_story import DOMAIN, tell_story
 
 
 @pytest.fixture(name="run")
-def _run(sqlite_engine, sqlite_url, queue_url, tmp_path):
+def _run(sqlite_engine, open_app, tmp_path):
     """``flask secrets reseal`` after a rotation, for a shop whose token has this seal."""
     old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
     with transaction(sqlite_engine) as session:
         tell_story(session, now=datetime.now(UTC), lived=False)
-    settings = load_settings(
-        laurel_var=tmp_path,
-        database_url=sqlite_url,
-        redis_url=queue_url,
-        token_keys=f"{new},{old}",
-        shopify_api_key="laurel",
-        shopify_api_secret="not-a-secret-at-all",
-    )
-    app = create_app(settings)
+    app = open_app(token_keys=f"{new},{old}")
 
     def run(*, is_lost=False):
         key = Fernet.generate_key().decode() if is_lost else old
@@ -38,8 +28,7 @@ def _run(sqlite_engine, sqlite_url, queue_url, tmp_path):
             session.execute(update(Shop).values({col(Shop.access_token): sealed, col(Shop.code_key): ""}))
         return app.test_cli_runner().invoke(args=["secrets", "reseal", "--json"])
 
-    yield run
-    app.extensions["laurel"].runtime.engine.dispose()
+    return run
 
 
 def test_reseal(run):
